@@ -249,9 +249,17 @@ def workload(
     defaults: Defaults,
     demand_notes: tuple[str, ...] = (),
     arriving: Arrivals = POISSON,
+    growth: float = 1.0,
 ) -> Workload:
-    """The workload; `demand` has one entry a planning interval, without headroom."""
-    planned = tuple(_with_shapes(spec, demand))
+    """The workload; `demand` has one entry a planning interval, without headroom and growth.
+
+    `growth` is that of the scenario; the workload's own is beside it. Seven parameters, as callers
+    leave out what they do not know.
+    """
+    factor = growth * spec.growth
+    planned = tuple(_with_shapes(spec, demand, factor))
+    if factor != 1.0:
+        demand_notes = (*demand_notes, f"rates multiplied by {factor:g}")
     mixes = {each.classes: tuple(map(varied_lengths, each.classes)) for each in planned}
     assumed = any(mix != told for told, mix in mixes.items())
     made = planned_workload(
@@ -391,15 +399,17 @@ def _resilience(spec: ResilienceSpec | None) -> Resilience | None:
     return None if spec is None else Resilience(Loss(spec.lose), spec.serve)
 
 
-def _with_shapes(spec: WorkloadSpec, demand: Iterable[AlignedDemand]) -> Iterator[IntervalDemand]:
-    """Demand with headroom and request shapes; equal shapes are one object.
+def _with_shapes(
+    spec: WorkloadSpec, demand: Iterable[AlignedDemand], growth: float
+) -> Iterator[IntervalDemand]:
+    """Demand with growth, headroom and request shapes; equal shapes are one object.
 
-    The one place that says what is no demand: growth, quantile and headroom come before it.
+    The one place that says what is no demand: a forecast's growth and quantile come before it.
     """
     shapes = _shapes(spec)
     seen: dict[tuple[StepShape, ...], tuple[RequestClass, ...]] = {}
     for interval in demand:
-        grown = interval.rps * (1 + spec.headroom)
+        grown = interval.rps * growth * (1 + spec.headroom)
         rps = grown if grown >= LEAST_RPS else 0.0
         if interval.shapes is None:
             yield IntervalDemand(rps, shapes)

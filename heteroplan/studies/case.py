@@ -3,8 +3,8 @@
 import json
 from dataclasses import dataclass
 
-type Value = str | int | float | bool | None
-"""That an input is set to."""
+type Value = str | int | float | bool | list[Value] | dict[str, Value] | None
+"""That an input is set to; `*1.1` is 1.1 times what stands there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,5 +27,10 @@ class Case:
 
     @property
     def overrides(self) -> tuple[str, ...]:
-        """As `--set` writes them; the values are JSON, which YAML reads alike."""
-        return tuple(f"{path}={json.dumps(value)}" for path, value in self.inputs)
+        """As `--set` writes them; the values are JSON, which YAML reads alike, or factors."""
+        return tuple(f"{path}={_written(value)}" for path, value in self.inputs)
+
+
+def _written(value: Value) -> str:
+    """A text such as `*1.1` is a factor, and stays as it is."""
+    return value if isinstance(value, str) and value.startswith("*") else json.dumps(value)

@@ -18,6 +18,7 @@ from heteroplan.inputs.schemas.base import (
     MAX_COUNT,
     Count,
     Duration,
+    Factor,
     FilePath,
     Label,
     Name,
@@ -307,6 +308,8 @@ class WorkloadSources(_NamedWorkload):
     """Lengths of all requests; or give `classes`, or neither if demand is a trace."""
     classes: ClassesSpec | None = None
     """Request classes, or a classes CSV; or give `requests`."""
+    growth: Factor = 1.0
+    """Factor on its demand, beside that of the scenario: 1.2 is 20 % more."""
     arrivals: ArrivalsSpec = "poisson"
     """How requests arrive: poisson, `{dispersion: 5}`, or an arrivals CSV of `heteroplan demand`.
 
@@ -451,6 +454,8 @@ class ScenarioFile(Strict):
     """The time to plan."""
     objective: Literal["cost", "gpu_hours"] = "cost"
     """What is minimised after unserved demand."""
+    growth: Factor = 1.0
+    """Factor on the demand of every workload: 1.2 is 20 % more."""
     resilience: ResilienceSpec | None = None
     """Failures that every workload survives, unless it has its own `resilience`."""
     stability: StabilitySpec | None = None

@@ -1,0 +1,121 @@
+"""`sweep`: parse, one pipeline call, one render. Heavy imports happen inside."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from heteroplan.cli import options
+from heteroplan.cli.arguments import taking, written
+from heteroplan.cli.interrupts import Interrupt
+from heteroplan.cli.streams import emit, show, wrote
+from heteroplan.errors import ExitCode
+from heteroplan.pipelines.shared import limits
+
+if TYPE_CHECKING:
+    from heteroplan.pipelines.sweep import SweepResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepArguments:
+    """What `sweep` takes."""
+
+    scenario: options.ScenarioPath
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vary",
+            metavar="PATH=VALUES",
+            help="An input and its values: demand=1,1.2,1.5 (a factor), slo.ttft_ms=500,1000 (of "
+            "every workload), fleet.LEAF.NODE_TYPE=6..12, demand=1..2/0.1; a path as of --set. "
+            "Repeatable: every combination is a case.",
+        ),
+    ] = None
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            parser=options.named_folder,
+            metavar="DIR",
+            help="Write cases.csv, cases.parquet and sweep.json there, and keep each case in "
+            "DIR/cases as soon as it is done: a sweep that was ended goes on there.",
+        ),
+    ] = None
+    json: Annotated[bool, typer.Option("--json", help="Print sweep.json and nothing else.")] = False
+    interval: options.Interval = None
+    gap: Annotated[
+        float,
+        typer.Option(
+            parser=options.relative_gap,
+            metavar="SHARE",
+            help="Gap at which the search of a case ends; 1 % is 0.01.",
+        ),
+    ] = written("0.01")
+    time_limit: Annotated[
+        float,
+        typer.Option(
+            "--time-limit",
+            parser=options.seconds,
+            metavar="SECONDS",
+            help="Limit for each case [s]: a safety; cases that it ends may differ from run to "
+            "run.",
+        ),
+    ] = written("600")
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            parser=options.wholes(*limits.CHECK["jobs"]),
+            metavar="N",
+            help="Cases at a time, a process each; default: as many as there are processors.",
+        ),
+    ] = None
+    overrides: options.Overrides = None
+    solver: options.Solver = "HiGHS"
+
+
+@taking(SweepArguments)
+def sweep(given: SweepArguments) -> None:
+    """What if: plan a scenario with some of its inputs varied, and show all cases in one table.
+
+    Exit code 2: the input of a case is wrong; else 3: a case has no answer, since it failed or its
+    search ended undecided. Ctrl-C ends with the cases that are done (130).
+    """
+    with Interrupt("ending with the cases that are done") as interrupted:
+        result = _result(given, interrupted)
+        try:
+            if given.out is not None:
+                result.write(given.out)
+        finally:
+            if given.json:
+                emit(result.json_text())
+            else:
+                from heteroplan.outputs.sweep.text import render_sweep
+
+                show(lambda console: render_sweep(result.document, console))
+    if given.out is not None:
+        wrote(str(given.out / name) for name in result.file_names())
+    raise typer.Exit(ExitCode.INTERRUPTED if result.interrupted else result.exit_code)
+
+
+def _result(given: SweepArguments, interrupted: Interrupt) -> "SweepResult":
+    """The one pipeline call."""
+    from heteroplan.outputs.shared.terminal import make_console
+    from heteroplan.outputs.sweep.progress import SweepProgress
+    from heteroplan.pipelines import sweep as pipeline
+    from heteroplan.pipelines.shared.processes import cores
+
+    with SweepProgress(make_console(stderr=True)) as progress:
+        return pipeline.sweep(
+            given.scenario,
+            vary=given.vary or (),
+            overrides=given.overrides or (),
+            interval=given.interval,
+            gap=given.gap,
+            time_limit_s=given.time_limit,
+            solver=given.solver,
+            jobs=given.jobs or cores(),
+            folder=given.out,
+            stop=interrupted,
+            done=progress.done,
+        )

@@ -1,0 +1,62 @@
+"""sweep.json: a study and the result of each of its cases."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from heteroplan import __version__
+from heteroplan.entities.scenario import Objective, Scenario
+from heteroplan.outputs.plan.document.parts import DocumentPart
+from heteroplan.studies.case import Value, Variation
+from heteroplan.studies.key import Search
+from heteroplan.studies.result import CaseResult
+
+
+class VariationPart(DocumentPart):
+    """An input that was varied."""
+
+    path: str
+    """As `--set` writes it."""
+    values: tuple[Value, ...]
+
+
+class SearchPart(DocumentPart):
+    """How every case was planned."""
+
+    gap: float
+    """At which the search of a case ends."""
+    steps: int | None
+    """Of the search of a case at most; null is no limit."""
+    solver: str
+
+
+class SweepDocument(DocumentPart):
+    """sweep.json."""
+
+    schema_version: Literal[1] = 1
+    heteroplan_version: str
+    scenario: str
+    objective: Objective
+    horizon_hours: float
+    """That costs and GPU-hours are of."""
+    vary: tuple[VariationPart, ...]
+    search: SearchPart
+    cases: tuple[CaseResult, ...]
+    """In the order of the study; the last of `vary` changes fastest."""
+
+
+def document_of(
+    scenario: Scenario,
+    variations: Sequence[Variation],
+    search: Search,
+    results: Sequence[CaseResult],
+) -> SweepDocument:
+    """The study of a scenario."""
+    return SweepDocument(
+        heteroplan_version=__version__,
+        scenario=scenario.name,
+        objective=scenario.objective,
+        horizon_hours=scenario.horizon.intervals * scenario.horizon.interval_hours,
+        vary=tuple(VariationPart(path=each.path, values=each.values) for each in variations),
+        search=SearchPart(gap=search.gap, steps=search.steps, solver=search.solver),
+        cases=tuple(results),
+    )

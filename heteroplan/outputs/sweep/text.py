@@ -1,0 +1,141 @@
+"""A study on a terminal: what varies, the cheapest case, where coverage ends, and the table."""
+
+from collections.abc import Iterator
+
+from rich.console import Console
+
+from heteroplan.outputs.shared.tables import plain_table
+from heteroplan.outputs.shared.terminal import Text, print_trimmed, print_wrapped
+from heteroplan.outputs.shared.words import amount_unit, figure
+from heteroplan.outputs.sweep.document import SweepDocument
+from heteroplan.outputs.sweep.figures import (
+    COVERED,
+    SHORT,
+    by_value,
+    cheapest,
+    coverage_ends,
+    inputs_text,
+    objective_of,
+    value_text,
+    verdict,
+)
+from heteroplan.studies.result import CaseResult, CaseStatus
+
+MOST_ROWS = 40
+"""Cases that are shown one by one; of more, rows by value."""
+MOST_ERRORS = 5
+_HEAD = 14
+"""Characters of a line of a path above a column."""
+_STYLES = {COVERED: "green", SHORT: "red", "failed": "red", "undecided": "yellow"}
+
+
+def render_sweep(document: SweepDocument, console: Console) -> None:
+    """Few sentences and one table, or one for each varied input where cases are many."""
+    print_wrapped(Text.assemble((document.scenario, "bold"), f"  {_heading(document)}"), console)
+    for sentence in sentences(document):
+        print_wrapped(Text(sentence), console)
+    console.print()
+    if len(document.cases) <= MOST_ROWS:
+        _print_cases(document, console)
+    else:
+        for each in document.vary:
+            _print_values(document, each.path, console)
+    for line in _errors(document):
+        print_wrapped(Text(line, style="red"), console)
+
+
+def sentences(document: SweepDocument) -> Iterator[str]:
+    """How many cases are covered, the cheapest of them, and where coverage ends."""
+    cases = document.cases
+    counts = {name: sum(verdict(each) == name for each in cases) for name in _STYLES}
+    yield (
+        ", ".join(f"{count:,} {name}" for name, count in counts.items() if count or name == COVERED)
+        + f" of {len(cases):,} cases."
+    )
+    best = cheapest(document, cases)
+    if best is not None and len(cases) > 1:
+        amount = _amount(document, best)
+        yield f"Cheapest that covers all demand: {amount} with {inputs_text(best)}."
+    for path, last, beyond in coverage_ends(document):
+        yield (
+            f"Coverage ends between {path} {value_text(last)} (all cases covered) and "
+            f"{value_text(beyond)}."
+        )
+    late = sum(each.status is CaseStatus.TIME_LIMIT for each in cases)
+    if late:
+        yield (
+            f"{late:,} cases were ended by the clock: they may differ from run to run. A longer "
+            "--time-limit or a wider --gap ends them alike everywhere."
+        )
+
+
+def _heading(document: SweepDocument) -> str:
+    varied = " x ".join(f"{each.path} ({len(each.values)} values)" for each in document.vary)
+    return f"{len(document.cases):,} cases" + (f": {varied}" if varied else "")
+
+
+def _amount(document: SweepDocument, case: CaseResult) -> str:
+    value = objective_of(document, case)
+    return "" if value is None else f"{figure(value)} {amount_unit(document.objective)}"
+
+
+def _print_cases(document: SweepDocument, console: Console) -> None:
+    paths = list(dict.fromkeys(path for each in document.cases for path in each.inputs))
+    heads = (">USD", ">GPU-hours", ">peak\nGPUs", ">un-\nserved", ">gap")
+    table = plain_table(console, *(f">{_stacked(path)}" for path in paths), "demand\nis", *heads)
+    for case in document.cases:
+        said = verdict(case)
+        table.add_row(
+            *(_cell(case, path) for path in paths),
+            Text(said, style=_STYLES.get(said, "")),
+            *map(Text, _figures(case)),
+        )
+    print_trimmed(table, console)
+
+
+def _stacked(path: str) -> str:
+    """A path in lines of few characters, broken after its dots."""
+    lines = [""]
+    for step in path.split("."):
+        if lines[-1] and len(lines[-1]) + len(step) > _HEAD:
+            lines.append("")
+        lines[-1] += f"{step}."
+    return "\n".join(lines).removesuffix(".")
+
+
+def _cell(case: CaseResult, path: str) -> Text:
+    return Text(value_text(case.inputs[path]) if path in case.inputs else "")
+
+
+def _figures(case: CaseResult) -> Iterator[str]:
+    for value in (case.cost_usd, case.gpu_hours):
+        yield "" if value is None else figure(value)
+    yield "" if case.peak_gpus is None else f"{case.peak_gpus:,}"
+    served = case.served_fraction
+    yield "" if served is None or served >= 1 else f"{1 - served:.2%}"
+    yield "" if case.gap is None else f"{case.gap:.1%}"
+
+
+def _print_values(document: SweepDocument, path: str, console: Console) -> None:
+    table = plain_table(console, path, "covered", "cheapest that covers", "with")
+    for row in by_value(document, path):
+        best = row.best
+        others = "" if best is None else ", ".join(
+            f"{name}={value_text(value)}" for name, value in best.inputs.items() if name != path
+        )  # fmt: skip
+        table.add_row(
+            Text(value_text(row.value)),
+            Text(f"{row.covered} of {row.cases}"),
+            Text("" if best is None else _amount(document, best)),
+            Text(others),
+        )
+    print_trimmed(table, console)
+    console.print()
+
+
+def _errors(document: SweepDocument) -> Iterator[str]:
+    wrong = [each for each in document.cases if each.error]
+    for each in wrong[:MOST_ERRORS]:
+        yield f"{inputs_text(each)}: {each.error}"
+    if len(wrong) > MOST_ERRORS:
+        yield f"and {len(wrong) - MOST_ERRORS:,} more cases that failed"

@@ -1,0 +1,114 @@
+"""The cases of a study as tasks, each loaded when it is about to be planned."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, overload
+
+from heteroplan.errors import InputError, InputProblem
+from heteroplan.pipelines.shared.case_store import CaseStore
+from heteroplan.pipelines.shared.case_work import CaseTask
+from heteroplan.pipelines.shared.solving import load
+from heteroplan.studies.case import Case, Variation
+from heteroplan.studies.key import Search, case_key
+from heteroplan.studies.outcome import failed
+
+if TYPE_CHECKING:
+    from heteroplan.inputs import Loaded
+
+_SET, _VARY = "--set", "--vary"
+
+
+class CaseTasks(Sequence[CaseTask]):
+    """The task of each case, in their order; made anew whenever it is asked for.
+
+    A case with wrong input, or whose result is in the store, is a task with nothing to do.
+    """
+
+    def __init__(
+        self,
+        scenario: str,
+        overrides: tuple[str, ...],
+        interval: str | None,
+        cases: Sequence[Case],
+        search: Search,
+        time_limit_s: float,
+        store: CaseStore | None,
+    ) -> None:
+        from heteroplan.reading.input_files import Files
+
+        self._scenario, self._overrides, self._interval = scenario, overrides, interval
+        self.cases = cases
+        self._search, self._time_limit_s = search, time_limit_s
+        self.store = store
+        self.known: set[int] = set()
+        """Places of cases whose results were in the store."""
+        self._files = Files()
+        """As they were when the study began, whatever becomes of them."""
+
+    def base(self) -> "Loaded":
+        """The scenario without what is varied. Raises InputError."""
+        return load(
+            self._scenario, overrides=self._overrides, interval=self._interval, files=self._files
+        )
+
+    def refuse_unknown(self, variations: Sequence[Variation]) -> None:
+        """Raises InputError for variations none of whose values the scenario can have."""
+        problems: list[InputProblem] = []
+        for each in variations:
+            found = self._problems_of(each)
+            if found is not None:
+                problems += found.problems
+        if problems:
+            raise InputError(problems)
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    @overload
+    def __getitem__(self, place: int) -> CaseTask: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[CaseTask]: ...
+    def __getitem__(self, place: int | slice) -> CaseTask | Sequence[CaseTask]:
+        if isinstance(place, slice):
+            return [self[i] for i in range(*place.indices(len(self)))]
+        case = self.cases[place]
+        task = CaseTask(case, "", self._search, self._time_limit_s)
+        try:
+            loaded = self._loaded(case)
+        except InputError as error:
+            return replace(task, known=failed(case, "", str(error), wrong_input=True))
+        key = case_key(loaded.scenario.inputs_sha256, self._search)
+        before = None if self.store is None else self.store.found(key)
+        if before is not None:
+            self.known.add(place)
+            return replace(
+                task, key=key, known=before.model_copy(update={"inputs": dict(case.inputs)})
+            )
+        return replace(task, key=key, loaded=loaded)
+
+    def _problems_of(self, variation: Variation) -> InputError | None:
+        """Of its first value, where no value fits; None where one does."""
+        first = None
+        for value in variation.values:
+            try:
+                self._loaded(Case(0, ((variation.path, value),)))
+            except InputError as error:
+                first = first or error
+            else:
+                return None
+        return first
+
+    def _loaded(self, case: Case) -> "Loaded":
+        """Raises InputError; what is set in a case is named as `--vary`."""
+        varied = Case(case.place, tuple(sorted(case.inputs, key=lambda each: each[0])))
+        try:
+            return load(
+                self._scenario,
+                overrides=(*self._overrides, *varied.overrides),
+                interval=self._interval,
+                files=self._files,
+            )
+        except InputError as error:
+            raise InputError(
+                replace(each, file=each.file.replace(_SET, _VARY, 1)) for each in error.problems
+            ) from None

@@ -1,0 +1,50 @@
+"""A case of a study as a task for any executor: what it is sent, and what is made of it."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from heteroplan.clock import Clock
+from heteroplan.errors import HeteroplanError
+from heteroplan.pipelines.shared.executors.executor import STOP
+from heteroplan.pipelines.shared.solving import SolveEffort, solved
+from heteroplan.studies.case import Case
+from heteroplan.studies.key import Search
+from heteroplan.studies.outcome import failed, result_of
+from heteroplan.studies.result import CaseResult
+
+if TYPE_CHECKING:
+    from heteroplan.inputs import Loaded
+
+
+@dataclass(frozen=True, slots=True)
+class CaseTask:
+    """A case that is loaded: whoever plans it needs no file."""
+
+    case: Case
+    key: str
+    search: Search
+    time_limit_s: float
+    loaded: "Loaded | None" = None
+    known: CaseResult | None = None
+    """Its result, where there is nothing to do."""
+
+
+def case_result(task: CaseTask) -> CaseResult:
+    """The result of a case, a failed one where there is no plan. Raises KeyboardInterrupt."""
+    if task.known is not None:
+        return task.known
+    assert task.loaded is not None
+    from heteroplan.optimize.solvers.solver import using
+
+    stop = STOP.get()
+    effort = SolveEffort(
+        gap=task.search.gap, clock=Clock(task.time_limit_s), tail_cpu_s=0.0, stop=stop
+    )
+    try:
+        with using(task.search.solver):
+            plan = solved(task.loaded, effort)
+    except HeteroplanError as error:
+        return failed(task.case, task.key, str(error))
+    if stop():
+        raise KeyboardInterrupt
+    return result_of(task.case, task.key, plan)

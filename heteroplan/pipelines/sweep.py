@@ -1,0 +1,203 @@
+"""`sweep`: a scenario with some of its inputs varied, planned case by case, as one table."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from heteroplan.clock import Stop, never
+from heteroplan.errors import ExitCode, UsageError
+from heteroplan.pipelines.shared.arguments import Name, keywords, names
+from heteroplan.pipelines.shared.solving import check_effort
+from heteroplan.studies.case import Value, Variation
+from heteroplan.studies.variations import variation
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from heteroplan.outputs.sweep.document import SweepDocument
+    from heteroplan.pipelines.shared.case_store import CaseStore
+    from heteroplan.pipelines.shared.case_tasks import CaseTasks
+    from heteroplan.pipelines.shared.executors.executor import Executor
+    from heteroplan.studies.result import CaseResult
+
+type Done = Callable[[int, int, int], None]
+"""Told how many cases are done, how many of them were known before, and of how many."""
+
+CASE_LIMIT_S = 600.0
+
+
+def undisturbed(done: int, known: int, of: int) -> None:
+    """A `Done` that tells nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepOptions:
+    """Keywords of `sweep`."""
+
+    vary: str | Sequence[str] | Mapping[str, Sequence[Value]] = ()
+    """Inputs and their values: `["demand=1,1.2,1.5", "fleet.a-s1-l1.h100x8=6..12"]` (`--vary`), or
+    a mapping of paths to lists of values."""
+    overrides: str | Sequence[str] = ()
+    """Fields to set in every case, such as `workloads.chat.headroom=0.2` (`--set`)."""
+    interval: str | None = None
+    """Planning step, such as `15min`; that of the scenario where not given."""
+    gap: float = 0.01
+    """Gap at which the search of a case ends; 1 % is 0.01."""
+    time_limit_s: float = CASE_LIMIT_S
+    """For each case: a safety, since results depend on the machine where the clock ends one [s]."""
+    solver: str = "HiGHS"
+    """MIP and LP solver: HiGHS or one that PuLP finds here, such as gurobi, copt, cplex, cbc."""
+    jobs: int = 1
+    """Cases that are planned at a time, a process each; a script then needs
+    `if __name__ == "__main__":` (see `multiprocessing`)."""
+    folder: Name | None = None
+    """Where the result of each case is kept as soon as it is there; those that are found there are
+    not planned again."""
+    stop: Stop = never
+    """Asked during the sweep: whether it should end with what is done."""
+    done: Done = undisturbed
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """The table of a study, and what it looks like as files and frames."""
+
+    document: "SweepDocument"
+    """As sweep.json holds it."""
+    interrupted: bool = False
+    """Whether cases are missing because `stop` ended the sweep."""
+
+    @property
+    def cases(self) -> "tuple[CaseResult, ...]":
+        """In the order of the study."""
+        return self.document.cases
+
+    @cached_property
+    def exit_code(self) -> ExitCode:
+        """2 where a case has wrong input, 3 where one has no answer, 0 where all have."""
+        from heteroplan.studies.result import exit_code
+
+        return exit_code(self.cases)
+
+    def frame(self) -> "DataFrame":
+        """One row a case: what was set, and what its plan came to."""
+        from heteroplan.outputs.sweep.table import cases_frame
+
+        return cases_frame(self.document)
+
+    @staticmethod
+    def file_names() -> tuple[str, ...]:
+        """What `write` writes into the folder."""
+        return ("cases.csv", "cases.parquet", "sweep.json")
+
+    def json_text(self) -> str:
+        """The document as text."""
+        from heteroplan.outputs.plan.document.parts import document_text
+
+        return document_text(self.document)
+
+    def write(self, folder: Name) -> None:
+        """Write cases.csv, cases.parquet and sweep.json: all or none. Raises UsageError."""
+        from heteroplan.outputs.shared.files import try_folder, write_all
+        from heteroplan.outputs.sweep.table import cases_csv, parquet_writer
+
+        out = Path(folder)
+        try_folder(out)
+        write_all(
+            {
+                out / "cases.csv": cases_csv(self.document),
+                out / "cases.parquet": parquet_writer(self.document),
+                out / "sweep.json": self.json_text(),
+            }
+        )
+
+
+@keywords(SweepOptions)
+def sweep(scenario: Name, options: SweepOptions) -> SweepResult:
+    """The plans of a scenario with every combination of values of some of its inputs, as a table.
+
+    A case that cannot be loaded or planned is a row with its error; a path or value that no case
+    can have is an InputError. Keywords are the fields of `SweepOptions`.
+    Raises UsageError and InputError.
+    """
+    check_effort(options.gap, options.time_limit_s)
+    from heteroplan.outputs.sweep.document import document_of
+    from heteroplan.pipelines.shared.case_tasks import CaseTasks
+    from heteroplan.pipelines.shared.executors.choose import executor_of
+    from heteroplan.studies.grid import cases
+    from heteroplan.studies.key import Search
+
+    variations = _variations(options.vary)
+    try:
+        planned = cases(variations)
+    except ValueError as error:
+        raise UsageError(f"--vary: {error}") from None
+    search = Search(gap=options.gap, steps=None, solver=options.solver)
+    tasks = CaseTasks(
+        os.fspath(scenario),
+        tuple(names(options.overrides)),
+        options.interval,
+        planned,
+        search,
+        options.time_limit_s,
+        _store(options.folder),
+    )
+    base = tasks.base()
+    tasks.refuse_unknown(variations)
+    found, interrupted = _run(tasks, executor_of(options.jobs), options)
+    return SweepResult(
+        document_of(base.scenario, variations, search, [found[i] for i in sorted(found)]),
+        interrupted,
+    )
+
+
+def _variations(given: str | Sequence[str] | Mapping[str, Sequence[Value]]) -> list[Variation]:
+    """Each of them, or every problem at once as UsageError."""
+    if isinstance(given, Mapping):
+        return [Variation(path, tuple(values)) for path, values in given.items()]
+    found, problems = [], []
+    for text in names(given):
+        try:
+            found.append(variation(text))
+        except ValueError as error:
+            problems.append(f"--vary: {error}")
+    if problems:
+        raise UsageError(*problems)
+    return found
+
+
+def _store(folder: Name | None) -> "CaseStore | None":
+    if folder is None:
+        return None
+    from heteroplan.outputs.shared.files import try_folder
+    from heteroplan.pipelines.shared.case_store import CaseStore
+
+    kept = Path(folder) / "cases"
+    try_folder(kept)
+    return CaseStore(kept)
+
+
+def _run(
+    tasks: "CaseTasks", executor: "Executor", options: SweepOptions
+) -> "tuple[dict[int, CaseResult], bool]":
+    """Results by place, and whether some are missing because `stop` said so."""
+    from heteroplan.pipelines.shared.case_work import case_result
+    from heteroplan.pipelines.shared.executors.executor import Lost
+    from heteroplan.studies.outcome import failed
+
+    found: dict[int, CaseResult] = {}
+    options.done(0, 0, len(tasks))
+    try:
+        for place, result in executor.run(case_result, tasks, options.stop):
+            if isinstance(result, Lost):
+                result = failed(tasks.cases[place], "", result.reason)
+            elif tasks.store is not None and place not in tasks.known:
+                tasks.store.keep(result)
+            found[place] = result
+            options.done(len(found), len(tasks.known), len(tasks))
+    except KeyboardInterrupt:
+        return found, True
+    return found, False
