@@ -32,6 +32,7 @@ type Done = Callable[[int, int, int], None]
 
 QUANTILES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 MOST_QUANTILES = 100
+SAMPLES = 1000
 
 
 def undisturbed(done: int, known: int, of: int) -> None:
@@ -44,7 +45,7 @@ class RiskOptions:
 
     quantiles: Sequence[float] = QUANTILES
     """Of demand, each of which is planned for beside what the scenario plans for."""
-    samples: int = 1000
+    samples: int = SAMPLES
     """That every plan is met with."""
     seed: int = 1
     """Of the samples."""
@@ -63,6 +64,9 @@ class RiskOptions:
     """For each plan: a safety, since results depend on the machine where the clock ends one [s]."""
     solver: str = "HiGHS"
     """MIP and LP solver: HiGHS or one that PuLP finds here, such as gurobi, copt, cplex, cbc."""
+    jobs: int = 1
+    """Plans that are made at a time, a process each; a script then needs
+    `if __name__ == "__main__":` (see `multiprocessing`)."""
     stop: Stop = never
     """Asked during the plans: whether to end."""
     done: Done = undisturbed
@@ -135,7 +139,13 @@ def risk(scenario: Name, options: RiskOptions) -> RiskResult:
     check_limits(options, limits.RISK)
     _check_quantiles(options.quantiles)
     from heteroplan.inputs import Pasts
-    from heteroplan.pipelines.shared.quantile_plans import QuantileScenarios, quantile_plan
+    from heteroplan.pipelines.shared.executors.choose import executor_of
+    from heteroplan.pipelines.shared.executors.executor import Lost
+    from heteroplan.pipelines.shared.quantile_plans import (
+        QuantileScenarios,
+        no_plan,
+        quantile_plan,
+    )
 
     pasts = Pasts()
     source = QuantileScenarios(
@@ -145,11 +155,11 @@ def risk(scenario: Name, options: RiskOptions) -> RiskResult:
     what = uncertainty_of(own, pasts, names(options.sampled))
     tasks = list(_tasks(own, source, what, options))
     options.done(0, 0, len(tasks))
-    plans = []
-    for task in tasks:
-        plans.append(quantile_plan(task, options.stop))
+    plans = {}
+    for place, made in executor_of(options.jobs).run(quantile_plan, tasks, options.stop):
+        plans[place] = no_plan(tasks[place], made.reason) if isinstance(made, Lost) else made
         options.done(len(plans), 0, len(tasks))
-    return _result(own.scenario, what, plans, options)
+    return _result(own.scenario, what, [plans[i] for i in range(len(tasks))], options)
 
 
 def _check_quantiles(quantiles: Sequence[float]) -> None:
@@ -166,20 +176,14 @@ def _tasks(
 ) -> "list[QuantileTask]":
     """The scenario's own plan, then by quantile; the own one is none of the others."""
     from heteroplan.pipelines.shared.quantile_plans import QuantileTask
+    from heteroplan.studies.key import Search
 
+    search = Search(gap=options.gap, steps=options.steps, solver=options.solver)
     planned = _planned_quantile(what.outlooks)
     wanted = sorted(set(options.quantiles) - {planned}) if what.outlooks else []
     scenarios = [(planned, own), *((each, source.at(each, what.outlooks)) for each in wanted)]
     return [
-        QuantileTask(
-            quantile,
-            loaded,
-            what.spreads,
-            options.gap,
-            options.steps,
-            options.time_limit_s,
-            options.solver,
-        )
+        QuantileTask(quantile, loaded, what.spreads, search, options.time_limit_s)
         for quantile, loaded in scenarios
     ]
 

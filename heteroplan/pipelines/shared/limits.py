@@ -38,6 +38,6 @@ STUDY = {
     "jobs": REPLAY["jobs"],
 }
 CURATE = {**REPLAY, "share": (0.01, 0.99), "trials": (1, 100_000)}
-RISK = {"samples": (1, 100_000), "seed": REPLAY["seed"]}
+RISK = {"samples": (1, 100_000), "seed": REPLAY["seed"], "jobs": REPLAY["jobs"]}
 CHECK = {"max_cost_usd": (0.0, 1e15), "jobs": REPLAY["jobs"]}
 COMPARE = {"jobs": REPLAY["jobs"]}

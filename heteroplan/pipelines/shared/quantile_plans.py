@@ -4,18 +4,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from heteroplan.clock import Clock, Stop, never
+from heteroplan.clock import Clock
 from heteroplan.errors import HeteroplanError
+from heteroplan.pipelines.shared.executors.executor import STOP
 from heteroplan.pipelines.shared.solving import SolveEffort, load, solved
+from heteroplan.studies.case import Case
+from heteroplan.studies.key import Search, case_key
+from heteroplan.studies.outcome import failed, result_of
+from heteroplan.studies.result import CaseResult
 
 if TYPE_CHECKING:
-    from heteroplan.entities.plan import Plan
     from heteroplan.entities.workload import Workload
     from heteroplan.inputs import Loaded, Pasts
     from heteroplan.studies.engine_errors import EngineKey
     from heteroplan.studies.outlook import Outlook
-    from heteroplan.studies.result import CaseResult
     from heteroplan.studies.serving import Serving
+
+QUANTILE = "quantile"
+"""Input of a case: that of demand, of all workloads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +32,13 @@ class QuantileTask:
     """None for the demand of the scenario as it is."""
     loaded: "Loaded"
     spreads: "Mapping[EngineKey, float]"
-    gap: float
-    steps: int | None
+    search: Search
     time_limit_s: float
-    solver: str
+
+    @property
+    def case(self) -> Case:
+        """As one of a study of quantiles."""
+        return Case(0, ((QUANTILE, self.quantile),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,34 +46,41 @@ class QuantilePlan:
     """What is left of a plan for a quantile."""
 
     quantile: float | None
-    case: "CaseResult"
+    case: CaseResult
     costs_usd: Mapping[str, float]
     """By workload."""
     serving: "Serving | None"
     """None where there is no plan; `case` says why."""
 
 
-def quantile_plan(task: QuantileTask, stop: Stop = never) -> QuantilePlan:
+def quantile_plan(task: QuantileTask) -> QuantilePlan:
     """Plan a task, and what that plan serves. Raises KeyboardInterrupt."""
     from heteroplan.optimize.solvers.solver import using
     from heteroplan.studies.serving import serving_of
 
+    stop = STOP.get()
     effort = SolveEffort(
-        gap=task.gap,
+        gap=task.search.gap,
         clock=Clock(task.time_limit_s),
         tail_cpu_s=0.0,
         stop=stop,
-        steps=task.steps,
+        steps=task.search.steps,
     )
     try:
-        with using(task.solver):
+        with using(task.search.solver):
             plan = solved(task.loaded, effort)
     except HeteroplanError as error:
-        return QuantilePlan(task.quantile, _failed(task, str(error)), {}, None)
+        return no_plan(task, str(error))
     if stop():
         raise KeyboardInterrupt
     costs = {each.name: each.cost_usd for each in plan.workloads}
-    return QuantilePlan(task.quantile, _case(task, plan), costs, serving_of(plan, task.spreads))
+    case = result_of(task.case, _key(task), plan)
+    return QuantilePlan(task.quantile, case, costs, serving_of(plan, task.spreads))
+
+
+def no_plan(task: QuantileTask, error: str) -> QuantilePlan:
+    """In the place of a plan that was not found, or whose workers were lost."""
+    return QuantilePlan(task.quantile, failed(task.case, _key(task), error), {}, None)
 
 
 class QuantileScenarios:
@@ -123,26 +139,5 @@ def _scaled(workload: "Workload", factor: float) -> "Workload":
     return replace(workload, demand=demand)
 
 
-def _case(task: QuantileTask, plan: "Plan") -> "CaseResult":
-    from heteroplan.studies.result import CaseResult, CaseStatus
-
-    return CaseResult(
-        inputs={"quantile": task.quantile},
-        key=plan.scenario.inputs_sha256,
-        status=CaseStatus(plan.report.termination.value),
-        covered=plan.coverage.value,
-        cost_usd=plan.totals.cost_usd,
-        gpu_hours=plan.totals.gpu_hours,
-        served_fraction=plan.totals.served_fraction,
-        peak_gpus=plan.totals.peak_gpus,
-        gap=plan.report.gap,
-    )
-
-
-def _failed(task: QuantileTask, error: str) -> "CaseResult":
-    from heteroplan.studies.result import CaseResult, CaseStatus
-
-    key = task.loaded.scenario.inputs_sha256
-    return CaseResult(
-        inputs={"quantile": task.quantile}, key=key, status=CaseStatus.FAILED, error=error
-    )
+def _key(task: QuantileTask) -> str:
+    return case_key(f"{task.loaded.scenario.inputs_sha256} {task.quantile}", task.search)

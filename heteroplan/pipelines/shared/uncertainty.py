@@ -55,7 +55,7 @@ def uncertainty_of(loaded: "Loaded", pasts: "Pasts", names: Collection[str]) -> 
         notes += _profile_notes(scenario, len(spreads))
     fails = Kind.FAILURES in kinds and failures.has_failures(scenario.fleet)
     if Kind.FAILURES in kinds and not fails:
-        notes.append("no node fails: the fleet has no failures:")
+        notes.append("no node fails: the fleet does not say how often (failures)")
     if not (outlooks or spreads or fails):
         raise UsageError(f"{OPTION} {','.join(names)}: nothing of that is uncertain; {notes[0]}")
     return Uncertainty(outlooks, spreads, fails, tuple(notes))
