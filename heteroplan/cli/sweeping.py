@@ -32,6 +32,16 @@ class SweepArguments:
             "Repeatable: every combination is a case.",
         ),
     ] = None
+    study: Annotated[
+        str | None,
+        typer.Option(
+            "--study",
+            parser=options.named_file,
+            metavar="FILE",
+            help="A YAML file that says what is varied (heteroplan schema sweep-study); - for "
+            "standard input.",
+        ),
+    ] = None
     out: Annotated[
         Path | None,
         typer.Option(
@@ -44,13 +54,22 @@ class SweepArguments:
     json: Annotated[bool, typer.Option("--json", help="Print sweep.json and nothing else.")] = False
     interval: options.Interval = None
     gap: Annotated[
-        float,
+        float | None,
         typer.Option(
             parser=options.relative_gap,
             metavar="SHARE",
-            help="Gap at which the search of a case ends; 1 % is 0.01.",
+            help="Gap at which the search of a case ends; default: 0.01, or as the study says.",
         ),
-    ] = written("0.01")
+    ] = None
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            parser=options.wholes(*limits.SWEEP["steps"]),
+            metavar="N",
+            help="Steps after which the search of a case ends with what it has, the same on every "
+            "machine.",
+        ),
+    ] = None
     time_limit: Annotated[
         float,
         typer.Option(
@@ -139,9 +158,11 @@ def _result(given: SweepArguments, interrupted: Interrupt) -> "SweepResult":
         return pipeline.sweep(
             given.scenario,
             vary=given.vary or (),
+            study=given.study,
             overrides=given.overrides or (),
             interval=given.interval,
             gap=given.gap,
+            steps=given.steps,
             time_limit_s=given.time_limit,
             solver=given.solver,
             jobs=given.jobs or cores(),
