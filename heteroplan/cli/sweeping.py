@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from heteroplan.cli import options
+from heteroplan.cli import options, sampling
 from heteroplan.cli.arguments import taking, written
 from heteroplan.cli.interrupts import Interrupt
 from heteroplan.cli.streams import emit, show, wrote
-from heteroplan.errors import ExitCode
+from heteroplan.errors import ExitCode, UsageError
 from heteroplan.pipelines.shared import limits
 
 if TYPE_CHECKING:
@@ -32,6 +32,16 @@ class SweepArguments:
             "Repeatable: every combination is a case.",
         ),
     ] = None
+    study: Annotated[
+        str | None,
+        typer.Option(
+            "--study",
+            parser=options.named_file,
+            metavar="FILE",
+            help="A YAML file that says what is varied (heteroplan schema sweep-study); - for "
+            "standard input.",
+        ),
+    ] = None
     out: Annotated[
         Path | None,
         typer.Option(
@@ -44,13 +54,22 @@ class SweepArguments:
     json: Annotated[bool, typer.Option("--json", help="Print sweep.json and nothing else.")] = False
     interval: options.Interval = None
     gap: Annotated[
-        float,
+        float | None,
         typer.Option(
             parser=options.relative_gap,
             metavar="SHARE",
-            help="Gap at which the search of a case ends; 1 % is 0.01.",
+            help="Gap at which the search of a case ends; default: 0.01, or as the study says.",
         ),
-    ] = written("0.01")
+    ] = None
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            parser=options.wholes(*limits.SWEEP["steps"]),
+            metavar="N",
+            help="Steps after which the search of a case ends with what it has, the same on every "
+            "machine.",
+        ),
+    ] = None
     time_limit: Annotated[
         float,
         typer.Option(
@@ -72,6 +91,11 @@ class SweepArguments:
     ] = None
     overrides: options.Overrides = None
     solver: options.Solver = "HiGHS"
+    samples: sampling.Samples = None
+    seed: sampling.Seed = written("1")
+    sampled: sampling.Sampled = sampling.ALL_KINDS
+    risk: sampling.Risk = False
+    quantiles: sampling.Quantiles = None
 
 
 @taking(SweepArguments)
@@ -81,6 +105,8 @@ def sweep(given: SweepArguments) -> None:
     Exit code 2: the input of a case is wrong; else 3: a case has no answer, since it failed or its
     search ended undecided. Ctrl-C ends with the cases that are done (130).
     """
+    if given.risk:
+        sampling.run_risk(_risk_arguments(given))
     with Interrupt("ending with the cases that are done") as interrupted:
         result = _result(given, interrupted)
         try:
@@ -98,6 +124,29 @@ def sweep(given: SweepArguments) -> None:
     raise typer.Exit(ExitCode.INTERRUPTED if result.interrupted else result.exit_code)
 
 
+def _risk_arguments(given: SweepArguments) -> sampling.RiskArguments:
+    """Raises UsageError for what a study of risk does not take."""
+    from heteroplan.pipelines.shared.processes import cores
+
+    if given.vary:
+        raise UsageError("--risk: varies the quantile of demand and nothing else; leave --vary out")
+    return sampling.RiskArguments(
+        scenario=given.scenario,
+        samples=given.samples,
+        seed=given.seed,
+        sampled=given.sampled,
+        quantiles=given.quantiles,
+        overrides=given.overrides,
+        interval=given.interval,
+        gap=given.gap,
+        time_limit=given.time_limit,
+        solver=given.solver,
+        jobs=given.jobs or cores(),
+        out=given.out,
+        json=given.json,
+    )
+
+
 def _result(given: SweepArguments, interrupted: Interrupt) -> "SweepResult":
     """The one pipeline call."""
     from heteroplan.outputs.shared.terminal import make_console
@@ -109,9 +158,11 @@ def _result(given: SweepArguments, interrupted: Interrupt) -> "SweepResult":
         return pipeline.sweep(
             given.scenario,
             vary=given.vary or (),
+            study=given.study,
             overrides=given.overrides or (),
             interval=given.interval,
             gap=given.gap,
+            steps=given.steps,
             time_limit_s=given.time_limit,
             solver=given.solver,
             jobs=given.jobs or cores(),

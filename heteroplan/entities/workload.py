@@ -349,6 +349,18 @@ class Stability:
 
 
 @dataclass(frozen=True, slots=True)
+class DemandError:
+    """How far demand comes out from its forecast: by a log-normal factor."""
+
+    day: float
+    """Standard deviation of its logarithm from day to day, one value a day."""
+    interval: float
+    """The same from interval to interval, beside that of their day."""
+    quantile: float
+    """Of what may come, that the planned demand is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Workload:
     """One model served to users."""
 
@@ -391,6 +403,10 @@ class Workload:
     comes from elsewhere."""
     team: str | None = None
     """Team that it belongs to; None where the scenario names none."""
+    demand_error: DemandError | None = None
+    """As the scenario states it; None where it does not."""
+    shortage_usd_per_1000_requests: float | None = None
+    """What it costs not to serve 1,000 requests; None where the scenario does not say."""
 
     @property
     def slo_items(self) -> int:

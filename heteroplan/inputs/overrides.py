@@ -170,7 +170,7 @@ def _multiple(document: Document, path: FieldPath, factor: str) -> float:
     at: Any = document.data
     for i, step in enumerate(path):
         key = _entry(at, step, dotted(path[: i + 1]))
-        at = at.get(key) if isinstance(at, dict) else at[key]  # type: ignore[index]
+        at = at.get(key) if isinstance(at, dict) else at[key]
     if at is None and path[-1] in _FACTORS:
         at = 1.0
     if isinstance(at, bool) or not isinstance(at, int | float):

@@ -2,17 +2,19 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heteroplan.clock import Stop, never
 from heteroplan.errors import ExitCode, UsageError
-from heteroplan.pipelines.shared.arguments import Name, keywords, names
+from heteroplan.pipelines.shared import limits
+from heteroplan.pipelines.shared.arguments import Name, check_limits, keywords, names
 from heteroplan.pipelines.shared.solving import check_effort
-from heteroplan.studies.case import Value, Variation
-from heteroplan.studies.variations import variation
+from heteroplan.studies.case import Case, Value, Variation
+from heteroplan.studies.study import Study, read_study
+from heteroplan.studies.variations import refuse_equal, variation
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 type Done = Callable[[int, int, int], None]
 """Told how many cases are done, how many of them were known before, and of how many."""
 
-CASE_LIMIT_S = 600.0
+GAP, CASE_LIMIT_S = 0.01, 600.0
+"""Of a case, where nothing else is asked for."""
 
 
 def undisturbed(done: int, known: int, of: int) -> None:
@@ -40,12 +43,17 @@ class SweepOptions:
     vary: str | Sequence[str] | Mapping[str, Sequence[Value]] = ()
     """Inputs and their values: `["demand=1,1.2,1.5", "fleet.a-s1-l1.h100x8=6..12"]` (`--vary`), or
     a mapping of paths to lists of values."""
+    study: Name | None = None
+    """A YAML file of a larger study (or `-`): `vary` and `overrides` are added to what it says."""
     overrides: str | Sequence[str] = ()
     """Fields to set in every case, such as `workloads.chat.headroom=0.2` (`--set`)."""
     interval: str | None = None
-    """Planning step, such as `15min`; that of the scenario where not given."""
-    gap: float = 0.01
-    """Gap at which the search of a case ends; 1 % is 0.01."""
+    """Planning step, such as `15min`; that of the study or the scenario where not given."""
+    gap: float | None = None
+    """Gap at which the search of a case ends; that of the study, or 0.01, where not given."""
+    steps: int | None = None
+    """Steps after which the search of a case ends, the same on every machine; as many as the gap
+    takes where neither this nor the study says so."""
     time_limit_s: float = CASE_LIMIT_S
     """For each case: a safety, since results depend on the machine where the clock ends one [s]."""
     solver: str = "HiGHS"
@@ -123,50 +131,65 @@ def sweep(scenario: Name, options: SweepOptions) -> SweepResult:
     can have is an InputError. Keywords are the fields of `SweepOptions`.
     Raises UsageError and InputError.
     """
-    check_effort(options.gap, options.time_limit_s)
     from heteroplan.outputs.sweep.document import document_of
     from heteroplan.pipelines.shared.case_tasks import CaseTasks
     from heteroplan.pipelines.shared.executors.choose import executor_of
-    from heteroplan.studies.grid import cases
     from heteroplan.studies.key import Search
 
-    variations = _variations(options.vary)
-    try:
-        planned = cases(variations)
-    except ValueError as error:
-        raise UsageError(f"--vary: {error}") from None
-    search = Search(gap=options.gap, steps=None, solver=options.solver)
+    study = _study(options)
+    gap = next(each for each in (options.gap, study.gap, GAP) if each is not None)
+    check_effort(gap, options.time_limit_s)
+    check_limits(options, limits.SWEEP)
+    search = Search(gap=gap, steps=_first(options.steps, study.steps), solver=options.solver)
     tasks = CaseTasks(
         os.fspath(scenario),
-        tuple(names(options.overrides)),
-        options.interval,
-        planned,
+        (*Case(0, study.fixed).overrides, *names(options.overrides)),
+        _first(options.interval, study.interval),
+        study.cases(),
         search,
         options.time_limit_s,
         _store(options.folder),
     )
     base = tasks.base()
-    tasks.refuse_unknown(variations)
-    found, interrupted = _run(tasks, executor_of(options.jobs), options)
-    return SweepResult(
-        document_of(base.scenario, variations, search, [found[i] for i in sorted(found)]),
-        interrupted,
-    )
+    tasks.refuse_unknown(study)
+    with executor_of(options.jobs) as executor:
+        found, interrupted = _run(tasks, executor, options)
+    results = [found[place] for place in sorted(found)]
+    return SweepResult(document_of(base.scenario, study, search, results), interrupted)
 
 
-def _variations(given: str | Sequence[str] | Mapping[str, Sequence[Value]]) -> list[Variation]:
-    """Each of them, or every problem at once as UsageError."""
-    if isinstance(given, Mapping):
-        return [Variation(path, tuple(values)) for path, values in given.items()]
-    found, problems = [], []
-    for text in names(given):
+def _study(options: SweepOptions) -> Study:
+    """Of the file, with what is varied beside it. Raises UsageError and InputError."""
+    study = Study(variations=())
+    if options.study is not None:
+        study = read_study(os.fspath(options.study))
+    found, problems = list(study.variations), []
+    if isinstance(options.vary, Mapping):
+        found += [Variation(path, tuple(values)) for path, values in options.vary.items()]
+    else:
+        for text in names(options.vary):
+            try:
+                found.append(variation(text))
+            except ValueError as error:
+                problems.append(f"--vary: {error}")
+    study = replace(study, variations=tuple(found))
+    if not problems:
         try:
-            found.append(variation(text))
+            for each in study.variations:
+                refuse_equal(each.path, each.values)
+            study.cases()
         except ValueError as error:
             problems.append(f"--vary: {error}")
+    if not (found or problems or study.named):
+        problems.append("nothing is varied; write for example --vary demand=1,1.2,1.5")
     if problems:
         raise UsageError(*problems)
-    return found
+    return study
+
+
+def _first[T](*values: T | None) -> T | None:
+    """That is given."""
+    return next((each for each in values if each is not None), None)
 
 
 def _store(folder: Name | None) -> "CaseStore | None":

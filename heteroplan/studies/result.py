@@ -27,6 +27,8 @@ class CaseResult(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    name: str | None = None
+    """That the study gives the case."""
     inputs: dict[str, Value]
     key: str
     """Names the inputs: equal keys are the same case."""

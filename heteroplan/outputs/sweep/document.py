@@ -6,9 +6,10 @@ from typing import Literal
 from heteroplan import __version__
 from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.outputs.plan.document.parts import DocumentPart
-from heteroplan.studies.case import Value, Variation
+from heteroplan.studies.case import Value
 from heteroplan.studies.key import Search
 from heteroplan.studies.result import CaseResult
+from heteroplan.studies.study import Study
 
 
 class VariationPart(DocumentPart):
@@ -35,6 +36,8 @@ class SweepDocument(DocumentPart):
     schema_version: Literal[1] = 1
     heteroplan_version: str
     scenario: str
+    study: str | None = None
+    """Name of the study, where it has one."""
     objective: Objective
     horizon_hours: float
     """That costs and GPU-hours are of."""
@@ -46,17 +49,18 @@ class SweepDocument(DocumentPart):
 
 def document_of(
     scenario: Scenario,
-    variations: Sequence[Variation],
+    study: Study,
     search: Search,
     results: Sequence[CaseResult],
 ) -> SweepDocument:
-    """The study of a scenario."""
+    """What a study of a scenario found."""
     return SweepDocument(
         heteroplan_version=__version__,
         scenario=scenario.name,
+        study=study.name,
         objective=scenario.objective,
         horizon_hours=scenario.horizon.intervals * scenario.horizon.interval_hours,
-        vary=tuple(VariationPart(path=each.path, values=each.values) for each in variations),
+        vary=tuple(VariationPart(path=each.path, values=each.values) for each in study.variations),
         search=SearchPart(gap=search.gap, steps=search.steps, solver=search.solver),
         cases=tuple(results),
     )

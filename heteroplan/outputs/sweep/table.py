@@ -23,7 +23,9 @@ def columns_of(document: SweepDocument) -> dict[str, list[Any]]:
     cases = document.cases
     paths = dict.fromkeys(path for each in cases for path in each.inputs)
     types = dict.fromkeys(name for each in cases for name in each.gpu_hours_by_type or {})
+    named = any(each.name for each in cases)
     return {
+        **({"name": [each.name for each in cases]} if named else {}),
         **{path: [each.inputs.get(path) for each in cases] for path in paths},
         **{name: [_plain(each, name) for each in cases] for name in FIGURES},
         **{
@@ -74,9 +76,10 @@ def _cell(value: Any) -> Any:
 
 
 def _of_one_type(column: list[Any]) -> list[Any]:
+    """Numbers, truths or texts; all else as JSON."""
     types = {type(each) for each in column if each is not None}
-    if types <= {int, float} or len(types) <= 1:
-        return [float(each) if types == {int, float} and each is not None else each
-                for each in column]  # fmt: skip
-    return [None if each is None else each if isinstance(each, str) else json.dumps(each)
-            for each in column]  # fmt: skip
+    if types == {int, float}:
+        return [None if each is None else float(each) for each in column]
+    if len(types) <= 1 and not types & {list, dict}:
+        return column
+    return [each if each is None or isinstance(each, str) else json.dumps(each) for each in column]

@@ -17,6 +17,7 @@ from heteroplan.outputs.sweep.figures import (
     inputs_text,
     objective_of,
     value_text,
+    varied_paths,
     verdict,
 )
 from heteroplan.studies.result import CaseResult, CaseStatus
@@ -55,7 +56,7 @@ def sentences(document: SweepDocument) -> Iterator[str]:
     best = cheapest(document, cases)
     if best is not None and len(cases) > 1:
         amount = _amount(document, best)
-        yield f"Cheapest that covers all demand: {amount} with {inputs_text(best)}."
+        yield f"Cheapest that covers all demand: {amount} with {inputs_text(document, best)}."
     for path, last, beyond in coverage_ends(document):
         yield (
             f"Coverage ends between {path} {value_text(last)} (all cases covered) and "
@@ -80,12 +81,15 @@ def _amount(document: SweepDocument, case: CaseResult) -> str:
 
 
 def _print_cases(document: SweepDocument, console: Console) -> None:
-    paths = list(dict.fromkeys(path for each in document.cases for path in each.inputs))
-    heads = (">USD", ">GPU-hours", ">peak\nGPUs", ">un-\nserved", ">gap")
-    table = plain_table(console, *(f">{_stacked(path)}" for path in paths), "demand\nis", *heads)
+    paths = varied_paths(document)
+    named = any(each.name for each in document.cases)
+    figures = ("demand\nis", ">USD", ">GPU-hours", ">peak\nGPUs", ">un-\nserved", ">gap")
+    heads = [*(["case"] if named else []), *(f">{_stacked(path)}" for path in paths), *figures]
+    table = plain_table(console, *heads)
     for case in document.cases:
         said = verdict(case)
         table.add_row(
+            *([Text(case.name or "")] if named else []),
             *(_cell(case, path) for path in paths),
             Text(said, style=_STYLES.get(said, "")),
             *map(Text, _figures(case)),
@@ -136,6 +140,6 @@ def _print_values(document: SweepDocument, path: str, console: Console) -> None:
 def _errors(document: SweepDocument) -> Iterator[str]:
     wrong = [each for each in document.cases if each.error]
     for each in wrong[:MOST_ERRORS]:
-        yield f"{inputs_text(each)}: {each.error}"
+        yield f"{inputs_text(document, each)}: {each.error}"
     if len(wrong) > MOST_ERRORS:
         yield f"and {len(wrong) - MOST_ERRORS:,} more cases that failed"

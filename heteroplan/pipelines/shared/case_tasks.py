@@ -8,9 +8,10 @@ from heteroplan.errors import InputError, InputProblem
 from heteroplan.pipelines.shared.case_store import CaseStore
 from heteroplan.pipelines.shared.case_work import CaseTask
 from heteroplan.pipelines.shared.solving import load
-from heteroplan.studies.case import Case, Variation
+from heteroplan.studies.case import Case, Inputs
 from heteroplan.studies.key import Search, case_key
 from heteroplan.studies.outcome import failed
+from heteroplan.studies.study import Study
 
 if TYPE_CHECKING:
     from heteroplan.inputs import Loaded
@@ -51,13 +52,12 @@ class CaseTasks(Sequence[CaseTask]):
             self._scenario, overrides=self._overrides, interval=self._interval, files=self._files
         )
 
-    def refuse_unknown(self, variations: Sequence[Variation]) -> None:
-        """Raises InputError for variations none of whose values the scenario can have."""
+    def refuse_unknown(self, study: Study) -> None:
+        """Raises InputError for inputs none of whose values the scenario can have."""
         problems: list[InputProblem] = []
-        for each in variations:
-            found = self._problems_of(each)
-            if found is not None:
-                problems += found.problems
+        for each in study.variations:
+            problems += self._problems_of([((each.path, value),) for value in each.values])
+        problems += self._problems_of(list(study.named.values()))
         if problems:
             raise InputError(problems)
 
@@ -86,25 +86,24 @@ class CaseTasks(Sequence[CaseTask]):
             )
         return replace(task, key=key, loaded=loaded)
 
-    def _problems_of(self, variation: Variation) -> InputError | None:
-        """Of its first value, where no value fits; None where one does."""
-        first = None
-        for value in variation.values:
+    def _problems_of(self, settings: Sequence[Inputs]) -> Sequence[InputProblem]:
+        """Of the first, where none fits; none where one does."""
+        first: Sequence[InputProblem] = ()
+        for inputs in settings:
             try:
-                self._loaded(Case(0, ((variation.path, value),)))
+                self._loaded(Case(0, inputs))
             except InputError as error:
-                first = first or error
+                first = first or error.problems
             else:
-                return None
+                return ()
         return first
 
     def _loaded(self, case: Case) -> "Loaded":
         """Raises InputError; what is set in a case is named as `--vary`."""
-        varied = Case(case.place, tuple(sorted(case.inputs, key=lambda each: each[0])))
         try:
             return load(
                 self._scenario,
-                overrides=(*self._overrides, *varied.overrides),
+                overrides=(*self._overrides, *case.overrides),
                 interval=self._interval,
                 files=self._files,
             )

@@ -38,7 +38,11 @@ def case_result(task: CaseTask) -> CaseResult:
 
     stop = STOP.get()
     effort = SolveEffort(
-        gap=task.search.gap, clock=Clock(task.time_limit_s), tail_cpu_s=0.0, stop=stop
+        gap=task.search.gap,
+        clock=Clock(task.time_limit_s),
+        tail_cpu_s=0.0,
+        stop=stop,
+        steps=task.search.steps,
     )
     try:
         with using(task.search.solver):

@@ -8,7 +8,7 @@ from typing import Protocol
 from heteroplan.clock import Stop, never
 
 STOP: ContextVar[Stop] = ContextVar("STOP", default=never)
-"""What work that runs in the process of its executor asks whether to end; others are ended."""
+"""What work asks whether to end: then nobody wants its result. Ray ends its process instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,9 @@ class Executor(Protocol):
     ) -> Iterator[tuple[int, Result | Lost]]:
         """Each task's place and what `work` made of it, in the order in which they end.
 
-        `work` is a function of a module; tasks and results are pickled. A task is taken from
-        `tasks` when it is about to begin, which may be what makes it. A task whose worker is
+        `work` is a function of a module, or a `functools.partial` of one with what all tasks share:
+        it is sent to a worker once. Tasks and results are pickled. A task is taken from `tasks`
+        shortly before it begins, which may be what makes it. A task whose worker is
         lost is done again by another. What `work` raises is raised here. Ends early, with
         KeyboardInterrupt, when `stop()` says so.
         """

@@ -7,7 +7,7 @@ from heteroplan.pipelines.shared.executors.executor import STOP, Lost
 
 
 class Here:
-    """An `Executor` without any other process. `work` finds `stop` in `executor.STOP`."""
+    """An `Executor` without any other process."""
 
     def run[Task, Result](
         self, work: Callable[[Task], Result], tasks: Sequence[Task], stop: Stop
