@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from heteroplan.cli import options
+from heteroplan.cli import options, sampling
 from heteroplan.cli.arguments import taking, written
 from heteroplan.cli.interrupts import Interrupt
 from heteroplan.cli.streams import emit, show, wrote
-from heteroplan.errors import ExitCode
+from heteroplan.errors import ExitCode, UsageError
 from heteroplan.pipelines.shared import limits
 
 if TYPE_CHECKING:
@@ -106,6 +106,11 @@ class SweepArguments:
     ] = None
     overrides: options.Overrides = None
     solver: options.Solver = "HiGHS"
+    samples: sampling.Samples = None
+    seed: sampling.Seed = written("1")
+    sampled: sampling.Sampled = sampling.ALL_KINDS
+    risk: sampling.Risk = False
+    quantiles: sampling.Quantiles = None
 
 
 @taking(SweepArguments)
@@ -115,6 +120,8 @@ def sweep(given: SweepArguments) -> None:
     Exit code 2: the input of a case is wrong; else 3: a case has no answer, since it failed or its
     search ended undecided. Ctrl-C ends with the cases that are done (130).
     """
+    if given.risk:
+        sampling.run_risk(_risk_arguments(given))
     with Interrupt("ending with the cases that are done") as interrupted:
         result = _result(given, interrupted)
         try:
@@ -130,6 +137,29 @@ def sweep(given: SweepArguments) -> None:
     if given.out is not None:
         wrote(str(given.out / name) for name in result.file_names())
     raise typer.Exit(ExitCode.INTERRUPTED if result.interrupted else result.exit_code)
+
+
+def _risk_arguments(given: SweepArguments) -> sampling.RiskArguments:
+    """Raises UsageError for what a study of risk does not take."""
+    from heteroplan.pipelines.shared.processes import cores
+
+    if given.vary:
+        raise UsageError("--risk: varies the quantile of demand and nothing else; leave --vary out")
+    return sampling.RiskArguments(
+        scenario=given.scenario,
+        samples=given.samples,
+        seed=given.seed,
+        sampled=given.sampled,
+        quantiles=given.quantiles,
+        overrides=given.overrides,
+        interval=given.interval,
+        gap=given.gap,
+        time_limit=given.time_limit,
+        solver=given.solver,
+        jobs=given.jobs or cores(),
+        out=given.out,
+        json=given.json,
+    )
 
 
 def _result(given: SweepArguments, interrupted: Interrupt) -> "SweepResult":

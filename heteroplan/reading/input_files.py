@@ -4,9 +4,8 @@ import errno
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 MAX_BYTES = 16 * 2**20
 """Largest input file [bytes]: a million demand rows fit."""
@@ -34,7 +33,6 @@ class Files:
         """What `before` has read is not read again: several scenarios then see the same files."""
         self._contents: dict[str, bytes | UnreadableError] = {}
         self._shared: dict[str, bytes | UnreadableError] = {} if before is None else before._shared
-        self._made: dict[str, Any] = {} if before is None else before._made
         self._digests: dict[str, bytes] = {} if before is None else before._digests
 
     @property
@@ -82,15 +80,11 @@ class Files:
                 raise UnreadableError(f"cannot be read: {reason}") from None
         self._contents[name] = self._digests[name]
 
-    def once[Made](self, key: str, make: Callable[[], Made]) -> Made:
-        """What `make` makes of files that are marked, the first time that it is asked for.
-
-        `key` names all that it depends on beside the files.
-        """
-        if key not in self._made:
-            self._made[key] = make()
-        made: Made = self._made[key]
-        return made
+    def digest(self, path: Path) -> str:
+        """Tells what a file holds that was read or marked before, in hexadecimal."""
+        content = self._contents[shown(path)]
+        assert isinstance(content, bytes), f"{path} was neither read nor marked"
+        return hashlib.sha256(content).hexdigest()
 
     def sha256(self, overrides: Iterable[str]) -> str:
         """Hash over every file read, in the order of reading, and over the overrides."""
