@@ -142,9 +142,10 @@ def sweep(given: SweepArguments) -> None:
 def _risk_arguments(given: SweepArguments) -> sampling.RiskArguments:
     """Raises UsageError for what a study of risk does not take."""
     from heteroplan.pipelines.shared.processes import cores
+    from heteroplan.pipelines.sweep import GAP
 
-    if given.vary:
-        raise UsageError("--risk: varies the quantile of demand and nothing else; leave --vary out")
+    if given.vary or given.study is not None:
+        raise UsageError("--risk varies the quantile of demand only: no --vary and no --study")
     return sampling.RiskArguments(
         scenario=given.scenario,
         samples=given.samples,
@@ -153,7 +154,8 @@ def _risk_arguments(given: SweepArguments) -> sampling.RiskArguments:
         quantiles=given.quantiles,
         overrides=given.overrides,
         interval=given.interval,
-        gap=given.gap,
+        gap=GAP if given.gap is None else given.gap,
+        steps=given.steps,
         time_limit=given.time_limit,
         solver=given.solver,
         jobs=given.jobs or cores(),
@@ -184,6 +186,9 @@ def _result(given: SweepArguments, interrupted: Interrupt) -> "SweepResult":
             dask=given.dask,
             ray=given.ray,
             folder=given.out,
+            samples=given.samples,
+            seed=given.seed,
+            sampled=sampling.kinds(given.sampled),
             stop=interrupted,
             done=progress.done,
         )

@@ -11,7 +11,9 @@ from heteroplan.clock import Stop, never
 from heteroplan.errors import ExitCode, UsageError
 from heteroplan.pipelines.shared import limits
 from heteroplan.pipelines.shared.arguments import Name, check_limits, keywords, names
+from heteroplan.pipelines.shared.sampling import Sampling, sampled_cases
 from heteroplan.pipelines.shared.solving import check_effort
+from heteroplan.pipelines.shared.uncertainty import KINDS, kinds_of
 from heteroplan.studies.case import Case, Value, Variation
 from heteroplan.studies.study import Study, read_study
 from heteroplan.studies.variations import refuse_equal, variation
@@ -68,6 +70,13 @@ class SweepOptions:
     folder: Name | None = None
     """Where the result of each case is kept as soon as it is there; those that are found there are
     not planned again."""
+    samples: int | None = None
+    """Samples of what is uncertain, each of which is a case of every combination."""
+    seed: int = 1
+    """Of the samples."""
+    sampled: str | Sequence[str] = KINDS
+    """What is drawn: `demand`, `profiles`, `failures`, as far as something says how uncertain each
+    is."""
     stop: Stop = never
     """Asked during the sweep: whether it should end with what is done."""
     done: Done = undisturbed
@@ -136,7 +145,7 @@ def sweep(scenario: Name, options: SweepOptions) -> SweepResult:
     Raises UsageError and InputError.
     """
     from heteroplan.optimize.solvers.solver import using
-    from heteroplan.outputs.sweep.document import document_of
+    from heteroplan.outputs.sweep.document import document_of, with_samples
     from heteroplan.pipelines.shared.case_tasks import CaseTasks
     from heteroplan.pipelines.shared.executors.choose import executor_of
     from heteroplan.studies.key import Search
@@ -145,22 +154,35 @@ def sweep(scenario: Name, options: SweepOptions) -> SweepResult:
     gap = next(each for each in (options.gap, study.gap, GAP) if each is not None)
     check_effort(gap, options.time_limit_s)
     check_limits(options, limits.SWEEP)
+    sampling = _sampling(options)
     search = Search(gap=gap, steps=_first(options.steps, study.steps), solver=options.solver)
     tasks = CaseTasks(
         os.fspath(scenario),
         (*Case(0, study.fixed).overrides, *names(options.overrides)),
         _first(options.interval, study.interval),
-        study.cases(),
+        study.cases() if sampling is None else sampled_cases(study.cases(), sampling.count),
         search,
         options.time_limit_s,
         _store(options.folder),
+        sampling,
     )
     base = tasks.base()
     tasks.refuse_unknown(study)
     with using(options.solver), executor_of(options.jobs, options.dask, options.ray) as executor:
         found, interrupted = _run(tasks, executor, options)
     results = [found[place] for place in sorted(found)]
-    return SweepResult(document_of(base.scenario, study, search, results), interrupted)
+    document = document_of(base.scenario, study, search, results)
+    if sampling is not None:
+        document = with_samples(document, sampling.seed, sampling.count, tasks.sample_notes)
+    return SweepResult(document, interrupted)
+
+
+def _sampling(options: SweepOptions) -> Sampling | None:
+    if options.samples is None:
+        return None
+    kinds = names(options.sampled)
+    kinds_of(kinds)
+    return Sampling(count=options.samples, seed=options.seed, kinds=kinds)
 
 
 def _study(options: SweepOptions) -> Study:
@@ -185,7 +207,7 @@ def _study(options: SweepOptions) -> Study:
             study.cases()
         except ValueError as error:
             problems.append(f"--vary: {error}")
-    if not (found or problems or study.named):
+    if not (found or problems or study.named or options.samples):
         problems.append("nothing is varied; write for example --vary demand=1,1.2,1.5")
     if problems:
         raise UsageError(*problems)

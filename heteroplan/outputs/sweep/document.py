@@ -30,6 +30,16 @@ class SearchPart(DocumentPart):
     solver: str
 
 
+class SamplesPart(DocumentPart):
+    """What was drawn of what is uncertain; `drawn` of a case is what it was there."""
+
+    count: int
+    """Samples, each of which is a case of every combination of inputs."""
+    seed: int
+    notes: tuple[str, ...]
+    """What is taken as certain, or assumed."""
+
+
 class SweepDocument(DocumentPart):
     """sweep.json."""
 
@@ -43,6 +53,8 @@ class SweepDocument(DocumentPart):
     """That costs and GPU-hours are of."""
     vary: tuple[VariationPart, ...]
     search: SearchPart
+    samples: SamplesPart | None = None
+    """Where the study draws samples."""
     cases: tuple[CaseResult, ...]
     """In the order of the study; the last of `vary` changes fastest."""
 
@@ -64,3 +76,10 @@ def document_of(
         search=SearchPart(gap=search.gap, steps=search.steps, solver=search.solver),
         cases=tuple(results),
     )
+
+
+def with_samples(
+    document: SweepDocument, seed: int, count: int, notes: tuple[str, ...]
+) -> SweepDocument:
+    """The document of a study that draws samples."""
+    return document.model_copy(update={"samples": SamplesPart(count=count, seed=seed, notes=notes)})

@@ -20,6 +20,7 @@ from heteroplan.outputs.sweep.figures import (
     varied_paths,
     verdict,
 )
+from heteroplan.outputs.sweep.samples import print_samples
 from heteroplan.studies.result import CaseResult, CaseStatus
 
 MOST_ROWS = 40
@@ -36,7 +37,9 @@ def render_sweep(document: SweepDocument, console: Console) -> None:
     for sentence in sentences(document):
         print_wrapped(Text(sentence), console)
     console.print()
-    if len(document.cases) <= MOST_ROWS:
+    if document.samples is not None:
+        print_samples(document, console)
+    elif len(document.cases) <= MOST_ROWS:
         _print_cases(document, console)
     else:
         for each in document.vary:
@@ -54,7 +57,7 @@ def sentences(document: SweepDocument) -> Iterator[str]:
         + f" of {len(cases):,} cases."
     )
     best = cheapest(document, cases)
-    if best is not None and len(cases) > 1:
+    if best is not None and len(cases) > 1 and document.samples is None:
         amount = _amount(document, best)
         yield f"Cheapest that covers all demand: {amount} with {inputs_text(document, best)}."
     for path, last, beyond in coverage_ends(document):
@@ -73,6 +76,9 @@ def sentences(document: SweepDocument) -> Iterator[str]:
 
 def _heading(document: SweepDocument) -> str:
     varied = " x ".join(f"{each.path} ({len(each.values)} values)" for each in document.vary)
+    drawn = document.samples
+    if drawn is not None:
+        varied += f"{' x ' if varied else ''}{drawn.count:,} samples (seed {drawn.seed})"
     return f"{len(document.cases):,} cases" + (f": {varied}" if varied else "")
 
 
