@@ -42,13 +42,21 @@ class SweepArguments:
             "standard input.",
         ),
     ] = None
+    sensitivity: Annotated[
+        bool,
+        typer.Option(
+            "--sensitivity",
+            help="Instead of --vary: demand, each price, the speed of each engine and each number "
+            "of nodes, one at a time, a tenth less and a tenth more.",
+        ),
+    ] = False
     out: Annotated[
         Path | None,
         typer.Option(
             parser=options.named_folder,
             metavar="DIR",
-            help="Write cases.csv, cases.parquet and sweep.json there, and keep each case in "
-            "DIR/cases as soon as it is done: a sweep that was ended goes on there.",
+            help="Write cases.csv, cases.parquet, sweep.json and report.html there, and keep each "
+            "case in DIR/cases as soon as it is done: a sweep that was ended goes on there.",
         ),
     ] = None
     json: Annotated[bool, typer.Option("--json", help="Print sweep.json and nothing else.")] = False
@@ -128,8 +136,9 @@ def _risk_arguments(given: SweepArguments) -> sampling.RiskArguments:
     """Raises UsageError for what a study of risk does not take."""
     from heteroplan.pipelines.shared.processes import cores
 
-    if given.vary:
-        raise UsageError("--risk: varies the quantile of demand and nothing else; leave --vary out")
+    if given.vary or given.sensitivity:
+        option = "--vary" if given.vary else "--sensitivity"
+        raise UsageError(f"--risk: varies the quantile of demand alone; leave {option} out")
     return sampling.RiskArguments(
         scenario=given.scenario,
         samples=given.samples,
@@ -159,6 +168,7 @@ def _result(given: SweepArguments, interrupted: Interrupt) -> "SweepResult":
             given.scenario,
             vary=given.vary or (),
             study=given.study,
+            sensitivity=given.sensitivity,
             overrides=given.overrides or (),
             interval=given.interval,
             gap=given.gap,

@@ -45,6 +45,8 @@ class SweepDocument(DocumentPart):
     search: SearchPart
     cases: tuple[CaseResult, ...]
     """In the order of the study; the last of `vary` changes fastest."""
+    notes: tuple[str, ...] = ()
+    """What the study leaves out, and why."""
 
 
 def document_of(
@@ -52,6 +54,7 @@ def document_of(
     study: Study,
     search: Search,
     results: Sequence[CaseResult],
+    notes: Sequence[str] = (),
 ) -> SweepDocument:
     """What a study of a scenario found."""
     return SweepDocument(
@@ -63,4 +66,5 @@ def document_of(
         vary=tuple(VariationPart(path=each.path, values=each.values) for each in study.variations),
         search=SearchPart(gap=search.gap, steps=search.steps, solver=search.solver),
         cases=tuple(results),
+        notes=tuple(notes),
     )

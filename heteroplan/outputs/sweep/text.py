@@ -20,7 +20,9 @@ from heteroplan.outputs.sweep.figures import (
     varied_paths,
     verdict,
 )
+from heteroplan.outputs.sweep.swings_text import print_swings
 from heteroplan.studies.result import CaseResult, CaseStatus
+from heteroplan.studies.swings import swings
 
 MOST_ROWS = 40
 """Cases that are shown one by one; of more, rows by value."""
@@ -35,8 +37,12 @@ def render_sweep(document: SweepDocument, console: Console) -> None:
     print_wrapped(Text.assemble((document.scenario, "bold"), f"  {_heading(document)}"), console)
     for sentence in sentences(document):
         print_wrapped(Text(sentence), console)
+    for note in document.notes:
+        print_wrapped(Text(f"Note: {note}."), console)
     console.print()
-    if len(document.cases) <= MOST_ROWS:
+    if _one_at_a_time(document):
+        print_swings(swings(document.cases, document.objective), document.objective, console)
+    elif len(document.cases) <= MOST_ROWS:
         _print_cases(document, console)
     else:
         for each in document.vary:
@@ -68,6 +74,12 @@ def sentences(document: SweepDocument) -> Iterator[str]:
             f"{late:,} cases were ended by the clock: they may differ from run to run. A longer "
             "--time-limit or a wider --gap ends them alike everywhere."
         )
+
+
+def _one_at_a_time(document: SweepDocument) -> bool:
+    """Whether most columns of a table of cases would be empty: each sets an input of its own."""
+    paths = {path for each in document.cases for path in each.inputs}
+    return len(paths) > 2 and all(len(each.inputs) <= 1 for each in document.cases)
 
 
 def _heading(document: SweepDocument) -> str:

@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 """Which executor runs the tasks of a command."""
 
 from collections.abc import Iterator
@@ -30,14 +29,3 @@ def executor_of(jobs: int, dask: str | None = None, ray: str | None = None) -> I
             yield nodes
     else:
         yield Here() if jobs == 1 else Processes(jobs)
-=======
-"""Which executor runs the cases of a study."""
-
-from heteroplan.pipelines.shared.executors.executor import Executor
-from heteroplan.pipelines.shared.executors.here import Here
-
-
-def executor_of(jobs: int) -> Executor:
-    """In this process for one job."""
-    return Here()
->>>>>>> sweep
