@@ -42,13 +42,21 @@ class SweepArguments:
             "standard input.",
         ),
     ] = None
+    sensitivity: Annotated[
+        bool,
+        typer.Option(
+            "--sensitivity",
+            help="Instead of --vary: demand, each price, the speed of each engine and each number "
+            "of nodes, one at a time, a tenth less and a tenth more.",
+        ),
+    ] = False
     out: Annotated[
         Path | None,
         typer.Option(
             parser=options.named_folder,
             metavar="DIR",
-            help="Write cases.csv, cases.parquet and sweep.json there, and keep each case in "
-            "DIR/cases as soon as it is done: a sweep that was ended goes on there.",
+            help="Write cases.csv, cases.parquet, sweep.json and report.html there, and keep each "
+            "case in DIR/cases as soon as it is done: a sweep that was ended goes on there.",
         ),
     ] = None
     json: Annotated[bool, typer.Option("--json", help="Print sweep.json and nothing else.")] = False
@@ -144,8 +152,9 @@ def _risk_arguments(given: SweepArguments) -> sampling.RiskArguments:
     from heteroplan.pipelines.shared.processes import cores
     from heteroplan.pipelines.sweep import GAP
 
-    if given.vary or given.study is not None:
-        raise UsageError("--risk varies the quantile of demand only: no --vary and no --study")
+    if given.vary or given.study is not None or given.sensitivity:
+        remedy = "leave --vary, --study and --sensitivity out"
+        raise UsageError(f"--risk: varies the quantile of demand alone; {remedy}")
     return sampling.RiskArguments(
         scenario=given.scenario,
         samples=given.samples,
@@ -176,6 +185,7 @@ def _result(given: SweepArguments, interrupted: Interrupt) -> "SweepResult":
             given.scenario,
             vary=given.vary or (),
             study=given.study,
+            sensitivity=given.sensitivity,
             overrides=given.overrides or (),
             interval=given.interval,
             gap=given.gap,

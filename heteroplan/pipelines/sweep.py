@@ -47,6 +47,9 @@ class SweepOptions:
     a mapping of paths to lists of values."""
     study: Name | None = None
     """A YAML file of a larger study (or `-`): `vary` and `overrides` are added to what it says."""
+    sensitivity: bool = False
+    """Instead of `vary`: demand, each price, the speed of each engine and each number of nodes, one
+    at a time, a tenth less and a tenth more."""
     overrides: str | Sequence[str] = ()
     """Fields to set in every case, such as `workloads.chat.headroom=0.2` (`--set`)."""
     interval: str | None = None
@@ -112,7 +115,7 @@ class SweepResult:
     @staticmethod
     def file_names() -> tuple[str, ...]:
         """What `write` writes into the folder."""
-        return ("cases.csv", "cases.parquet", "sweep.json")
+        return ("cases.csv", "cases.parquet", "sweep.json", "report.html")
 
     def json_text(self) -> str:
         """The document as text."""
@@ -121,8 +124,12 @@ class SweepResult:
         return document_text(self.document)
 
     def write(self, folder: Name) -> None:
-        """Write cases.csv, cases.parquet and sweep.json: all or none. Raises UsageError."""
+        """Write cases.csv, cases.parquet, sweep.json and report.html: all or none.
+
+        Raises UsageError.
+        """
         from heteroplan.outputs.shared.files import try_folder, write_all
+        from heteroplan.outputs.sweep.page import sweep_html
         from heteroplan.outputs.sweep.table import cases_csv, parquet_writer
 
         out = Path(folder)
@@ -132,6 +139,7 @@ class SweepResult:
                 out / "cases.csv": cases_csv(self.document),
                 out / "cases.parquet": parquet_writer(self.document),
                 out / "sweep.json": self.json_text(),
+                out / "report.html": sweep_html(self.document),
             }
         )
 
@@ -160,21 +168,33 @@ def sweep(scenario: Name, options: SweepOptions) -> SweepResult:
         os.fspath(scenario),
         (*Case(0, study.fixed).overrides, *names(options.overrides)),
         _first(options.interval, study.interval),
-        study.cases() if sampling is None else sampled_cases(study.cases(), sampling.count),
+        _sampled(study.cases(), sampling),
         search,
         options.time_limit_s,
         _store(options.folder),
         sampling,
     )
     base = tasks.base()
+    notes: tuple[str, ...] = ()
+    if options.sensitivity:
+        from heteroplan.studies.sensitivity import sensitivity
+
+        chosen = sensitivity(base)
+        notes = chosen.notes
+        tasks.cases = _sampled(chosen.cases, sampling)
     tasks.refuse_unknown(study)
     with using(options.solver), executor_of(options.jobs, options.dask, options.ray) as executor:
         found, interrupted = _run(tasks, executor, options)
     results = [found[place] for place in sorted(found)]
-    document = document_of(base.scenario, study, search, results)
+    document = document_of(base.scenario, study, search, results, notes)
     if sampling is not None:
         document = with_samples(document, sampling.seed, sampling.count, tasks.sample_notes)
     return SweepResult(document, interrupted)
+
+
+def _sampled(cases: Sequence[Case], sampling: Sampling | None) -> Sequence[Case]:
+    """Each of them once, or as often as samples are drawn."""
+    return cases if sampling is None else sampled_cases(cases, sampling.count)
 
 
 def _sampling(options: SweepOptions) -> Sampling | None:
@@ -207,7 +227,10 @@ def _study(options: SweepOptions) -> Study:
             study.cases()
         except ValueError as error:
             problems.append(f"--vary: {error}")
-    if not (found or problems or study.named or options.samples):
+    varied = found or study.named
+    if options.sensitivity and varied:
+        problems.append("--sensitivity: chooses what is varied; leave --vary and such studies out")
+    if not (varied or problems or options.sensitivity or options.samples):
         problems.append("nothing is varied; write for example --vary demand=1,1.2,1.5")
     if problems:
         raise UsageError(*problems)

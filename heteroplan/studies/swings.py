@@ -13,6 +13,7 @@ class Swing:
     """What one input does to the amount, all others as in the base case."""
 
     path: str
+    """Or the name of a case that a study names."""
     base: CaseResult
     cases: tuple[CaseResult, ...]
     """That set this input otherwise, by rising value; texts come last."""
@@ -43,13 +44,19 @@ class Swing:
 def swings(results: Sequence[CaseResult], objective: Objective) -> tuple[Swing, ...]:
     """One an input that some case alone sets otherwise than the base case does.
 
-    Inputs with which demand is no longer covered come first, then those that move the amount most.
+    Where every case has a name of its own, one a case. Inputs with which demand is no longer
+    covered come first, then those that move the amount most.
     """
     base = base_of(results)
     if base is None:
         return ()
+    names = {each.name for each in results}
+    named = None not in names and len(names) == len(results)
     alone: dict[str, list[CaseResult]] = {}
     for each in results:
+        if named and each.name is not None and each is not base:
+            alone[each.name] = [each]
+            continue
         changed = changed_paths(base, each)
         if len(changed) == 1:
             alone.setdefault(changed[0], []).append(each)

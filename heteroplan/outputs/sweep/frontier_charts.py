@@ -56,7 +56,7 @@ def frontier_chart(found: Frontier, objective: Objective, unit: str) -> "Figure"
     alone = len(found.lines) == 1
     for number, line in enumerate(found.lines[:MOST_LINES]):
         covered = [case for case in line.cases if is_covered(case)]
-        name = "" if alone else settings_label(line.others)
+        name = "" if alone else line_label(line)
         figure.add_trace(
             Scatter(
                 x=[found.value(case) for case in covered],
@@ -107,6 +107,16 @@ def frontier_chart(found: Frontier, objective: Objective, unit: str) -> "Figure"
     return figure
 
 
+def line_label(line: Line) -> str:
+    """What tells a line apart: the name of its cases, or what they set."""
+    names = {case.name for case in line.cases}
+    return (names.pop() if len(names) == 1 else None) or settings_label(line.others)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def _point_label(case: CaseResult, line: Line) -> str:
     return ", ".join(
         [*([settings_label(line.others)] if line.others else []), coverage_label(case)]
@@ -125,7 +135,7 @@ def _table(found: Frontier, objective: Objective, unit: str) -> PageTable:
     lines = found.lines[:MOST_LINES]
     values = sorted({found.value(case) for line in lines for case in line.cases})
     cells = [{found.value(case): case for case in line.cases} for line in lines]
-    heads = [settings_label(line.others) if line.others else unit for line in lines]
+    heads = [line_label(line) if line.others else unit for line in lines]
     return PageTable(
         (_axis_label(found.path), *heads),
         [
@@ -147,9 +157,9 @@ def _sentences(found: Frontier, objective: Objective) -> Iterator[str]:
         parts = [_cost_text(found, line, objective), _end_text(found, line)]
         said = "; ".join(each for each in parts if each)
         if said and line.others:
-            yield f"With {settings_label(line.others)}: {said}."
+            yield f"{_capital(line_label(line))}: {said}."
         elif said:
-            yield f"{said[0].upper()}{said[1:]}."
+            yield f"{_capital(said)}."
     if len(found.lines) > MOST_SENTENCES:
         yield f"{len(found.lines):,} settings of the other inputs, of which these are the first."
     if len(found.lines) > MOST_LINES:

@@ -6,6 +6,7 @@ from heteroplan.entities.scenario import Objective
 from heteroplan.outputs.shared.page import cards, page, render, table_section
 from heteroplan.outputs.shared.words import figure
 from heteroplan.outputs.sweep.document import SweepDocument
+from heteroplan.outputs.sweep.figures import varied_paths
 from heteroplan.outputs.sweep.frontier_charts import frontier_sections
 from heteroplan.outputs.sweep.heat_map import heat_section
 from heteroplan.outputs.sweep.labels import (
@@ -31,13 +32,8 @@ MOST_FRONTIERS = 8
 MOST_ERRORS = 20
 
 
-def sweep_html(
-    document: SweepDocument, *, notes: Sequence[str] = (), sections: Sequence[str] = ()
-) -> str:
-    """The study as a self-contained page: verdict, pictures and the table of its cases.
-
-    `sections` is HTML that stands between the pictures and the table, such as that of samples.
-    """
+def sweep_html(document: SweepDocument) -> str:
+    """The study as a self-contained page: verdict, pictures and the table of its cases."""
     unit = unit_label(document.objective, document.horizon_hours)
     title = f"{document.scenario}: sweep"
     verdict, sentence = _verdict(document.cases)
@@ -50,11 +46,10 @@ def sweep_html(
                 below=_below(document),
                 verdict_class=verdict,
                 verdict=sentence,
-                notes=[*notes, *_notes(document.cases)],
+                notes=[*document.notes, *_notes(document.cases)],
             ),
             cards(_cards(document, unit)),
             *_pictures(document, unit),
-            *sections,
             _table(document, unit),
             *_errors(document.cases),
             render(
@@ -119,8 +114,9 @@ def _notes(cases: Sequence[CaseResult]) -> Iterator[str]:
     late = sum(each.status is CaseStatus.TIME_LIMIT for each in cases)
     if late:
         yield (
-            f"{late:,} cases were ended by the clock; their figures may differ from run to run. A "
-            "longer --time-limit or a wider --gap ends them alike everywhere."
+            f"Ended by the clock, so that figures may differ from run to run: {late:,} of "
+            f"{len(cases):,} cases. A wider --gap, fewer --steps or a longer --time-limit end all "
+            "alike."
         )
 
 
@@ -143,12 +139,14 @@ def _cards(document: SweepDocument, unit: str) -> Iterator[tuple[str, str]]:
 
 def _table(document: SweepDocument, unit: str) -> str:
     """Inputs in a column each, or in one where no case sets several."""
-    cases = document.cases
-    paths = list(dict.fromkeys(path for each in cases for path in each.inputs))
-    alone = all(len(each.inputs) <= 1 for each in cases)
+    cases, paths = document.cases, varied_paths(document)
+    named = any(each.name for each in cases)
+    alone = not named and all(len(each.inputs) <= 1 for each in cases)
     in_usd = document.objective is Objective.COST
+    texts = [*(["case"] if named else []), *(["set"] if alone else [])]
     heads = [
-        *(["set"] if alone else map(input_label, paths)),
+        *texts,
+        *([] if alone else map(input_label, paths)),
         *("demand is", unit),
         *(["GPU-hours"] if in_usd else []),
         *("peak GPUs", "gap"),
@@ -159,6 +157,7 @@ def _table(document: SweepDocument, unit: str) -> str:
         heads,
         [
             [
+                *([each.name or ""] if named else []),
                 *([_settings(each)] if alone else _values(each, paths)),
                 coverage_label(each),
                 amount_label(each, document.objective),
@@ -168,7 +167,7 @@ def _table(document: SweepDocument, unit: str) -> str:
             ]
             for each in cases[:MOST_ROWS]
         ],
-        text_columns={heads.index("demand is"), *([0] if alone else [])},
+        text_columns={*range(len(texts)), heads.index("demand is")},
         below=[f"{left:,} more cases are in cases.csv."] if left > 0 else [],
     )
 
@@ -189,7 +188,7 @@ def _errors(cases: Sequence[CaseResult]) -> Iterator[str]:
     wrong = [each for each in cases if each.error]
     if not wrong:
         return
-    rows = [(_settings(each), each.error or "") for each in wrong]
+    rows = [(each.name or _settings(each), each.error or "") for each in wrong]
     left = len(rows) - MOST_ERRORS
     yield table_section(
         "Cases that failed",

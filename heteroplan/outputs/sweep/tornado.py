@@ -89,14 +89,28 @@ def _furthest(swing: Swing, side: Side) -> str:
     changes = {i: change for i, case in enumerate(side.cases)
                if (change := swing.change(case)) is not None}  # fmt: skip
     i = max(changes, key=lambda each: abs(changes[each]))
-    return f"{_value(swing, side.cases[i])}: {change_text(changes[i])}"
+    return _said(swing, side.cases[i], change_text(changes[i]))
 
 
 def _short(swing: Swing) -> Iterator[str]:
     """Such as `6: 97.3 % served` of cases that are not covered."""
     for case in swing.cases:
         if not is_covered(case):
-            yield f"{_value(swing, case)}: {coverage_label(case)}"
+            yield _said(swing, case, coverage_label(case))
+
+
+def side_texts(swing: Swing, side: Side) -> tuple[list[str], bool]:
+    """The greatest change of a side and its cases that are not covered; whether it has such."""
+    known = any(swing.change(case) is not None for case in side.cases)
+    short = [
+        _said(swing, case, coverage_label(case)) for case in side.cases if not is_covered(case)
+    ]
+    return [*([_furthest(swing, side)] if known else []), *short], bool(short)
+
+
+def _said(swing: Swing, case: CaseResult, text: str) -> str:
+    value = _value(swing, case)
+    return f"{value}: {text}" if value else text
 
 
 def _table(swings: Sequence[Swing], objective: Objective, unit: str) -> PageTable:
@@ -129,18 +143,17 @@ def _share(change: float | None, of: float | None) -> str:
 
 
 def _base(base: CaseResult, objective: Objective, unit: str) -> str:
-    what = settings_label(base.inputs.items())
+    what = base.name or settings_label(base.inputs.items())
     if not is_covered(base):
         return f"{what}: {coverage_label(base)}, so that amounts do not compare"
     return f"{what}: {amount_label(base, objective)} {unit}"
 
 
 def _value(swing: Swing, case: CaseResult) -> str:
-    return (
-        value_label(swing.path, case.inputs[swing.path])
-        if swing.path in case.inputs
-        else "as it is"
-    )
+    """That the case sets; nothing of a named case."""
+    if swing.path in case.inputs:
+        return value_label(swing.path, case.inputs[swing.path])
+    return "" if case.name == swing.path else "as it is"
 
 
 def _number(swing: Swing, case: CaseResult) -> float:

@@ -71,6 +71,16 @@ def test_the_table_has_a_row_a_value_and_a_column_a_line() -> None:
     ]
 
 
+def test_lines_of_named_cases_have_their_names() -> None:
+    cases = [
+        case_result(100.0 * d + n, {"demand": d, "nodes": n}, name=name)
+        for d in (1, 2)
+        for n, name in ((5, "small"), (6, "large"))
+    ]
+    lines = frontier_chart(made("demand", cases), COST, "USD").data
+    assert [line.name for line in lines][:2] == ["small", "large"]
+
+
 def test_names_are_text() -> None:
     cases = [case_result(100.0 * d, {"demand": d, NASTY: n}) for d in (1, 2) for n in (5, 6)]
     assert "<img" not in html("demand", cases)

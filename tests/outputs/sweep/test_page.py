@@ -89,8 +89,23 @@ def test_the_verdict_counts_cases() -> None:
 
 def test_what_the_clock_ended_is_noted() -> None:
     late = document([case_result(1.0, {}, status=CaseStatus.TIME_LIMIT)], {})
-    assert "1 cases were ended by the clock" in sweep_html(late)
-    assert "ended by the clock" not in sweep_html(GRID)
+    assert "may differ from run to run: 1 of 1 cases" in sweep_html(late)
+    assert "Ended by the clock" not in sweep_html(GRID)
+
+
+def test_named_cases_are_compared_with_the_first_and_shown_by_their_names() -> None:
+    cases = [
+        case_result(100.0, {}, name="today"),
+        case_result(130.0, {"demand": 1.5, "slo.ttft_ms": 500}, name="next year"),
+        case_result(90.0, {"fleet.a.h": 5, "fleet.b.h": 5}, name="fewer"),
+    ]
+    text = sweep_html(document(cases, {}))
+    assert re.findall(r"<li><span>(.*?)</span><b>(.*?)</b>", text) == [
+        ("next year", '<i class="high">+30</i>'),
+        ("fewer", '<i class="high">-10</i>'),
+    ]
+    table = text[text.index("<h2>Cases</h2>") :]
+    assert re.findall(r"<tr><td[^>]*>(.*?)</td>", table) == ["today", "next year", "fewer"]
 
 
 def test_the_page_loads_nothing_and_takes_names_for_text() -> None:
@@ -102,7 +117,7 @@ def test_the_page_loads_nothing_and_takes_names_for_text() -> None:
     vary: dict[str, tuple[Value, ...]] = {
         "demand": (1, 2), f"workloads.{NASTY}.headroom": (0.1, NASTY)
     }  # fmt: skip
-    text = sweep_html(document(cases, vary, scenario=NASTY), notes=[NASTY])
+    text = sweep_html(document(cases, vary, scenario=NASTY, notes=(NASTY,)))
     assert "img" not in tags(text)
     assert addresses(text) == []
 
