@@ -112,6 +112,13 @@ class SweepArguments:
             "auto.",
         ),
     ] = None
+    start_from_first: Annotated[
+        bool,
+        typer.Option(
+            "--start-from-first",
+            help="Begin the search of every case at the plan of the first one as well.",
+        ),
+    ] = False
     overrides: options.Overrides = None
     solver: options.Solver = "HiGHS"
     samples: sampling.Samples = None
@@ -191,6 +198,7 @@ def _result(given: SweepArguments, interrupted: Interrupt) -> "SweepResult":
             gap=given.gap,
             steps=given.steps,
             time_limit_s=given.time_limit,
+            start_from_first=given.start_from_first,
             solver=given.solver,
             jobs=given.jobs or cores(),
             dask=given.dask,
