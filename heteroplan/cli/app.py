@@ -20,6 +20,7 @@ from heteroplan.cli import (
     nightly,
     planning,
     replaying,
+    sweeping,
 )
 from heteroplan.cli.streams import emit, writing_stdout
 
@@ -89,6 +90,7 @@ for command in (
     planning.plan,
     checking.check,
     replaying.replay,
+    sweeping.sweep,
     comparing.compare,
     planning.validate,
     explaining.explain,
