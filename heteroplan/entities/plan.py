@@ -17,6 +17,8 @@ class Termination(StrEnum):
     OPTIMAL = "optimal"
     GAP_REACHED = "gap_reached"
     TIME_LIMIT = "time_limit"
+    EFFORT_REACHED = "effort_reached"
+    """As many steps of the search as were asked for."""
     INTERRUPTED = "interrupted"
 
 

@@ -82,6 +82,24 @@ def assemble(
     )
 
 
+def sizes_of(problem: Problem, candidates: Sequence[Candidate], pools: Sequence[Pool]) -> Ints:
+    """[P, T] sizes of the problem's pools that another plan has as well; the rest are empty.
+
+    All are empty where the plan has other intervals.
+    """
+    sizes = problem.no_replicas()
+    of_other = {
+        (pool.workload, pool.role, pool.engine, pool.node_type, pool.domain): pool.replicas
+        for pool in pools
+        if len(pool.replicas) == problem.intervals
+    }
+    for p, pool in enumerate(problem.pools):
+        work, engine = problem.workloads[pool.workload], candidates[pool.candidate].engine
+        key = (work.name, pool.role, engine.name, pool.node_type, pool.domain)
+        sizes[p] = of_other.get(key, 0)
+    return sizes
+
+
 def _used_pools(problem: Problem, replicas: Ints) -> list[int]:
     """By workload, role, engine, node type and domain, in the order of the files."""
     order = list(Role)

@@ -99,7 +99,8 @@ class Dives:
 
     def time_for_one(self) -> bool:
         """Whether a dive is likely to end in the time that is left; one cut off is no plan."""
-        return monotonic() + DIVE * self.took_s < self.search.deadline
+        counted = self.search.steps is not None
+        return counted or monotonic() + DIVE * self.took_s < self.search.deadline
 
     def dive(self, share: float) -> Incumbent:
         """Workloads in order, a share of those left after each LP; when time is out, only some."""

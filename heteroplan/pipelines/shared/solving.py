@@ -33,6 +33,10 @@ class SolveEffort:
     """One of `planning.make.METHODS`."""
     frontier: bool = False
     """Whether the plan says what others with fewer changes of pool sizes cost."""
+    steps: int | None = None
+    """Of the search, after which each solve ends, the same on every machine."""
+    starts: "Sequence[Plan]" = ()
+    """Plans whose pool sizes the search may begin at."""
 
 
 def check_effort(gap: float, time_limit_s: float) -> None:
@@ -78,6 +82,8 @@ def solved(loaded: "Loaded", effort: SolveEffort) -> "Plan":
             method=effort.method,
             slowness=slowness,
             frontier=effort.frontier,
+            steps=effort.steps,
+            starts=effort.starts,
         )
     except NoPlanError:
         if effort.stop():
