@@ -10,9 +10,10 @@ From Python, one call a command, with its options as keywords:
 
 `plan`, `check` and `nightly` take scenarios, `replay`, `stress` (`replay --stress`) and `study`
 (`replay --study signals`) a plan or a scenario, `demand` request traces, `fit` measurements,
-`import_fleet` inventories of other systems and `diff_fleets` two fleets. What they return is a
-`PlanResult`, `CheckResult`, `NightlyResult`, `ReplayResult`, `StressResult`, `StudyResult`,
-`DemandResult`, `FitResult`, `FleetResult` or the difference; what they raise is in
+`import_fleet` inventories of other systems, `diff_fleets` two fleets, `size` a scenario and what
+nodes can be had for. What they return is a `PlanResult`, `CheckResult`, `NightlyResult`,
+`ReplayResult`, `StressResult`, `StudyResult`, `DemandResult`, `FitResult`, `FleetResult`,
+`SizeResult` or the difference; what they raise is in
 `heteroplan.errors`. Nothing is printed. All else is internal and may change.
 
 The folders read like the data flow. `reading`, `inputs`, `forecasting` and `profiles` turn files
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from heteroplan.pipelines.nightly import NightlyResult, nightly
     from heteroplan.pipelines.plan import PlanResult, plan
     from heteroplan.pipelines.replay import ReplayResult, replay
+    from heteroplan.pipelines.size import SizeResult, size
     from heteroplan.pipelines.stress import StressResult, stress
     from heteroplan.pipelines.study import StudyResult, study
 
@@ -50,6 +52,7 @@ __all__ = [
     "NightlyResult",
     "PlanResult",
     "ReplayResult",
+    "SizeResult",
     "StressResult",
     "StudyResult",
     "check",
@@ -62,6 +65,7 @@ __all__ = [
     "nightly",
     "plan",
     "replay",
+    "size",
     "stress",
     "study",
 ]
@@ -84,6 +88,8 @@ _PIPELINES = {
     "NightlyResult": "nightly",
     "replay": "replay",
     "ReplayResult": "replay",
+    "size": "size",
+    "SizeResult": "size",
     "stress": "stress",
     "StressResult": "stress",
     "study": "study",

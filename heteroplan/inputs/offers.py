@@ -21,7 +21,7 @@ from heteroplan.inputs.checks.schema_problems import checked
 from heteroplan.inputs.gpu_types import built_in
 from heteroplan.inputs.schemas.offers import ExistingSpec, HourlySpec, OffersFile, OfferSpec
 from heteroplan.reading.input_files import STDIN, Files, UnreadableError, shown
-from heteroplan.reading.yaml_source import parse_document
+from heteroplan.reading.yaml_source import Document, parse_document
 
 BESIDE_GPUS = 1.8
 """Power of a node over that of its GPUs, where nobody says: a DGX H100 takes 10.2 kW and its GPUs
@@ -147,13 +147,14 @@ class _Building:
         hours = horizon.intervals * horizon.interval_hours
         budget = spec.budget_usd_per_month
         watts, notes = {}, []
-        for name in dict.fromkeys(each.node_type for each in self.spec.offers):
+        used = OffersCase(Document("", {}), self.spec, self.scenario).used_types
+        for name in types:
             gpu, gpus = types[name].gpu, types[name].gpus
             if name in spec.node_kw:
                 watts[name] = 1000 * spec.node_kw[name]
             elif gpu.power_w is not None:
                 watts[name] = BESIDE_GPUS * gpus * gpu.power_w
-                if spec.power_kw:
+                if spec.power_kw and name in used:
                     notes.append(
                         f"Power of {name} is not given: {watts[name] / 1000:.3g} kW is assumed, "
                         f"{BESIDE_GPUS:g} times that of its GPUs, as of a DGX H100 (node_kw)."
@@ -170,7 +171,7 @@ class _Building:
         """Nodes that fit each leaf: its places, and as many as its ports connect at least."""
         spec = self.spec.limits
         places = dict(spec.rack_places)
-        most = max((spec.node_ports.get(each.node_type, 1) for each in self.spec.offers), default=1)
+        most = max((ports for ports in spec.node_ports.values()), default=1)
         for leaf, ports in spec.ports.items():
             places[leaf] = min(places.get(leaf, ports // most), ports // most)
         return places

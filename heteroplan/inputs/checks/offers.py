@@ -22,6 +22,14 @@ class OffersCase:
     scenario: Scenario
 
     @property
+    def used_types(self) -> list[str]:
+        """Node types that are on offer, or stand on a leaf and count."""
+        offered = [each.node_type for each in self.spec.offers]
+        leaves = () if self.spec.from_nothing else self.scenario.fleet.network.leaves
+        standing = [name for leaf in leaves for name, nodes in leaf.nodes.items() if nodes > 0]
+        return list(dict.fromkeys([*offered, *standing]))
+
+    @property
     def node_types(self) -> list[str]:
         """Of the fleet, then those that the file adds."""
         own = [each.name for each in self.scenario.fleet.node_types]
@@ -97,7 +105,7 @@ def check_names_known(case: OffersCase) -> Iterator[InputProblem]:
 
 
 def check_power_known(case: OffersCase) -> Iterator[InputProblem]:
-    """Where power is limited, that of each node type on offer is known."""
+    """Where power is limited, that of each node type is known."""
     spec = case.spec
     if not spec.limits.power_kw:
         return
@@ -105,7 +113,7 @@ def check_power_known(case: OffersCase) -> Iterator[InputProblem]:
     power = {name: gpu.power_w for name, gpu in built_in().items()}
     for each in case.scenario.fleet.node_types:
         gpu_of[each.name] = each.gpu.name
-    for name in dict.fromkeys(each.node_type for each in spec.offers):
+    for name in case.used_types:
         if name in gpu_of and name not in spec.limits.node_kw and not power.get(gpu_of[name]):
             remedy = (
                 f"power is limited, but nobody states that of {gpu_of[name]}; add node_kw: "
@@ -115,11 +123,11 @@ def check_power_known(case: OffersCase) -> Iterator[InputProblem]:
 
 
 def check_ports_known(case: OffersCase) -> Iterator[InputProblem]:
-    """Where ports are limited, each node type on offer says how many it takes."""
+    """Where ports are limited, each node type says how many it takes."""
     limits = case.spec.limits
     if not limits.ports:
         return
-    for name in dict.fromkeys(each.node_type for each in case.spec.offers):
+    for name in case.used_types:
         if name not in limits.node_ports:
             remedy = f"ports are limited; add node_ports: {{{name}: ...}}"
             yield case.document.problem(("limits", "ports"), remedy)

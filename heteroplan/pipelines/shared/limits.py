@@ -40,3 +40,4 @@ STUDY = {
 CURATE = {**REPLAY, "share": (0.01, 0.99), "trials": (1, 100_000)}
 CHECK = {"max_cost_usd": (0.0, 1e15), "jobs": REPLAY["jobs"]}
 COMPARE = {"jobs": REPLAY["jobs"]}
+SIZE = {"budget_usd_per_month": (0.0, 1e15)}

@@ -1,0 +1,121 @@
+"""A size under the terms of an offers file: what stays is paid in any case, and stays."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from heteroplan.clock import Progress, Stop, never, silent
+from heteroplan.entities.fleet import Fleet, NodeType
+from heteroplan.entities.network import Network
+from heteroplan.entities.offers import Offer, Offers
+from heteroplan.entities.purchasing import Purchasing
+from heteroplan.entities.scenario import Scenario
+from heteroplan.sizing.outcome import Nodes, Sized
+from heteroplan.sizing.search import size
+
+type Sizer = Callable[..., Sized]
+"""`sizing.search.size`, or another with its arguments."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """How long and how well fleets are looked for."""
+
+    gap: float = 0.01
+    time_limit_s: float = 60.0
+    stop: Stop = never
+    progress: Progress = silent
+    sizer: Sizer = size
+
+
+def sized(scenario: Scenario, terms: Purchasing, search: Search) -> Sized:
+    """The cheapest fleet under some terms.
+
+    Nodes that are kept cost nothing more in the search, as they are paid in any case; afterwards
+    all of them stand in the fleet, and cost and bound hold what they cost. A search may end
+    without a use for some. Raises NoPlanError and UsageError.
+    """
+    hours = scenario.horizon.intervals * scenario.horizon.interval_hours
+    kept = {each.name: each for each in terms.offers.offers if each.name in terms.kept}
+    sunk_usd = sum(each.usd_per_node_hour * (each.most_nodes or 0) for each in kept.values())
+    sunk_usd *= hours
+    found = search.sizer(
+        replace(scenario, fleet=terms.fleet),
+        _without_sunk(terms, kept, sunk_usd),
+        gap=search.gap,
+        time_limit_s=search.time_limit_s,
+        stop=search.stop,
+        progress=search.progress,
+    )
+    if not kept:
+        return found
+    others = tuple(row for row in found.nodes if row.offer not in kept)
+    stay = tuple(_row(each, hours) for each in kept.values())
+    used = {(row.offer, row.leaf): row.nodes for row in found.nodes}
+    idle = [
+        (row.leaf, row.node_type, row.nodes - used.get((row.offer, row.leaf), 0)) for row in stay
+    ]
+    nodes = (*stay, *others)
+    fleet = priced(with_nodes(found.fleet, terms.fleet, idle), nodes, terms.offers.offers)
+    return replace(
+        found,
+        nodes=nodes,
+        fleet=fleet,
+        cost_usd=found.cost_usd + sunk_usd,
+        bound_usd=found.bound_usd + sunk_usd,
+    )
+
+
+def with_nodes(fleet: Fleet, whole: Fleet, more: Iterable[tuple[str, str, int]]) -> Fleet:
+    """The fleet with more nodes (leaf, node type, nodes), whose types `whole` describes."""
+    leaves = {leaf.name: dict(leaf.nodes) for leaf in fleet.network.leaves}
+    types = {each.name: each for each in fleet.node_types}
+    for leaf, name, nodes in more:
+        if nodes > 0:
+            leaves[leaf][name] = leaves[leaf].get(name, 0) + nodes
+            types.setdefault(name, whole.node_type(name))
+    network = Network(
+        tuple(replace(each, nodes=leaves[each.name]) for each in fleet.network.leaves)
+    )
+    return replace(fleet, node_types=tuple(types.values()), network=network)
+
+
+def priced(fleet: Fleet, nodes: Iterable[Nodes], offers: Iterable[Offer]) -> Fleet:
+    """The fleet with each node type at the average price of its nodes that are paid for all hours;
+    those of other node types stay."""
+    hourly = {each.name for each in offers if each.hourly}
+    rows = [row for row in nodes if row.offer not in hourly and row.node_hours > 0]
+
+    def with_price(shape: NodeType) -> NodeType:
+        mine = [row for row in rows if row.node_type == shape.name]
+        if not mine:
+            return shape
+        usd = sum(row.cost_usd for row in mine) / sum(row.node_hours for row in mine)
+        return replace(shape, usd_per_gpu_hour=usd / shape.gpus)
+
+    return replace(fleet, node_types=tuple(map(with_price, fleet.node_types)))
+
+
+def _without_sunk(terms: Purchasing, kept: Iterable[str], sunk_usd: float) -> Offers:
+    names = set(kept)
+    offers = tuple(
+        replace(each, usd_per_node_hour=0.0) if each.name in names else each
+        for each in terms.offers.offers
+    )
+    limits = terms.offers.limits
+    if limits.budget_usd is not None:
+        limits = replace(limits, budget_usd=max(0.0, limits.budget_usd - sunk_usd))
+    return replace(terms.offers, offers=offers, limits=limits)
+
+
+def _row(offer: Offer, hours: float) -> Nodes:
+    nodes = offer.most_nodes or 0
+    node_hours = nodes * hours
+    (leaf,) = offer.leaves
+    return Nodes(
+        offer=offer.name,
+        node_type=offer.node_type,
+        leaf=leaf,
+        nodes=nodes,
+        node_hours=node_hours,
+        cost_usd=node_hours * offer.usd_per_node_hour,
+    )
