@@ -20,6 +20,7 @@ from heteroplan.cli import (
     nightly,
     planning,
     replaying,
+    sizing,
 )
 from heteroplan.cli.streams import emit, writing_stdout
 
@@ -90,6 +91,7 @@ for command in (
     checking.check,
     replaying.replay,
     comparing.compare,
+    sizing.size,
     planning.validate,
     explaining.explain,
     exporting.export,

@@ -1,4 +1,4 @@
-"""`size`: a scenario and what nodes can be had for -> the cheapest fleet, and what it is against."""
+"""`size`: a scenario and what nodes can be had for -> the cheapest fleet, beside others."""
 
 import os
 from collections.abc import Iterator, Sequence

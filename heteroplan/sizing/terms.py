@@ -6,11 +6,14 @@ from dataclasses import dataclass, replace
 from heteroplan.clock import Progress, Stop, never, silent
 from heteroplan.entities.fleet import Fleet, NodeType
 from heteroplan.entities.network import Network
-from heteroplan.entities.offers import Offer, Offers
+from heteroplan.entities.offers import Offer, OfferKind, Offers
 from heteroplan.entities.purchasing import Purchasing
 from heteroplan.entities.scenario import Scenario
 from heteroplan.sizing.outcome import Nodes, Sized
 from heteroplan.sizing.search import size
+
+PREFERRED = 1e-6
+"""Share by which the search counts a node that stands as cheaper: of two alike it stays."""
 
 type Sizer = Callable[..., Sized]
 """`sizing.search.size`, or another with its arguments."""
@@ -35,20 +38,23 @@ def sized(scenario: Scenario, terms: Purchasing, search: Search) -> Sized:
     without a use for some. Raises NoPlanError and UsageError.
     """
     hours = scenario.horizon.intervals * scenario.horizon.interval_hours
-    kept = {each.name: each for each in terms.offers.offers if each.name in terms.kept}
+    offers = {each.name: each for each in terms.offers.offers}
+    kept = {name: each for name, each in offers.items() if name in terms.kept}
     sunk_usd = sum(each.usd_per_node_hour * (each.most_nodes or 0) for each in kept.values())
     sunk_usd *= hours
     found = search.sizer(
         replace(scenario, fleet=terms.fleet),
-        _without_sunk(terms, kept, sunk_usd),
+        _as_searched(terms, sunk_usd),
         gap=search.gap,
         time_limit_s=search.time_limit_s,
         stop=search.stop,
         progress=search.progress,
     )
-    if not kept:
-        return found
-    others = tuple(row for row in found.nodes if row.offer not in kept)
+    others = tuple(
+        replace(row, cost_usd=row.node_hours * offers[row.offer].usd_per_node_hour)
+        for row in found.nodes
+        if row.offer not in kept
+    )
     stay = tuple(_row(each, hours) for each in kept.values())
     used = {(row.offer, row.leaf): row.nodes for row in found.nodes}
     idle = [
@@ -60,7 +66,7 @@ def sized(scenario: Scenario, terms: Purchasing, search: Search) -> Sized:
         found,
         nodes=nodes,
         fleet=fleet,
-        cost_usd=found.cost_usd + sunk_usd,
+        cost_usd=sum(row.cost_usd for row in nodes),
         bound_usd=found.bound_usd + sunk_usd,
     )
 
@@ -95,16 +101,21 @@ def priced(fleet: Fleet, nodes: Iterable[Nodes], offers: Iterable[Offer]) -> Fle
     return replace(fleet, node_types=tuple(map(with_price, fleet.node_types)))
 
 
-def _without_sunk(terms: Purchasing, kept: Iterable[str], sunk_usd: float) -> Offers:
-    names = set(kept)
+def _as_searched(terms: Purchasing, sunk_usd: float) -> Offers:
     offers = tuple(
-        replace(each, usd_per_node_hour=0.0) if each.name in names else each
-        for each in terms.offers.offers
+        replace(each, usd_per_node_hour=_price(terms, each)) for each in terms.offers.offers
     )
     limits = terms.offers.limits
     if limits.budget_usd is not None:
         limits = replace(limits, budget_usd=max(0.0, limits.budget_usd - sunk_usd))
     return replace(terms.offers, offers=offers, limits=limits)
+
+
+def _price(terms: Purchasing, offer: Offer) -> float:
+    if offer.name in terms.kept:
+        return 0.0
+    stands = offer.kind is OfferKind.EXISTING
+    return offer.usd_per_node_hour * (1.0 - PREFERRED if stands else 1.0)
 
 
 def _row(offer: Offer, hours: float) -> Nodes:
