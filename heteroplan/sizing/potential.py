@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import Network
 from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.optimize.program.build import build_problem
@@ -25,6 +26,7 @@ class Potential:
     """The merged program, and how many GPUs its pools hold at most."""
 
     offered: Offered
+    candidates: tuple[Candidate, ...]
     program: Problem
     """One domain, without supply rows: nodes are not counted yet."""
 
@@ -32,8 +34,10 @@ class Potential:
     def of(cls, offered: Offered) -> "Potential":
         """Engines on all offered node types wherever the network has a leaf for them."""
         scenario = everywhere(offered)
-        merged = one_domain(build_problem(scenario, candidates_of(scenario)), proves=True).program
-        return cls(offered, replace(merged.without_stability(), supplies=(), before=None))
+        candidates = candidates_of(scenario)
+        merged = one_domain(build_problem(scenario, candidates), proves=True).program
+        program = replace(merged.without_stability(), supplies=(), before=None)
+        return cls(offered, tuple(candidates), program)
 
     @property
     def servable(self) -> bool:

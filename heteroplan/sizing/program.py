@@ -15,11 +15,13 @@ single nodes: every fleet that covers the demand meets it, so that its bound hol
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pulp
 
 from heteroplan.entities.offers import Offer
 from heteroplan.numerics.tolerances import SOLVER_TOLERANCE
 from heteroplan.optimize.formulation.model import build_model
+from heteroplan.optimize.program.problem import Floats, Ints
 from heteroplan.optimize.rules.mip import INTEGER, Model, Terms
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict
@@ -40,6 +42,17 @@ class Least:
     cost_usd: float | None
     """None where no nodes were found."""
     counts: Counts
+    replicas: Ints | None = None
+    """[P, times] sizes of the merged pools."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NodePrices:
+    """What the program says whose replicas and nodes may be fractional."""
+
+    bound_usd: float
+    usd: Floats
+    """[node type, times] of one more node."""
 
 
 @dataclass(slots=True)
@@ -53,6 +66,8 @@ class NodeModel:
     bought: dict[str, pulp.LpVariable] = field(default_factory=dict)
     rented: dict[str, list[pulp.LpVariable]] = field(default_factory=dict)
     """By offer, one an interval of `times`."""
+    rows: list[list[pulp.LpConstraint]] = field(default_factory=list)
+    """[node type][times] replicas stand on nodes."""
     floors: int = 0
     """Rows that leave cheap nodes out."""
 
@@ -79,7 +94,26 @@ class NodeModel:
         counts = {name: round(x.varValue or 0.0) for name, x in self.bought.items()}
         for name, over_time in self.rented.items():
             counts[name] = max((round(y.varValue or 0.0) for y in over_time), default=0)
-        return Least(answer.verdict, bound, answer.objective * self.scale_usd, counts)
+        sizes = np.array(
+            [[round(n.varValue or 0.0) for n in over_time] for over_time in self.model.n],
+            dtype=np.int64,
+        ).reshape(len(self.model.n), len(self.times))
+        return Least(answer.verdict, bound, answer.objective * self.scale_usd, counts, sizes)
+
+    def duals(self, effort: Effort) -> NodePrices | None:
+        """What nodes are worth by interval where they may be fractional; None where it ran out."""
+        answer = solver.run(self.model.lp, effort, integer=False)
+        if answer.verdict is not Verdict.OPTIMAL or answer.objective is None:
+            return None
+        fleet = self.offered.scenario.fleet
+        prices = np.array(
+            [
+                [max(0.0, -(row.pi or 0.0)) * fleet.node_type(name).gpus for row in rows]
+                for name, rows in zip(self.offered.node_types, self.rows, strict=True)
+            ]
+        )
+        bound = answer.objective * self.scale_usd * (1.0 - SOLVER_TOLERANCE)
+        return NodePrices(max(0.0, bound), prices * self.scale_usd)
 
     def cost_at_least(self, usd: float) -> None:
         """Leave out what costs less, from now on."""
@@ -117,6 +151,7 @@ def _define_rows(made: NodeModel) -> None:
     for j, node_type in enumerate(made.offered.node_types):
         size = float(made.offered.scenario.fleet.node_type(node_type).gpus)
         pools = [p for p, pool in enumerate(program.pools) if pool.node_type == node_type]
+        made.rows.append([])
         for i in range(len(made.times)):
             terms: Terms = [(made.model.n[p][i], float(program.pools[p].gpus)) for p in pools]
             terms += [
@@ -129,7 +164,7 @@ def _define_rows(made: NodeModel) -> None:
                 for name, over_time in made.rented.items()
                 if by_name[name].node_type == node_type
             ]
-            made.model.add(terms, "<=", 0.0, f"nodes_{j}_{i}")
+            made.rows[-1].append(made.model.add(terms, "<=", 0.0, f"nodes_{j}_{i}"))
 
 
 def define_places(made: NodeModel) -> None:

@@ -1,35 +1,51 @@
 """The cheapest fleet: nodes by a program that proves a bound, and a plan that stands on them.
 
-1. The program of merged domains says which nodes would do, and that none cost less (`program`).
-2. They are put on leaves (`site`), and a plan is made on them.
-3. Where that plan leaves demand unserved, the next cheapest nodes are tried.
+1. The program of merged domains says which nodes would do, and that none cost less (`program`;
+   where hours are paid, interval by interval: `rented`).
+2. They are put on leaves (`site`), and a plan is made on them (`planned`).
+3. Where that plan leaves demand unserved, the next cheapest nodes are tried, in larger steps the
+   more have been; then cheaper ones between.
+4. With the fleet known, the time left goes to its plan.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from heteroplan.clock import Progress, Stop, never, silent
-from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.offers import Offers
-from heteroplan.entities.plan import Plan
+from heteroplan.entities.plan import Plan, Pool
 from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.errors import NoPlanError
 from heteroplan.optimize.solvers.solver import Effort, Verdict
-from heteroplan.planning import make_plan
 from heteroplan.profiles.capacity.candidates import candidates_of
 from heteroplan.sizing.bill import bill, together
 from heteroplan.sizing.offered import Offered
 from heteroplan.sizing.outcome import Nodes, Sized
+from heteroplan.sizing.planned import trial
 from heteroplan.sizing.potential import Potential
 from heteroplan.sizing.program import Counts, Least, node_model, usd_of
+from heteroplan.sizing.rented import rented
 from heteroplan.sizing.site import Built, Standing, built, placed
+from heteroplan.sizing.starts import start_pools
 from heteroplan.verify import verify
 
-PROGRAM_SHARE = 0.4
-"""Of the time, at most, for the program of nodes."""
-LEAST_STEP = 1e-6
-"""Relative difference of costs that are tried one after the other."""
+PROGRAM_SHARE = 0.3
+"""Of the time, at most, for the first program of nodes."""
+RENTED_SHARE = 0.6
+"""The same where hours are paid."""
+NEXT_SHARE = 0.05
+"""Of the time, for each program after it."""
+TRIAL_SHARE = 0.25
+"""Of the time left, at most, for one plan on tried nodes."""
+TRIAL_STEPS = 14
+"""Of the search for a plan on tried nodes."""
+PLAN_SHARE = 0.5
+"""Of the time left, for a better plan on the nodes that are chosen."""
+FIRST_STEP = 1e-6
+"""Relative difference of costs that are tried one after the other, to begin with."""
+STEPS_ALIKE = 3
+"""Trials that fail before the steps between costs grow."""
 HOURLY_ROOM = 1.25
 """Nodes by the hour that a plan may choose from, in those of the program: the rest is not paid."""
 
@@ -47,6 +63,11 @@ class Fitted:
     def cost_usd(self) -> float:
         return sum(row.cost_usd for row in self.nodes)
 
+    @property
+    def rank(self) -> tuple[float, float]:
+        """Less is better: requests left unserved, then the cost."""
+        return self.plan.report.unserved_requests, self.cost_usd
+
 
 def size(
     scenario: Scenario,
@@ -59,99 +80,183 @@ def size(
 ) -> Sized:
     """The cheapest fleet of some offers that serves a scenario, with a plan on it and a bound.
 
-    The nodes that the scenario's fleet has play no part: those that are kept are offers. Its
-    network says where nodes may stand. Raises UsageError where offers do not fit the scenario, and
+    The nodes that the scenario's fleet has play no part: those that may be kept are offers. Its
+    network says where nodes may stand. What runs when the horizon starts is not known of a fleet
+    that does not stand yet, so its replicas begin ready. `progress` is told the cost of the best
+    fleet, the bound and the seconds. Raises UsageError where offers do not fit the scenario, and
     NoPlanError where no fleet was found.
     """
-    began = monotonic()
-    end = began + time_limit_s
-    offered = Offered.of(scenario, offers)
-    potential = Potential.of(offered)
-    if not potential.servable:
+    search = _Search(Offered.of(scenario, offers), gap, time_limit_s, stop, progress)
+    if not search.potential.servable:
         raise NoPlanError(
             "no offered node type serves all requests from prompt to last token; offer others, or "
             "relax the slo"
         )
-    best: Fitted | None = None
-    bound_usd = 0.0
-    effort = Effort(gap=gap / 10, deadline=began + PROGRAM_SHARE * time_limit_s, stop=stop)
-    for found in _cheapest_first(potential, effort):
-        bound_usd = max(bound_usd, found.bound_usd) if best is None else bound_usd
-        fitted = _fitted(offered, found.counts, gap, end - monotonic(), stop)
-        if fitted is not None and (best is None or _rank(fitted) < _rank(best)):
-            best = fitted
-            progress(best.cost_usd, bound_usd, monotonic() - began)
-        if best is not None and best.plan.covered:
-            break
-        if monotonic() >= end or stop():
-            break
+    search.find()
+    best = search.best
     if best is None:
         raise NoPlanError("no fleet of these offers was found; raise --time-limit")
+    search.better_plan()
+    best = search.best or best
     return Sized(
         nodes=best.nodes,
         fleet=best.built.fleet,
         plan=best.plan,
         cost_usd=best.cost_usd,
-        bound_usd=min(bound_usd, best.cost_usd),
+        bound_usd=min(search.bound_usd, best.cost_usd) if best.plan.covered else search.bound_usd,
         covered=best.plan.covered,
     )
 
 
-def _rank(fitted: Fitted) -> tuple[float, float]:
-    return fitted.plan.report.unserved_requests, fitted.cost_usd
+@dataclass
+class _Search:
+    """The best fleet so far, and what is proved of all of them."""
 
+    offered: Offered
+    gap: float
+    time_limit_s: float
+    stop: Stop
+    progress: Progress
+    began: float = field(default_factory=monotonic)
+    best: Fitted | None = None
+    bound_usd: float = 0.0
+    potential: Potential = field(init=False)
 
-def _cheapest_first(potential: Potential, effort: Effort) -> Iterator[Least]:
-    """Nodes that would do, each the cheapest of those not tried before."""
-    offered = potential.offered
-    hourly = bool(offered.hourly)
-    times = list(range(potential.program.intervals)) if hourly else potential.busiest()
-    model = node_model(potential, times)
-    while True:
-        found = model.least(effort)
-        if found.verdict is Verdict.INFEASIBLE or found.cost_usd is None:
+    def __post_init__(self) -> None:
+        self.potential = Potential.of(self.offered)
+
+    @property
+    def left_s(self) -> float:
+        """Until the end; negative after it."""
+        return self.began + self.time_limit_s - monotonic()
+
+    @property
+    def over(self) -> bool:
+        return self.left_s <= 0 or self.stop()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the best fleet covers the demand within the gap."""
+        if self.best is None or not self.best.plan.covered:
+            return False
+        return self.best.cost_usd - self.bound_usd <= self.gap * self.best.cost_usd
+
+    def find(self) -> None:
+        """Try nodes until a fleet covers the demand within the gap, or time is over."""
+        if self.offered.hourly:
+            self._find_rented()
             return
-        yield found
-        if hourly:
+        for found in self._cheapest_first():
+            fitted = self.fitted(found)
+            if fitted is not None and (self.best is None or fitted.rank < self.best.rank):
+                self.best = fitted
+                self._told()
+            if self.over or self.closed:
+                return
+
+    def _told(self) -> None:
+        covered = self.best is not None and self.best.plan.covered
+        cost = self.best.cost_usd if self.best is not None and covered else None
+        self.progress(cost, self.bound_usd, monotonic() - self.began)
+
+    def _cheapest_first(self) -> Iterator["Tried"]:
+        """Nodes that would do, from the cheapest on; once some have covered, cheaper ones."""
+        times = self.potential.busiest()
+        model = node_model(self.potential, times)
+        effort = self._effort(PROGRAM_SHARE * self.time_limit_s)
+        step, failed, low = FIRST_STEP, 0, 0.0
+        while True:
+            found = model.least(effort)
+            if failed == 0:
+                self.bound_usd = found.bound_usd
+                self._told()
+            if found.verdict is Verdict.INFEASIBLE or found.cost_usd is None:
+                return
+            usd = usd_of(self.offered, found.counts)
+            if self.best is not None and self.best.plan.covered and usd >= self.best.cost_usd:
+                return
+            yield Tried(found, times)
+            failed += 1
+            if self.best is not None and self.best.plan.covered:
+                return
+            if failed > STEPS_ALIKE:
+                step = max(2 * step, self.gap / 4)
+            low = usd * (1 + step)
+            model.cost_at_least(low)
+            effort = self._effort(NEXT_SHARE * self.time_limit_s)
+
+    def _effort(self, seconds: float) -> Effort:
+        seconds = min(seconds, max(0.0, self.left_s))
+        return Effort(gap=min(1e-4, self.gap), deadline=monotonic() + seconds, stop=self.stop)
+
+    def _find_rented(self) -> None:
+        effort = self._effort(RENTED_SHARE * self.time_limit_s)
+        found = rented(self.potential, effort)
+        self.bound_usd = found.bound_usd
+        self._told()
+        if found.cost_usd is None:
             return
-        model.cost_at_least(usd_of(offered, found.counts) * (1 + LEAST_STEP))
-        effort = replace(effort, deadline=monotonic() + 5.0)
+        times = list(range(self.potential.program.intervals))
+        self.best = self.fitted(Tried(found, times))
+        self._told()
 
+    def fitted(self, tried: "Tried") -> Fitted | None:
+        """A plan on tried nodes; None where they find no room, or there is no plan."""
+        standing = placed(self.offered, with_room(self.offered, tried.found.counts))
+        if standing is None:
+            return None
+        made = built(self.offered, standing)
+        scenario = _on(self.offered, made)
+        starts = []
+        if tried.found.replicas is not None:
+            sizes = tried.found.replicas
+            starts.append(start_pools(self.potential, tried.times, sizes, scenario))
+        return self._planned(standing, made, starts, trying=True)
 
-def _fitted(
-    offered: Offered, counts: Counts, gap: float, seconds: float, stop: Stop
-) -> Fitted | None:
-    """A plan on so many nodes; None where they find no room, or there is no plan."""
-    standing = placed(offered, with_room(offered, counts))
-    if standing is None or seconds <= 0:
-        return None
-    made = built(offered, standing)
-    scenario = replace(
-        offered.scenario, fleet=made.marginal, objective=Objective.COST, current=None
-    )
-    candidates = candidates_of(scenario)
-    try:
-        plan = make_plan(
+    def _planned(
+        self, standing: Standing, made: Built, starts: list[tuple[Pool, ...]], *, trying: bool
+    ) -> Fitted | None:
+        scenario = _on(self.offered, made)
+        candidates = candidates_of(scenario)
+        plan = trial(
             scenario,
             candidates,
-            gap=gap if made.hourly else 1.0,
-            time_limit_s=seconds,
-            stop=stop,
-            compare=False,
+            starts,
+            gap=self.gap / 2 if made.hourly else 1.0 if trying else self.gap,
+            seconds=max(1.0, self.left_s * (TRIAL_SHARE if trying else PLAN_SHARE)),
+            steps=TRIAL_STEPS if trying and not made.hourly else None,
+            stop=self.stop,
         )
-    except NoPlanError:
-        return None
-    return fitted(offered, standing, made, plan, candidates)
+        if plan is None:
+            return None
+        if made.hourly:
+            plan = together(plan, made.hourly)
+            verify(plan)
+        return Fitted(standing, made, plan, bill(self.offered, standing, made, plan))
+
+    def better_plan(self) -> None:
+        """A better plan on the nodes of the best fleet, where there is time."""
+        best = self.best
+        if best is None or self.over:
+            return
+        found = self._planned(best.standing, best.built, [best.plan.pools], trying=False)
+        if found is None or found.rank[0] > best.rank[0]:
+            return
+        if found.rank < best.rank or found.plan.totals.gpu_hours < best.plan.totals.gpu_hours:
+            self.best = found if found.cost_usd <= best.cost_usd else best
 
 
-def fitted(
-    offered: Offered, standing: Standing, made: Built, plan: Plan, candidates: list[Candidate]
-) -> Fitted:
-    """What a plan on some nodes costs, its replicas put together on few of those paid by hour."""
-    if made.hourly:
-        plan = together(plan, made.hourly)
-        verify(plan)
-    return Fitted(standing, made, plan, bill(offered, standing, made, plan))
+@dataclass(frozen=True, eq=False)
+class Tried:
+    """Nodes of the program of some intervals."""
+
+    found: Least
+    times: list[int]
+
+
+def _on(offered: Offered, made: Built) -> Scenario:
+    """The scenario on a fleet, at what running its nodes costs more than to let them stand."""
+    return replace(offered.scenario, fleet=made.marginal, objective=Objective.COST, current=None)
 
 
 def with_room(offered: Offered, counts: Counts) -> Counts:

@@ -1,4 +1,4 @@
-"""Nodes of offers -> leaves: few spines, and in them a leaf for each node type where there are enough.
+"""Nodes of offers -> leaves: few spines, in each a leaf for every node type if there are enough.
 
 Groups of a workload live in one domain of its affinity level. In one domain nodes serve whatever
 engine needs them; in two, each rounds up on its own. So nodes fill one domain before the next one
