@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from heteroplan.outputs.size.document import SizeDocument
     from heteroplan.outputs.size.figures import Answer
     from heteroplan.sizing.alternatives import Alternative
+    from heteroplan.sizing.outcome import Sized
     from heteroplan.sizing.quarters import Quarter
     from heteroplan.sizing.terms import Search
 
@@ -135,7 +136,7 @@ def size(scenario: Name, options: SizeOptions) -> SizeResult:
     """The cheapest fleet that serves a scenario, of what can be bought, reserved and rented.
 
     With a proven bound, other fleets to compare with, and by the offers' growth a purchase plan by
-    quarter. Where no fleet covers the demand, that which leaves least unserved. Keywords are the
+    quarter. Where no fleet is found within the budget, the cheapest without it. Keywords are the
     fields of `SizeOptions`. Raises UsageError, InputError, NoPlanError, and KeyboardInterrupt where
     `stop` left no fleet.
     """
@@ -171,20 +172,36 @@ def _answer(
 ) -> "Answer":
     """The size, then the quarters, then what it is compared with."""
     from heteroplan.sizing.alternatives import todo
-    from heteroplan.sizing.terms import sized
 
     others = todo(terms) if options.compare else ()
     quarters = 0 if terms.growth is None else terms.growth.quarters
     times = _Times(
         clock, SIZE_WEIGHT + QUARTER_WEIGHT * quarters + ALTERNATIVE_WEIGHT * len(others)
     )
-    search = _search(options, times.take(SIZE_WEIGHT), options.progress)
-    found = sized(loaded.scenario, terms, search)
+    found = _sized(loaded, terms, options, times.take(SIZE_WEIGHT))
     made = answer(loaded.scenario, terms, found)
     made = replace(made, quarters=tuple(_quarters(loaded, terms, options, times)))
     if others:
         made = replace(made, alternatives=tuple(_alternatives(loaded, terms, options, times)))
     return made
+
+
+def _sized(loaded: "Loaded", terms: "Purchasing", options: SizeOptions, seconds: float) -> "Sized":
+    """The size; where none is found within the budget, the one without it."""
+    from heteroplan.sizing.terms import sized
+
+    budget = terms.offers.limits.budget_usd
+    clock = Clock(seconds)
+    try:
+        share = seconds if budget is None else seconds / 2
+        return sized(loaded.scenario, terms, _search(options, share, options.progress))
+    except NoPlanError:
+        if budget is None or options.stop():
+            raise
+    bounds = replace(terms.offers.limits, budget_usd=None)
+    unlimited = replace(terms, offers=replace(terms.offers, limits=bounds))
+    left_s = max(clock.left_s(), LEAST_SHARE * seconds)
+    return sized(loaded.scenario, unlimited, _search(options, left_s, options.progress))
 
 
 def _quarters(

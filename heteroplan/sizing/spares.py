@@ -1,6 +1,9 @@
 """Spare nodes: as many as fail at once, most of the time."""
 
+import math
 from collections.abc import Mapping
+
+import numpy as np
 
 from heteroplan.entities.purchasing import HOURS_PER_YEAR, Spares
 
@@ -32,6 +35,9 @@ def spares_of(nodes: Mapping[str, int], spares: Mapping[str, Spares]) -> dict[st
 
 def _quantile(mean: float, share: float) -> int:
     """Of a Poisson distribution."""
-    from scipy.stats import poisson
+    from scipy.special import pdtr
 
-    return 0 if mean <= 0.0 else int(poisson.ppf(share, mean))
+    if mean <= 0.0:
+        return 0
+    counts = np.arange(int(mean + 40.0 * math.sqrt(mean) + 40.0))
+    return int(np.searchsorted(pdtr(counts, mean), share))

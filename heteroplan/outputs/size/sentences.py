@@ -65,7 +65,7 @@ def unit_costs(found: SizeDocument) -> str:
 
 
 def sentences(found: SizeDocument) -> Iterator[str]:
-    """Budget, what binds, and what goes back."""
+    """Budget, what comes late, what binds, and what goes back."""
     budget = found.budget_usd_per_month
     if budget is not None:
         if found.cost_usd_per_month > budget * (1 + 1e-6):
@@ -73,6 +73,9 @@ def sentences(found: SizeDocument) -> Iterator[str]:
         else:
             left = budget - found.cost_usd_per_month
             yield f"Of the budget of {budget:,.0f} USD a month {left:,.0f} USD are left."
+    days = {each.offer: each.lead_time_days for each in found.nodes if each.lead_time_days > 0}
+    for offer, late in days.items():
+        yield f"{offer} serves {late:g} days after it is ordered."
     for each in found.binding:
         yield f"What binds: {each.rstrip('.')}."
     back: dict[str, int] = defaultdict(int)
@@ -146,7 +149,7 @@ def alternative_rows(found: SizeDocument) -> list[tuple[str, ...]]:
         (
             alternative_name(each),
             counts_text(each.nodes),
-            "none" if each.cost_usd_per_month is None else f"{each.cost_usd_per_month:,.0f}",
+            "none found" if each.cost_usd_per_month is None else f"{each.cost_usd_per_month:,.0f}",
             "" if each.saved_fraction is None else signed_share(each.saved_fraction).lstrip("+"),
             served_text(each.covered, each.served_fraction),
         )
@@ -170,7 +173,7 @@ def served_text(covered: bool | None, fraction: float | None) -> str:
     if covered:
         return "all"
     if fraction is None:
-        return "not known"
+        return "not known" if covered is None else "no"
     return f"{most_of(fraction)} at least" if covered is None else most_of(fraction)
 
 
