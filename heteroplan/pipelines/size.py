@@ -183,7 +183,19 @@ def _answer(
     made = replace(made, quarters=tuple(_quarters(loaded, terms, options, times)))
     if others:
         made = replace(made, alternatives=tuple(_alternatives(loaded, terms, options, times)))
-    return made
+    return replace(made, sized=_best(made))
+
+
+def _best(answer: "Answer") -> "Sized":
+    """The size, or a better one that was found of some of its offers; its bound holds for all."""
+    from heteroplan.sizing.terms import better
+
+    best = answer.sized
+    for each in answer.alternatives:
+        best = better(each.sized, best)
+    if best is answer.sized:
+        return best
+    return replace(best, bound_usd=min(answer.sized.bound_usd, best.cost_usd))
 
 
 def _sized(loaded: "Loaded", terms: "Purchasing", options: SizeOptions, seconds: float) -> "Sized":

@@ -13,6 +13,7 @@ from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.errors import NoPlanError
 from heteroplan.planning import make_plan
 from heteroplan.profiles.capacity.candidates import candidates_of
+from heteroplan.sizing.outcome import Sized
 from heteroplan.sizing.terms import Search, sized
 
 
@@ -45,6 +46,8 @@ class Alternative:
     served_fraction: float | None = None
     nodes: tuple[tuple[str, int], ...] = ()
     """(node type, nodes)."""
+    sized: Sized | None = None
+    """Where it is a fleet of some of the same offers."""
 
 
 def todo(terms: Purchasing) -> tuple[tuple[AlternativeKind, str], ...]:
@@ -89,7 +92,9 @@ def alternative(
     for row in found.nodes:
         counts[row.node_type] = counts.get(row.node_type, 0) + row.nodes
     served = found.plan.totals.served_fraction
-    return Alternative(kind, gpu, found.cost_usd, found.covered, served, tuple(counts.items()))
+    return Alternative(
+        kind, gpu, found.cost_usd, found.covered, served, tuple(counts.items()), found
+    )
 
 
 def _standing(scenario: Scenario, terms: Purchasing, search: Search) -> Alternative:

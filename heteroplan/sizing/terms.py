@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from time import monotonic
 
 from heteroplan.clock import Progress, Stop, never, silent
 from heteroplan.entities.fleet import Fleet, NodeType
@@ -9,6 +10,7 @@ from heteroplan.entities.network import Network
 from heteroplan.entities.offers import Offer, OfferKind, Offers
 from heteroplan.entities.purchasing import Purchasing
 from heteroplan.entities.scenario import Scenario
+from heteroplan.errors import NoPlanError
 from heteroplan.sizing.outcome import Nodes, Sized
 from heteroplan.sizing.search import size
 
@@ -30,13 +32,54 @@ class Search:
     sizer: Sizer = size
 
 
+PAID_SHARE = 0.3
+"""Of the time, for nodes that are paid for all hours alone, where others are offered as well."""
+
+
 def sized(scenario: Scenario, terms: Purchasing, search: Search) -> Sized:
     """The cheapest fleet under some terms.
 
     Nodes that are kept cost nothing more in the search, as they are paid in any case; afterwards
     all of them stand in the fleet, and cost and bound hold what they cost. A search may end
-    without a use for some. Raises NoPlanError and UsageError.
+    without a use for some. Where nodes are offered by the hour too, a search without them comes
+    first, which is much shorter: the answer is no dearer than its. Raises NoPlanError and
+    UsageError.
     """
+    paid = tuple(each for each in terms.offers.offers if not each.hourly)
+    if not paid or len(paid) == len(terms.offers.offers):
+        return _sized(scenario, terms, search)
+    began = monotonic()
+    fewer = replace(terms, offers=replace(terms.offers, offers=paid))
+    simple = replace(search, time_limit_s=PAID_SHARE * search.time_limit_s, progress=silent)
+    first = _or_none(scenario, fewer, simple)
+    left_s = max(began + search.time_limit_s - monotonic(), PAID_SHARE * search.time_limit_s)
+    second = _or_none(scenario, terms, replace(search, time_limit_s=left_s))
+    if first is None and second is None:
+        raise NoPlanError("no fleet of these offers was found; raise --time-limit")
+    bound_usd = 0.0 if second is None else second.bound_usd
+    best = better(first, second)
+    return best if best is second else replace(best, bound_usd=min(bound_usd, best.cost_usd))
+
+
+def better(one: Sized | None, other: Sized | None) -> Sized:
+    """The one that covers the demand, then the cheaper one, the second of two alike; of two that
+    are short the one that serves more."""
+    found = [each for each in (other, one) if each is not None]
+
+    def rank(each: Sized) -> tuple[float, float]:
+        return -1.0 if each.covered else -each.plan.totals.served_fraction / 2, each.cost_usd
+
+    return min(found, key=rank)
+
+
+def _or_none(scenario: Scenario, terms: Purchasing, search: Search) -> Sized | None:
+    try:
+        return _sized(scenario, terms, search)
+    except NoPlanError:
+        return None
+
+
+def _sized(scenario: Scenario, terms: Purchasing, search: Search) -> Sized:
     hours = scenario.horizon.intervals * scenario.horizon.interval_hours
     offers = {each.name: each for each in terms.offers.offers}
     kept = {name: each for name, each in offers.items() if name in terms.kept}

@@ -1,5 +1,6 @@
 """What stays is paid in any case, and stays."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ from heteroplan.entities.offers import OfferKind, Offers, SizeLimits
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import NoPlanError
 from heteroplan.sizing.outcome import Sized
-from heteroplan.sizing.terms import Search, sized
+from heteroplan.sizing.search import size
+from heteroplan.sizing.terms import Search, better, sized
 from tests.sizes import QUICK, asking, offer, stands, terms
 
 
@@ -79,3 +81,29 @@ def test_the_search_has_what_is_left_of_the_budget() -> None:
     assert offers.limits.budget_usd == pytest.approx(2.0)
     prices = {each.kind: each.usd_per_node_hour for each in offers.offers}
     assert prices == {OfferKind.PURCHASE: 2.0, OfferKind.EXISTING: 0.0}
+
+
+def test_where_a_search_of_all_offers_finds_nothing_those_paid_for_all_hours_do() -> None:
+    """Then nothing is proven but what is above 0."""
+    made = asking(3.0, 1.0)
+    both = terms(made, offer(usd=2.0), offer("hour", kind=OfferKind.ON_DEMAND, usd=9.0))
+
+    def sizer(of: Scenario, offers: Offers, **others: Any) -> Sized:
+        if any(each.hourly for each in offers.offers):
+            raise NoPlanError("no time")
+        return size(of, offers, **others)
+
+    found = sized(made, both, Search(gap=0.0, sizer=sizer))
+    assert counts(found) == {"own": 3}
+    assert found.cost_usd == pytest.approx(12.0)
+    assert found.bound_usd == 0.0
+
+
+def test_the_better_one_covers_and_is_cheaper() -> None:
+    made = asking(3.0)
+    cheap = sized(made, terms(made, offer(usd=2.0)), QUICK)
+    dear = sized(made, terms(made, offer(usd=3.0)), QUICK)
+    short = replace(cheap, covered=False)
+    assert better(cheap, dear) is better(dear, cheap) is cheap
+    assert better(short, dear) is better(dear, short) is dear
+    assert better(None, dear) is dear
