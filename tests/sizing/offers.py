@@ -19,8 +19,8 @@ def on_demand(node_type: str = BIG, usd: float = 16.0, most_nodes: int | None = 
     return Offer(f"{node_type} rented", node_type, OfferKind.ON_DEMAND, usd, most_nodes)
 
 
-def offers(*each: Offer, limits: SizeLimits = SizeLimits()) -> Offers:
-    return Offers(each, limits)
+def offers(*each: Offer, limits: SizeLimits | None = None) -> Offers:
+    return Offers(each, limits or SizeLimits())
 
 
 def two_types(

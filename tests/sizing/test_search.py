@@ -25,8 +25,8 @@ def counts(found: Sized) -> dict[str, int]:
 def test_the_cheaper_mix_is_bought() -> None:
     """20 requests/s for 1 h. On H100 alone 2 + 2 replicas of 4 GPUs: 2 nodes, 32 USD. On L40S alone
     4 + 3 replicas: 28 GPUs, 4 nodes, 25.6 USD. Prefill on one H100 node and decode on L40S (3
-    replicas, 2 nodes): 16 + 12.8 = 28.8 USD. One H100 node for 2 prefill replicas is no cheaper than
-    2 L40S nodes."""
+    replicas, 2 nodes): 16 + 12.8 = 28.8 USD. One H100 node for 2 prefill replicas is no
+    cheaper than 2 L40S nodes."""
     found = size(two_types([20.0]), offers(purchase(BIG, 16.0), purchase(SMALL, 6.4)))
     assert found.covered
     assert counts(found) == {f"{SMALL} bought": 4}
@@ -73,9 +73,9 @@ def test_nodes_stand_where_there_are_places() -> None:
     assert sum(row.nodes for row in found.nodes) == 4
     for leaf, places in limits.rack_places:
         assert sum(row.nodes for row in found.nodes if row.leaf == leaf) <= places
-    for leaf in found.fleet.network.leaves:
-        here = sum(row.nodes for row in found.nodes if row.leaf == leaf.name)
-        assert sum(leaf.nodes.values()) == here
+    for on in found.fleet.network.leaves:
+        here = sum(row.nodes for row in found.nodes if row.leaf == on.name)
+        assert sum(on.nodes.values()) == here
 
 
 def test_power_that_suffices_for_few_nodes_buys_those_that_need_little() -> None:
