@@ -19,8 +19,13 @@ import numpy as np
 import pulp
 
 from heteroplan.entities.offers import Offer
-from heteroplan.numerics.tolerances import SOLVER_TOLERANCE
-from heteroplan.optimize.formulation.model import build_model
+from heteroplan.numerics.tolerances import SHORT_MARGIN, SOLVER_TOLERANCE
+from heteroplan.optimize.formulation.model import (
+    build_model,
+    cap_shortage,
+    minimise_shortage,
+    shortage_terms,
+)
 from heteroplan.optimize.program.problem import Floats, Ints
 from heteroplan.optimize.rules.mip import INTEGER, Model, Terms
 from heteroplan.optimize.solvers import solver
@@ -120,12 +125,31 @@ class NodeModel:
         self.floors += 1
         self.model.add(self.cost, ">=", usd / self.scale_usd, f"cost_at_least_{self.floors}")
 
+    def most_served(self, budget_usd: float, effort: Effort) -> Least:
+        """The nodes that leave least unserved, class by class, for no more than a budget.
 
-def node_model(potential: Potential, times: Sequence[int]) -> NodeModel:
+        Of those the cheapest. Only of a program that allows for shortages.
+        """
+        self.model.add(self.cost, "<=", budget_usd / self.scale_usd, "budget")
+        for priority in sorted({work.priority for work in self.model.problem.workloads}):
+            scale = minimise_shortage(self.model, priority)
+            answer = solver.run(self.model.lp, effort, integer=True)
+            if not answer.has_solution or answer.objective is None:
+                return Least(answer.verdict, 0.0, None, {})
+            asked = sum(weight for _, weight in shortage_terms(self.model, priority))
+            least = answer.objective * scale + SHORT_MARGIN * asked
+            cap_shortage(self.model, {priority: least})
+        self.model.lp.setObjective(pulp.LpAffineExpression.from_list(self.cost))
+        return self.least(effort)
+
+
+def node_model(
+    potential: Potential, times: Sequence[int], *, allow_short: bool = False
+) -> NodeModel:
     """The program of some intervals. Hourly offers are paid in these alone."""
     offered = potential.offered
     program = potential.at(list(times))
-    model = build_model(program, allow_short=False)
+    model = build_model(program, allow_short=allow_short)
     prices = [offered.usd(each) for each in offered.offers]
     made = NodeModel(offered, times, model, max(prices, default=1.0) or 1.0)
     for offer in offered.paid:

@@ -12,7 +12,7 @@ are the duals of the program whose nodes may be fractional, improved by subgradi
 """
 
 from dataclasses import dataclass, replace
-from math import inf
+from math import ceil, floor, inf
 from time import monotonic
 
 import numpy as np
@@ -20,22 +20,20 @@ import pulp
 
 from heteroplan.numerics.tolerances import SOLVER_TOLERANCE
 from heteroplan.optimize.formulation.model import build_model
-from heteroplan.optimize.program.problem import Floats
+from heteroplan.optimize.program.problem import Floats, Ints
 from heteroplan.optimize.rules.mip import INTEGER, Model, Terms
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict
 from heteroplan.sizing.offered import Offered
 from heteroplan.sizing.potential import MANY_NODES, Potential
-from heteroplan.sizing.program import Least, node_model
+from heteroplan.sizing.program import Counts, Least, NodeModel, node_model
 
 NODES = 2_000
 """Branch-and-bound nodes of one interval; counted, so that a run does not depend on the clock."""
 RENT_GAP = 1e-3
 """To which one interval is solved."""
-MASTER_SHARE = 0.3
-"""Of the time, for the nodes that are paid anyway."""
-MASTER_GAP = 2e-3
-"""To which these are looked for."""
+BESIDE_SHARE = 0.6
+"""Of the time, for what is rented beside the nodes that are bought; the rest is for the bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +46,8 @@ class Rent:
     """[node type] of those that are paid anyway."""
     rented: tuple[int, ...]
     """[hourly offer]"""
+    replicas: tuple[int, ...]
+    """[P] of the merged pools."""
 
 
 @dataclass(slots=True)
@@ -115,53 +115,116 @@ class IntervalModel:
             usd=value * self.scale_usd,
             taken=tuple(round(u.varValue or 0.0) for u in self.taken),
             rented=tuple(round(y.varValue or 0.0) for y in self.rented),
+            replicas=tuple(round(over[0].varValue or 0.0) for over in self.model.n),
         )
 
 
-def rented(potential: Potential, effort: Effort) -> Least:
-    """Nodes that are paid anyway and those that are rented beside them, with a bound."""
-    everything = list(range(potential.program.intervals))
-    model = node_model(potential, everything)
+@dataclass(frozen=True, eq=False)
+class Rented:
+    """Nodes that are paid anyway, and what each interval rents beside them."""
+
+    least: Least
+    needed: dict[str, Ints]
+    """Hourly offer -> [T] nodes."""
+
+
+def rented(potential: Potential, effort: Effort) -> Rented:
+    """The nodes that are paid anyway, those that are rented beside them, and a bound.
+
+    What is bought is what the program of fractional nodes and replicas says, rounded. The bound
+    comes last: where time is short it is that of the program.
+    """
+    nothing = Rented(Least(Verdict.LIMIT, 0.0, None, {}), {})
+    model = node_model(potential, list(range(potential.program.intervals)))
     prices = model.duals(effort)
     if prices is None:
-        return Least(Verdict.LIMIT, 0.0, None, {})
+        return nothing
     offered = potential.offered
+    bought = _rounded(model, effort)
     began, end = monotonic(), effort.deadline or inf
-    found = Least(Verdict.LIMIT, prices.bound_usd, None, {})
-    if offered.paid:
-        until = began + MASTER_SHARE * (end - began)
-        found = model.least(replace(effort, deadline=until, gap=MASTER_GAP))
-    bound, rents = priced_rents(potential, prices.usd, effort)
-    bound = max(bound, found.bound_usd, prices.bound_usd)
-    if not offered.paid and all(each is not None for each in rents):
-        counts = {
-            offer.name: max(each.rented[i] for each in rents if each is not None)
-            for i, offer in enumerate(offered.hourly)
-        }
-        usd = sum(each.usd for each in rents if each is not None)
-        return Least(Verdict.OPTIMAL, bound, usd, counts)
-    return replace(found, bound_usd=bound)
+    until = began + BESIDE_SHARE * (end - began)
+    rents = _beside(potential, bought, replace(effort, deadline=until))
+    bound = prices.bound_usd
+    if not offered.paid and None not in rents:
+        bound = max(bound, sum(each.bound_usd for each in rents if each is not None))
+    else:
+        bound = max(bound, priced_bound(potential, prices.usd, effort))
+    if any(each is None for each in rents):
+        rents = [each or _of_program(model, t) for t, each in enumerate(rents)]
+    whole = [each for each in rents if each is not None]
+    needed = {
+        offer.name: np.array([each.rented[i] for each in whole], dtype=np.int64)
+        for i, offer in enumerate(offered.hourly)
+    }
+    counts = bought | {name: int(count.max(initial=0)) for name, count in needed.items()}
+    usd = sum(offered.usd(offer) * bought[offer.name] for offer in offered.paid)
+    usd += sum(each.usd for each in whole)
+    replicas = np.array([each.replicas for each in whole], dtype=np.int64).T
+    return Rented(Least(Verdict.LIMIT, bound, usd, counts, replicas), needed)
 
 
-def priced_rents(
-    potential: Potential, prices_usd: Floats, effort: Effort
-) -> tuple[float, list[Rent | None]]:
-    """The bound at prices [node type, T] of nodes taken, and what each interval rents at them.
+def _rounded(model: NodeModel, effort: Effort) -> Counts:
+    """Nodes of the offers that are paid anyway: those of the program, each rounded so that it
+    costs least while the others may be fractional."""
+    counts: Counts = {}
+    for name, nodes in model.bought.items():
+        low = floor((nodes.varValue or 0.0) + SOLVER_TOLERANCE)
+        values = {}
+        for count in (low, low + 1):
+            nodes.lowBound = nodes.upBound = count
+            answer = solver.run(model.model.lp, effort, integer=False)
+            if answer.verdict is Verdict.OPTIMAL and answer.objective is not None:
+                values[count] = answer.objective
+        counts[name] = min(values, key=lambda count: values[count], default=low + 1)
+        nodes.lowBound = nodes.upBound = counts[name]
+    solver.run(model.model.lp, effort, integer=False)
+    return counts
 
-    Intervals that time did not suffice for count nothing.
+
+def _beside(potential: Potential, bought: Counts, effort: Effort) -> list[Rent | None]:
+    """What each interval rents beside the nodes that are paid anyway; None where time ran out."""
+    offered = potential.offered
+    most = np.zeros(len(offered.node_types))
+    for offer in offered.paid:
+        most[offered.node_types.index(offer.node_type)] += bought[offer.name]
+    free = np.zeros(len(offered.node_types))
+    found: list[Rent | None] = []
+    for t in range(potential.program.intervals):
+        if effort.over():
+            found.append(None)
+            continue
+        model = IntervalModel.of(potential, t)
+        found.append(model.least(free, most, replace(effort, nodes=NODES, gap=RENT_GAP)))
+    return found
+
+
+def _of_program(model: NodeModel, t: int) -> Rent:
+    """What an interval rents in the program of fractional nodes, rounded up."""
+    whole = [ceil((over[t].varValue or 0.0) - SOLVER_TOLERANCE) for over in model.rented.values()]
+    sizes = [ceil((over[t].varValue or 0.0) - SOLVER_TOLERANCE) for over in model.model.n]
+    hours = model.offered.scenario.horizon.interval_hours
+    offers = model.offered.hourly
+    usd = sum(n * offer.usd_per_node_hour * hours for n, offer in zip(whole, offers, strict=True))
+    return Rent(0.0, usd, (), tuple(whole), tuple(sizes))
+
+
+def priced_bound(potential: Potential, prices_usd: Floats, effort: Effort) -> float:
+    """The bound at prices [node type, T] of nodes taken.
+
+    Intervals that time did not suffice for count what fractional nodes cost in them.
     """
     offered = potential.offered
     fair = _affordable(offered, prices_usd)
-    bound, rents = _worth_at_most(offered, fair), list[Rent | None]()
+    bound = _worth_at_most(offered, fair)
     for t in range(potential.program.intervals):
-        none = np.zeros(len(offered.node_types)) if not offered.paid else None
-        found = None
+        model = IntervalModel.of(potential, t)
+        least = model.least(fair[:, t], None, replace(effort, deadline=None), integer=False)
+        floor_usd = 0.0 if least is None else least.bound_usd
         if not effort.over():
-            model = IntervalModel.of(potential, t)
-            found = model.least(fair[:, t], none, replace(effort, nodes=NODES, gap=RENT_GAP))
-        rents.append(found)
-        bound += 0.0 if found is None else found.bound_usd
-    return bound, rents
+            whole = model.least(fair[:, t], None, replace(effort, nodes=NODES, gap=RENT_GAP))
+            floor_usd = max(floor_usd, 0.0 if whole is None else whole.bound_usd)
+        bound += floor_usd
+    return bound
 
 
 def _affordable(offered: Offered, prices_usd: Floats) -> Floats:

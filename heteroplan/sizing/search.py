@@ -17,6 +17,8 @@ from heteroplan.entities.offers import Offers
 from heteroplan.entities.plan import Plan, Pool
 from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.errors import NoPlanError
+from heteroplan.numerics.tolerances import ROUNDING
+from heteroplan.optimize.program.problem import Ints
 from heteroplan.optimize.solvers.solver import Effort, Verdict
 from heteroplan.profiles.capacity.candidates import candidates_of
 from heteroplan.sizing.bill import bill, together
@@ -26,7 +28,7 @@ from heteroplan.sizing.planned import trial
 from heteroplan.sizing.potential import Potential
 from heteroplan.sizing.program import Counts, Least, node_model, usd_of
 from heteroplan.sizing.rented import rented
-from heteroplan.sizing.site import Built, Standing, built, placed
+from heteroplan.sizing.site import Built, Site, Standing, built, only_needed, placed
 from heteroplan.sizing.starts import start_pools
 from heteroplan.verify import verify
 
@@ -38,6 +40,10 @@ NEXT_SHARE = 0.05
 """Of the time, for each program after it."""
 TRIAL_SHARE = 0.25
 """Of the time left, at most, for one plan on tried nodes."""
+FIRST_TRIAL_SHARE = 0.7
+"""The same for the first one."""
+LEAST_TRIAL_S = 2.0
+"""That a trial may take however late it is."""
 TRIAL_STEPS = 14
 """Of the search for a plan on tried nodes."""
 PLAN_SHARE = 0.5
@@ -46,6 +52,8 @@ FIRST_STEP = 1e-6
 """Relative difference of costs that are tried one after the other, to begin with."""
 STEPS_ALIKE = 3
 """Trials that fail before the steps between costs grow."""
+BUDGET_SHARE = 0.5
+"""Of the time limit, beyond it, for a fleet within a budget that does not cover the demand."""
 HOURLY_ROOM = 1.25
 """Nodes by the hour that a plan may choose from, in those of the program: the rest is not paid."""
 
@@ -98,6 +106,9 @@ def size(
         raise NoPlanError("no fleet of these offers was found; raise --time-limit")
     search.better_plan()
     best = search.best or best
+    affordable = search.within_budget()
+    if affordable is not None:
+        best = affordable
     return Sized(
         nodes=best.nodes,
         fleet=best.built.fleet,
@@ -105,6 +116,7 @@ def size(
         cost_usd=best.cost_usd,
         bound_usd=min(search.bound_usd, best.cost_usd) if best.plan.covered else search.bound_usd,
         covered=best.plan.covered,
+        binding=binding(search.offered, best, search.bound_usd),
     )
 
 
@@ -190,15 +202,20 @@ class _Search:
         return Effort(gap=min(1e-4, self.gap), deadline=monotonic() + seconds, stop=self.stop)
 
     def _find_rented(self) -> None:
-        effort = self._effort(RENTED_SHARE * self.time_limit_s)
-        found = rented(self.potential, effort)
-        self.bound_usd = found.bound_usd
+        """Nodes by the hour: as many in each interval as it needs, or any at any time."""
+        found = rented(self.potential, self._effort(RENTED_SHARE * self.time_limit_s))
+        self.bound_usd = found.least.bound_usd
         self._told()
-        if found.cost_usd is None:
+        if found.least.cost_usd is None:
             return
         times = list(range(self.potential.program.intervals))
-        self.best = self.fitted(Tried(found, times))
-        self._told()
+        for needed in (found.needed, None):
+            fitted = self.fitted(Tried(found.least, times, needed))
+            if fitted is not None and (self.best is None or fitted.rank < self.best.rank):
+                self.best = fitted
+                self._told()
+            if self.closed or self.over:
+                return
 
     def fitted(self, tried: "Tried") -> Fitted | None:
         """A plan on tried nodes; None where they find no room, or there is no plan."""
@@ -206,6 +223,8 @@ class _Search:
         if standing is None:
             return None
         made = built(self.offered, standing)
+        if tried.needed is not None:
+            made = only_needed(self.offered, made, tried.needed)
         scenario = _on(self.offered, made)
         starts = []
         if tried.found.replicas is not None:
@@ -223,8 +242,8 @@ class _Search:
             candidates,
             starts,
             gap=self.gap / 2 if made.hourly else 1.0 if trying else self.gap,
-            seconds=max(1.0, self.left_s * (TRIAL_SHARE if trying else PLAN_SHARE)),
-            steps=TRIAL_STEPS if trying and not made.hourly else None,
+            seconds=max(LEAST_TRIAL_S, self.left_s * self._share(trying)),
+            steps=TRIAL_STEPS if trying else None,
             stop=self.stop,
         )
         if plan is None:
@@ -233,6 +252,29 @@ class _Search:
             plan = together(plan, made.hourly)
             verify(plan)
         return Fitted(standing, made, plan, bill(self.offered, standing, made, plan))
+
+    def within_budget(self) -> Fitted | None:
+        """Where the best fleet costs more than the budget, what serves most for the budget."""
+        budget_usd = self.offered.limits.budget_usd
+        if budget_usd is None or self.best is None or self.best.cost_usd <= budget_usd:
+            return None
+        times = list(range(self.potential.program.intervals))
+        model = node_model(self.potential, times, allow_short=True)
+        self.time_limit_s *= 1.0 + BUDGET_SHARE
+        found = model.most_served(budget_usd, self._effort(self.left_s / 2))
+        fitted = None if found.cost_usd is None else self.fitted(Tried(found, times))
+        if fitted is None or fitted.cost_usd > budget_usd * (1 + ROUNDING):
+            raise NoPlanError(
+                f"no fleet within budget_usd {budget_usd:g} was found; covering the demand costs "
+                f"{self.best.cost_usd:,.2f} USD; raise the budget or --time-limit"
+            )
+        return fitted
+
+    def _share(self, trying: bool) -> float:
+        """Of the time left, for one plan: most of it where there is no fleet yet."""
+        if not trying:
+            return PLAN_SHARE
+        return FIRST_TRIAL_SHARE if self.best is None else TRIAL_SHARE
 
     def better_plan(self) -> None:
         """A better plan on the nodes of the best fleet, where there is time."""
@@ -252,6 +294,32 @@ class Tried:
 
     found: Least
     times: list[int]
+    needed: dict[str, Ints] | None = None
+    """Hourly offer -> [T] nodes that are there at most; None for no such limit."""
+
+
+def binding(offered: Offered, best: Fitted, bound_usd: float) -> tuple[str, ...]:
+    """Limits that the fleet has used up, in words."""
+    site = Site(offered, dict(best.standing))
+    found = [
+        f"offer {offer.name} has no more than {offer.most_nodes} nodes"
+        for offer in offered.offers
+        if offer.most_nodes is not None and 0 < offer.most_nodes <= site.count(offer)
+    ]
+    found += [
+        f"leaf {leaf} has no more than {places} rack places"
+        for leaf, places in offered.limits.rack_places
+        if places <= sum(n for (_, at), n in best.standing.items() if at == leaf)
+    ]
+    budget_usd = offered.limits.budget_usd
+    if budget_usd is not None and bound_usd > budget_usd:
+        found.append(
+            f"the budget of {budget_usd:,.2f} USD is below the {bound_usd:,.2f} USD that covering "
+            "the demand costs at least"
+        )
+    elif budget_usd is not None and not best.plan.covered:
+        found.append(f"the budget of {budget_usd:,.2f} USD is spent")
+    return tuple(found)
 
 
 def _on(offered: Offered, made: Built) -> Scenario:

@@ -8,10 +8,13 @@ gets any, each domain with the same mix of types where one is too small for all.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from heteroplan.entities.fleet import Fleet, NodeType
+import numpy as np
+
+from heteroplan.entities.fleet import Fleet, NodeType, Outage
 from heteroplan.entities.network import Affinity, Leaf, Network
 from heteroplan.entities.offers import Offer, OfferKind
 from heteroplan.entities.workload import Loss
+from heteroplan.optimize.program.problem import Ints
 from heteroplan.sizing.offered import Offered
 
 type Standing = dict[tuple[str, str], int]
@@ -184,6 +187,33 @@ def built(offered: Offered, standing: Standing) -> Built:
     leaves = tuple(replace(leaf, nodes=nodes[leaf.name]) for leaf in old.network.leaves)
     fleet = replace(old, node_types=tuple(shapes), network=Network(leaves), outages=())
     return Built(fleet, replace(fleet, node_types=tuple(marginal)), hourly)
+
+
+def only_needed(offered: Offered, made: Built, needed: Mapping[str, Ints]) -> Built:
+    """The fleet whose nodes by the hour are away where an interval does not need them.
+
+    Nor those before and after it, in which replicas start, and serve until others do. `needed` are
+    nodes [T] by offer.
+    """
+    horizon = offered.scenario.horizon
+    ends = horizon.boundaries()
+    outages = []
+    for node_type, offer in made.hourly.items():
+        count = needed[offer.name]
+        before, after = np.roll(count, 1), np.roll(count, -1)
+        if not horizon.cyclic:
+            before[0], after[-1] = count[0], count[-1]
+        wanted = np.maximum(count, np.maximum(before, after))
+        for leaf in made.marginal.network.leaves:
+            there = leaf.nodes.get(node_type, 0)
+            here = np.minimum(wanted, there)
+            wanted = wanted - here
+            outages += [
+                Outage(leaf.name, node_type, there - int(here[t]), ends[t], ends[t + 1])
+                for t in range(horizon.intervals)
+                if there > here[t]
+            ]
+    return replace(made, marginal=replace(made.marginal, outages=tuple(outages)))
 
 
 def _marginal(shape: NodeType) -> NodeType:
