@@ -8,12 +8,12 @@ From Python, one call a command, with its options as keywords:
     result.schedule_frame()         # a pandas DataFrame, units in the column names
     result.write("plans/today")     # the files that the command writes
 
-`plan`, `check` and `nightly` take scenarios, `replay`, `stress` (`replay --stress`) and `study`
-(`replay --study signals`) a plan or a scenario, `demand` request traces, `fit` measurements,
-`import_fleet` inventories of other systems and `diff_fleets` two fleets. What they return is a
-`PlanResult`, `CheckResult`, `NightlyResult`, `ReplayResult`, `StressResult`, `StudyResult`,
-`DemandResult`, `FitResult`, `FleetResult` or the difference; what they raise is in
-`heteroplan.errors`. Nothing is printed. All else is internal and may change.
+`plan`, `check`, `sweep` and `nightly` take scenarios, `replay`, `stress` (`replay --stress`) and
+`study` (`replay --study signals`) a plan or a scenario, `demand` request traces, `fit`
+measurements, `import_fleet` inventories of other systems and `diff_fleets` two fleets. What they
+return is a `PlanResult`, `CheckResult`, `SweepResult`, `NightlyResult`, `ReplayResult`,
+`StressResult`, `StudyResult`, `DemandResult`, `FitResult`, `FleetResult` or the difference; what
+they raise is in `heteroplan.errors`. Nothing is printed. All else is internal and may change.
 
 The folders read like the data flow. `reading`, `inputs`, `forecasting` and `profiles` turn files
 into `entities`; `optimize` sizes pools and `placement` puts their replicas on nodes; `verify`
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from heteroplan.pipelines.replay import ReplayResult, replay
     from heteroplan.pipelines.stress import StressResult, stress
     from heteroplan.pipelines.study import StudyResult, study
+    from heteroplan.pipelines.sweep import SweepResult, sweep
 
 __version__ = "0.1.0"
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "ReplayResult",
     "StressResult",
     "StudyResult",
+    "SweepResult",
     "check",
     "compare",
     "demand",
@@ -64,6 +66,7 @@ __all__ = [
     "replay",
     "stress",
     "study",
+    "sweep",
 ]
 
 _PIPELINES = {
@@ -88,6 +91,8 @@ _PIPELINES = {
     "StressResult": "stress",
     "study": "study",
     "StudyResult": "study",
+    "sweep": "sweep",
+    "SweepResult": "sweep",
 }
 """Public names -> the module of `pipelines` that has them."""
 

@@ -8,13 +8,14 @@ from typing import Self
 from zoneinfo import ZoneInfo
 
 from heteroplan.entities.arrivals import POISSON, Arrivals, ArrivalsSource, Dispersion
-from heteroplan.entities.fleet import Fleet, GpuType, NodeType, Outage
+from heteroplan.entities.fleet import Failures, Fleet, GpuType, NodeType, Outage
 from heteroplan.entities.network import Affinity, Leaf, Network
 from heteroplan.entities.scenario import Horizon
 from heteroplan.entities.slo import ItlOf, Slo
 from heteroplan.entities.targets import TargetRule
 from heteroplan.entities.workload import (
     DecodeCoefficients,
+    DemandError,
     Engine,
     IntervalDemand,
     KvTransfer,
@@ -37,7 +38,8 @@ from heteroplan.entities.workload import (
 from heteroplan.forecasting.steps.shape import StepShape
 from heteroplan.inputs.gpu_types import built_in
 from heteroplan.inputs.schemas.base import RatioSpec
-from heteroplan.inputs.schemas.fleet import FleetFile
+from heteroplan.inputs.schemas.demand import TraceSpec
+from heteroplan.inputs.schemas.fleet import FailuresSpec, FleetFile
 from heteroplan.inputs.schemas.profile import EngineSpec, PartSpec, SourceSpec
 from heteroplan.inputs.schemas.scenario import (
     DispersionSpec,
@@ -134,7 +136,11 @@ def fleet(spec: FleetFile, zone: ZoneInfo) -> Fleet:
     return Fleet(
         name=spec.name,
         node_types=tuple(
-            NodeType(**dict(each) | {"gpu": gpus[each.gpu]}) for each in spec.node_types
+            NodeType(
+                **dict(each)
+                | {"gpu": gpus[each.gpu], "failures": _failures(each.failures or spec.failures)}
+            )
+            for each in spec.node_types
         ),
         network=Network(leaves(spec)),
         outages=tuple(
@@ -152,11 +158,17 @@ def fleet(spec: FleetFile, zone: ZoneInfo) -> Fleet:
     )
 
 
+def _failures(spec: FailuresSpec | None) -> Failures | None:
+    return None if spec is None else Failures(**dict(spec))
+
+
 def engines(spec: EngineSpec) -> tuple[Engine, ...]:
     """The engine, or one for each part; without coefficients where it is still to be fitted."""
     if spec.gpu is None or spec.gpus is None:
-        return tuple(_half(spec, i, part) for i, part in enumerate(spec.parts or []))
-    return (_whole(spec, spec.gpu, spec.gpus),)
+        made = tuple(_half(spec, i, part) for i, part in enumerate(spec.parts or []))
+    else:
+        made = (_whole(spec, spec.gpu, spec.gpus),)
+    return tuple(each.times_as_fast(spec.speed_factor) for each in made)
 
 
 def _whole(spec: EngineSpec, gpu: str, gpus: int) -> Engine:
@@ -252,7 +264,7 @@ def workload(
         demand_notes = (*demand_notes, f"rates multiplied by {factor:g}")
     mixes = {each.classes: tuple(map(varied_lengths, each.classes)) for each in planned}
     assumed = any(mix != told for told, mix in mixes.items())
-    return planned_workload(
+    made = planned_workload(
         spec,
         of,
         tuple(replace(each, classes=mixes[each.classes]) for each in planned),
@@ -260,6 +272,17 @@ def workload(
         (*demand_notes, ASSUMED_LENGTHS) if assumed else demand_notes,
         arriving,
     )
+    return replace(made, demand_error=_demand_error(spec))
+
+
+def _demand_error(spec: WorkloadSpec) -> DemandError | None:
+    """As stated, at the quantile of the CSV or of the trace."""
+    stated = spec.demand_error
+    if stated is None:
+        return None
+    quantile = spec.demand.quantile if isinstance(spec.demand, TraceSpec) else stated.quantile
+    assert quantile is not None, "the schema asks for it"
+    return DemandError(stated.day, stated.interval, quantile)
 
 
 def planned_workload(
@@ -295,6 +318,7 @@ def planned_workload(
         arrivals=arriving,
         demand_notes=demand_notes,
         team=spec.team,
+        shortage_usd_per_1000_requests=spec.shortage_usd_per_1000_requests,
     )
 
 

@@ -24,6 +24,7 @@ from heteroplan.inputs.checks.fleet import FleetCase, fleet_problems
 from heteroplan.inputs.checks.schema_problems import checked
 from heteroplan.inputs.checks.workload_case import WorkloadCase
 from heteroplan.inputs.overrides import ProfileOverrides, override, override_fleet
+from heteroplan.inputs.pasts import Pasts
 from heteroplan.inputs.ready import PREFIX, ready_profile
 from heteroplan.inputs.relative_start import resolve_start, without_start
 from heteroplan.inputs.schemas.demand import TraceSpec
@@ -85,6 +86,7 @@ def load(
     interval: str | None = None,
     current: str | None = None,
     files: Files | None = None,
+    pasts: Pasts | None = None,
 ) -> Loaded:
     """The scenario at a path: a scenario.yaml, a folder that holds one, or `-` (standard input).
 
@@ -93,10 +95,10 @@ def load(
     with `fleet.` before, of its fleet; `interval` is one on `horizon.interval`. `current` is the
     path of a CSV of what runs when the horizon starts (`-` for standard input); with it the horizon
     is not cyclic, whatever the file says. A start of today or tomorrow is that date: the same as
-    with it as an override. What `files` have read is not read again. Raises InputError with every
-    problem of every file.
+    with it as an override. What `files` have read is not read again, nor traces that `pasts` has.
+    Raises InputError with every problem of every file.
     """
-    return _Loading(scenario, overrides, interval, current, files).loaded()
+    return _Loading(scenario, overrides, interval, current, files, pasts).loaded()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,10 @@ class _Loading:
         interval: str | None,
         running: str | None,
         files: Files | None = None,
+        pasts: Pasts | None = None,
     ) -> None:
+        self._pasts = Pasts() if pasts is None else pasts
+        self._pasts.used.clear()
         self._files = Files(files)
         self._problems: list[InputProblem] = []
         self._profiles: dict[Path, _ProfileSource | None] = {}
@@ -356,7 +361,16 @@ class _Loading:
         self, field: FieldPath, spec: WorkloadSpec, trace: TraceSpec, horizon: Horizon
     ) -> DemandSeries | None:
         with self._gathering(self._document, field):
-            series = trace_demand(trace, self._document, field, self._folder, self._files, horizon)
+            series = trace_demand(
+                trace,
+                self._document,
+                field,
+                self._folder,
+                self._files,
+                horizon,
+                self._pasts,
+                spec.name,
+            )
             if series.shapes is None and spec.requests is None:
                 remedy = "the trace has no lengths; give those of the requests (requests:)"
                 self._problems.append(self._document.problem(field, remedy))
@@ -398,7 +412,8 @@ class _Loading:
         with self._gathering(document, field):
             self._files.content(path)
             source = Path(shown(path))
-            return tuple(_fitted(each, source, spec.measurements, model) for each in engines)
+            fitted = (_fitted(each, source, spec.measurements, model) for each in engines)
+            return tuple(each.times_as_fast(spec.speed_factor) for each in fitted)
         return ()
 
     def _referenced(self, document: Document, field: FieldPath, folder: Path) -> Document | None:

@@ -80,6 +80,12 @@ class Files:
                 raise UnreadableError(f"cannot be read: {reason}") from None
         self._contents[name] = self._digests[name]
 
+    def digest(self, path: Path) -> str:
+        """Tells what a file holds that was read or marked before, in hexadecimal."""
+        content = self._contents[shown(path)]
+        assert isinstance(content, bytes), f"{path} was neither read nor marked"
+        return hashlib.sha256(content).hexdigest()
+
     def sha256(self, overrides: Iterable[str]) -> str:
         """Hash over every file read, in the order of reading, and over the overrides."""
         contents = (each for each in self._contents.values() if isinstance(each, bytes))

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 type Value = str | int | float | bool | list[Value] | dict[str, Value] | None
 """That an input is set to; `*1.1` is 1.1 times what stands there."""
+type Inputs = tuple[tuple[str, Value], ...]
+"""Paths and what they are set to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +24,22 @@ class Case:
 
     place: int
     """In the order of the study, from 0."""
-    inputs: tuple[tuple[str, Value], ...]
-    """Paths and what they are set to."""
+    inputs: Inputs
+    name: str | None = None
+    """That the study gives it, alone or with others."""
+    sample: int | None = None
+    """Of what is uncertain, where the study draws samples; from 0."""
+    drawn: Inputs = ()
+    """What the sample is, one number an input; known when the case is loaded."""
 
     @property
     def overrides(self) -> tuple[str, ...]:
-        """As `--set` writes them; the values are JSON, which YAML reads alike, or factors."""
-        return tuple(f"{path}={_written(value)}" for path, value in self.inputs)
+        """As `--set` writes them, whole fields before their parts.
+
+        The values are JSON, which YAML reads alike, or factors.
+        """
+        ordered = sorted(self.inputs, key=lambda each: each[0])
+        return tuple(f"{path}={_written(value)}" for path, value in ordered)
 
 
 def _written(value: Value) -> str:

@@ -10,6 +10,7 @@ _DIGITS = 9
 _STATUS = {
     Termination.OPTIMAL: CaseStatus.OPTIMAL,
     Termination.GAP_REACHED: CaseStatus.GAP_REACHED,
+    Termination.EFFORT_REACHED: CaseStatus.EFFORT_REACHED,
     Termination.TIME_LIMIT: CaseStatus.TIME_LIMIT,
 }
 
@@ -24,7 +25,9 @@ def result_of(case: Case, key: str, plan: Plan) -> CaseResult:
     days = plan.scenario.horizon.intervals * hours / 24
     longer = days > 1
     return CaseResult(
+        name=case.name,
         inputs=dict(case.inputs),
+        drawn=dict(case.drawn) or None,
         key=key,
         status=_STATUS[plan.report.termination],
         covered=plan.coverage.value,
@@ -44,7 +47,9 @@ def result_of(case: Case, key: str, plan: Plan) -> CaseResult:
 def failed(case: Case, key: str, error: str, *, wrong_input: bool = False) -> CaseResult:
     """A case without a plan."""
     return CaseResult(
+        name=case.name,
         inputs=dict(case.inputs),
+        drawn=dict(case.drawn) or None,
         key=key,
         status=CaseStatus.FAILED,
         error=error,

@@ -27,7 +27,11 @@ class CaseResult(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    name: str | None = None
+    """That the study gives the case."""
     inputs: dict[str, Value]
+    drawn: dict[str, Value] | None = None
+    """What the sample of an uncertain study is, `sample` and one number an input."""
     key: str
     """Names the inputs: equal keys are the same case."""
     status: CaseStatus

@@ -1,6 +1,7 @@
 """`PATH=VALUES` -> a variation: lists and ranges of values."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 
 from heteroplan.errors import InputError
@@ -24,21 +25,35 @@ def variation(text: str) -> Variation:
     if not (path.strip() and equals and written.strip()):
         raise ValueError(f"{text!r} is not PATH=VALUE,VALUE,...; {_EXAMPLE}")
     found = [value for part in _parts(written) for value in values_of(part)]
-    if len(found) > MOST_VALUES:
-        raise ValueError(f"{path.strip()} has more than {MOST_VALUES:,} values; leave some out")
-    twice = [value for i, value in enumerate(found) if _same(value, found[:i])]
-    if twice:
-        raise ValueError(f"{path.strip()} has the value {twice[0]} twice; keep one of them")
+    refuse_equal(path.strip(), found)
     return Variation(path.strip(), tuple(found))
+
+
+def refuse_equal(path: str, values: Sequence[Value]) -> None:
+    """Raises ValueError where a value of an input is there twice, or too many are."""
+    if len(values) > MOST_VALUES:
+        raise ValueError(f"{path} has more than {MOST_VALUES:,} values; leave some out")
+    seen = set()
+    for value in values:
+        text = json.dumps(_comparable(value), sort_keys=True)
+        if text in seen:
+            raise ValueError(f"{path} has the value {value} twice; keep one of them")
+        seen.add(text)
+
+
+def expanded(value: Value) -> list[Value]:
+    """The values of a text such as `6..12`; any other value alone. Raises ValueError."""
+    if isinstance(value, str) and _RANGE in value:
+        low, _, rest = value.partition(_RANGE)
+        return _range(value, low, rest) or [value]
+    return [value]
 
 
 def values_of(text: str) -> list[Value]:
     """The values of a range, or the one value that `text` is. Raises ValueError."""
-    low, dots, rest = text.partition(_RANGE)
-    if dots and (found := _range(text, low, rest)) is not None:
+    found = expanded(text.strip())
+    if found != [text.strip()] or text.strip().startswith("*"):
         return found
-    if text.strip().startswith(("*", "+*")):
-        return [text.strip()]
     try:
         value = parse_value(text, "--vary")
     except InputError as error:
@@ -87,7 +102,6 @@ def _parts(text: str) -> Iterator[str]:
     yield text[start:]
 
 
-def _same(value: Value, before: list[Value]) -> bool:
-    """Whether it stands there; true is not 1, but 1.0 is."""
-    return any(value == each and isinstance(value, bool) is isinstance(each, bool)
-               for each in before)  # fmt: skip
+def _comparable(value: Value) -> Value:
+    """1 and 1.0 are the same; true is neither."""
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value

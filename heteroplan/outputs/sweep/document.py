@@ -6,9 +6,10 @@ from typing import Literal
 from heteroplan import __version__
 from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.outputs.plan.document.parts import DocumentPart
-from heteroplan.studies.case import Value, Variation
+from heteroplan.studies.case import Value
 from heteroplan.studies.key import Search
 from heteroplan.studies.result import CaseResult
+from heteroplan.studies.study import Study
 
 
 class VariationPart(DocumentPart):
@@ -29,34 +30,60 @@ class SearchPart(DocumentPart):
     solver: str
 
 
+class SamplesPart(DocumentPart):
+    """What was drawn of what is uncertain; `drawn` of a case is what it was there."""
+
+    count: int
+    """Samples, each of which is a case of every combination of inputs."""
+    seed: int
+    notes: tuple[str, ...]
+    """What is taken as certain, or assumed."""
+
+
 class SweepDocument(DocumentPart):
     """sweep.json."""
 
     schema_version: Literal[1] = 1
     heteroplan_version: str
     scenario: str
+    study: str | None = None
+    """Name of the study, where it has one."""
     objective: Objective
     horizon_hours: float
     """That costs and GPU-hours are of."""
     vary: tuple[VariationPart, ...]
     search: SearchPart
+    samples: SamplesPart | None = None
+    """Where the study draws samples."""
     cases: tuple[CaseResult, ...]
     """In the order of the study; the last of `vary` changes fastest."""
+    notes: tuple[str, ...] = ()
+    """What the study leaves out, and why."""
 
 
 def document_of(
     scenario: Scenario,
-    variations: Sequence[Variation],
+    study: Study,
     search: Search,
     results: Sequence[CaseResult],
+    notes: Sequence[str] = (),
 ) -> SweepDocument:
-    """The study of a scenario."""
+    """What a study of a scenario found."""
     return SweepDocument(
         heteroplan_version=__version__,
         scenario=scenario.name,
+        study=study.name,
         objective=scenario.objective,
         horizon_hours=scenario.horizon.intervals * scenario.horizon.interval_hours,
-        vary=tuple(VariationPart(path=each.path, values=each.values) for each in variations),
+        vary=tuple(VariationPart(path=each.path, values=each.values) for each in study.variations),
         search=SearchPart(gap=search.gap, steps=search.steps, solver=search.solver),
         cases=tuple(results),
+        notes=tuple(notes),
     )
+
+
+def with_samples(
+    document: SweepDocument, seed: int, count: int, notes: tuple[str, ...]
+) -> SweepDocument:
+    """The document of a study that draws samples."""
+    return document.model_copy(update={"samples": SamplesPart(count=count, seed=seed, notes=notes)})

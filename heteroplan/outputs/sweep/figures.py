@@ -57,12 +57,18 @@ def value_text(value: Value) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def inputs_text(case: CaseResult) -> str:
-    """`demand=1.2, slo.ttft_ms=500`, or `as it is` where nothing is set."""
-    return (
-        ", ".join(f"{path}={value_text(value)}" for path, value in case.inputs.items())
-        or "as it is"
-    )
+def varied_paths(document: SweepDocument) -> list[str]:
+    """Inputs that tell cases apart beside their names; those of named cases have one."""
+    if document.cases and all(each.name for each in document.cases):
+        return [each.path for each in document.vary]
+    return list(dict.fromkeys(path for each in document.cases for path in each.inputs))
+
+
+def inputs_text(document: SweepDocument, case: CaseResult) -> str:
+    """`spine lost, demand=1.2`: the case's name and what is varied, or `as it is`."""
+    parts = [f"{path}={value_text(case.inputs[path])}" for path in varied_paths(document)
+             if path in case.inputs]  # fmt: skip
+    return ", ".join(([case.name] if case.name else []) + parts) or "as it is"
 
 
 def verdict(case: CaseResult) -> str:
@@ -72,7 +78,7 @@ def verdict(case: CaseResult) -> str:
     return case.covered or ""
 
 
-def coverage_ends(document: SweepDocument) -> Iterator[tuple[str, Value, Value]]:
+def coverage_ends(document: SweepDocument) -> Iterator[tuple[str, float, float]]:
     """Path, the last value with all its cases covered and the next, where coverage ends between.
 
     Of inputs that are numbers in rising or falling order: up to there every case is covered, and
@@ -82,11 +88,11 @@ def coverage_ends(document: SweepDocument) -> Iterator[tuple[str, Value, Value]]
         numbers = [v for v in each.values if isinstance(v, int | float) and v is not True]
         if len(numbers) < max(2, len(each.values)):
             continue
-        rows = sorted(by_value(document, each.path), key=lambda row: float(row.value or 0))
-        whole = [row.covered == row.cases > 0 for row in rows]
-        if whole == sorted(whole, reverse=True) and whole[0] and not whole[-1]:
+        rows = dict(zip(numbers, by_value(document, each.path), strict=True))
+        ordered = sorted(numbers)
+        whole = [rows[value].covered == rows[value].cases > 0 for value in ordered]
+        if whole[-1] and not whole[0]:
+            ordered, whole = ordered[::-1], whole[::-1]
+        if whole[0] and not whole[-1] and whole == sorted(whole, reverse=True):
             last = whole.index(False) - 1
-            yield each.path, rows[last].value, rows[last + 1].value
-        elif whole == sorted(whole) and whole[-1] and not whole[0]:
-            first = whole.index(True)
-            yield each.path, rows[first].value, rows[first - 1].value
+            yield each.path, ordered[last], ordered[last + 1]

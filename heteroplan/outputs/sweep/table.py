@@ -19,12 +19,16 @@ FIGURES = (
 
 
 def columns_of(document: SweepDocument) -> dict[str, list[Any]]:
-    """Each column: inputs by their paths, figures, GPU-hours of each node type, error, key."""
+    """Each column: inputs and samples by their paths, figures, GPU-hours by type, error, key."""
     cases = document.cases
     paths = dict.fromkeys(path for each in cases for path in each.inputs)
+    drawn = dict.fromkeys(path for each in cases for path in each.drawn or {})
     types = dict.fromkeys(name for each in cases for name in each.gpu_hours_by_type or {})
+    named = any(each.name for each in cases)
     return {
+        **({"name": [each.name for each in cases]} if named else {}),
         **{path: [each.inputs.get(path) for each in cases] for path in paths},
+        **{path: [(each.drawn or {}).get(path) for each in cases] for path in drawn},
         **{name: [_plain(each, name) for each in cases] for name in FIGURES},
         **{
             f"gpu_hours.{name}": [(each.gpu_hours_by_type or {}).get(name) for each in cases]
@@ -74,9 +78,10 @@ def _cell(value: Any) -> Any:
 
 
 def _of_one_type(column: list[Any]) -> list[Any]:
+    """Numbers, truths or texts; all else as JSON."""
     types = {type(each) for each in column if each is not None}
-    if types <= {int, float} or len(types) <= 1:
-        return [float(each) if types == {int, float} and each is not None else each
-                for each in column]  # fmt: skip
-    return [None if each is None else each if isinstance(each, str) else json.dumps(each)
-            for each in column]  # fmt: skip
+    if types == {int, float}:
+        return [None if each is None else float(each) for each in column]
+    if len(types) <= 1 and not types & {list, dict}:
+        return column
+    return [each if each is None or isinstance(each, str) else json.dumps(each) for each in column]

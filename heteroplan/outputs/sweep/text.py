@@ -17,9 +17,13 @@ from heteroplan.outputs.sweep.figures import (
     inputs_text,
     objective_of,
     value_text,
+    varied_paths,
     verdict,
 )
+from heteroplan.outputs.sweep.samples import print_samples
+from heteroplan.outputs.sweep.swings_text import print_swings
 from heteroplan.studies.result import CaseResult, CaseStatus
+from heteroplan.studies.swings import swings
 
 MOST_ROWS = 40
 """Cases that are shown one by one; of more, rows by value."""
@@ -34,8 +38,14 @@ def render_sweep(document: SweepDocument, console: Console) -> None:
     print_wrapped(Text.assemble((document.scenario, "bold"), f"  {_heading(document)}"), console)
     for sentence in sentences(document):
         print_wrapped(Text(sentence), console)
+    for note in document.notes:
+        print_wrapped(Text(f"Note: {note}."), console)
     console.print()
-    if len(document.cases) <= MOST_ROWS:
+    if document.samples is not None:
+        print_samples(document, console)
+    elif _one_at_a_time(document):
+        print_swings(swings(document.cases, document.objective), document.objective, console)
+    elif len(document.cases) <= MOST_ROWS:
         _print_cases(document, console)
     else:
         for each in document.vary:
@@ -53,9 +63,9 @@ def sentences(document: SweepDocument) -> Iterator[str]:
         + f" of {len(cases):,} cases."
     )
     best = cheapest(document, cases)
-    if best is not None and len(cases) > 1:
+    if best is not None and len(cases) > 1 and document.samples is None:
         amount = _amount(document, best)
-        yield f"Cheapest that covers all demand: {amount} with {inputs_text(best)}."
+        yield f"Cheapest that covers all demand: {amount} with {inputs_text(document, best)}."
     for path, last, beyond in coverage_ends(document):
         yield (
             f"Coverage ends between {path} {value_text(last)} (all cases covered) and "
@@ -63,14 +73,24 @@ def sentences(document: SweepDocument) -> Iterator[str]:
         )
     late = sum(each.status is CaseStatus.TIME_LIMIT for each in cases)
     if late:
+        what = "1 case was" if late == 1 else f"{late:,} cases were"
         yield (
-            f"{late:,} cases were ended by the clock: they may differ from run to run. A longer "
-            "--time-limit or a wider --gap ends them alike everywhere."
+            f"{what} ended by the clock: {'it' if late == 1 else 'they'} may differ from run to "
+            "run. A wider --gap, fewer --steps or a longer --time-limit end all alike."
         )
+
+
+def _one_at_a_time(document: SweepDocument) -> bool:
+    """Whether most columns of a table of cases would be empty: each sets an input of its own."""
+    paths = {path for each in document.cases for path in each.inputs}
+    return len(paths) > 2 and all(len(each.inputs) <= 1 for each in document.cases)
 
 
 def _heading(document: SweepDocument) -> str:
     varied = " x ".join(f"{each.path} ({len(each.values)} values)" for each in document.vary)
+    drawn = document.samples
+    if drawn is not None:
+        varied += f"{' x ' if varied else ''}{drawn.count:,} samples (seed {drawn.seed})"
     return f"{len(document.cases):,} cases" + (f": {varied}" if varied else "")
 
 
@@ -80,12 +100,15 @@ def _amount(document: SweepDocument, case: CaseResult) -> str:
 
 
 def _print_cases(document: SweepDocument, console: Console) -> None:
-    paths = list(dict.fromkeys(path for each in document.cases for path in each.inputs))
-    heads = (">USD", ">GPU-hours", ">peak\nGPUs", ">un-\nserved", ">gap")
-    table = plain_table(console, *(f">{_stacked(path)}" for path in paths), "demand\nis", *heads)
+    paths = varied_paths(document)
+    named = any(each.name for each in document.cases)
+    figures = ("demand\nis", ">USD", ">GPU-hours", ">peak\nGPUs", ">un-\nserved", ">gap")
+    heads = [*(["case"] if named else []), *(f">{_stacked(path)}" for path in paths), *figures]
+    table = plain_table(console, *heads)
     for case in document.cases:
         said = verdict(case)
         table.add_row(
+            *([Text(case.name or "")] if named else []),
             *(_cell(case, path) for path in paths),
             Text(said, style=_STYLES.get(said, "")),
             *map(Text, _figures(case)),
@@ -117,7 +140,9 @@ def _figures(case: CaseResult) -> Iterator[str]:
 
 
 def _print_values(document: SweepDocument, path: str, console: Console) -> None:
-    table = plain_table(console, path, "covered", "cheapest that covers", "with")
+    table = plain_table(
+        console, _stacked(path), ">covered", ">cheapest\nthat covers", "with", last_wraps=True
+    )
     for row in by_value(document, path):
         best = row.best
         others = "" if best is None else ", ".join(
@@ -136,6 +161,6 @@ def _print_values(document: SweepDocument, path: str, console: Console) -> None:
 def _errors(document: SweepDocument) -> Iterator[str]:
     wrong = [each for each in document.cases if each.error]
     for each in wrong[:MOST_ERRORS]:
-        yield f"{inputs_text(each)}: {each.error}"
+        yield f"{inputs_text(document, each)}: {each.error}"
     if len(wrong) > MOST_ERRORS:
         yield f"and {len(wrong) - MOST_ERRORS:,} more cases that failed"
