@@ -75,6 +75,7 @@ class RiskArguments:
     overrides: list[str] | None
     interval: str | None
     gap: float
+    steps: int | None
     time_limit: float
     solver: str
     jobs: int
@@ -131,6 +132,7 @@ def _result(given: RiskArguments, interrupted: Interrupt) -> "RiskResult":
             overrides=given.overrides or (),
             interval=given.interval,
             gap=given.gap,
+            steps=given.steps,
             time_limit_s=given.time_limit,
             solver=given.solver,
             jobs=given.jobs,

@@ -97,6 +97,21 @@ class SweepArguments:
             help="Cases at a time, a process each; default: as many as there are processors.",
         ),
     ] = None
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Plan the cases on a Dask cluster (heteroplan[dask]), such as tcp://host:8786.",
+        ),
+    ] = None
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Plan the cases on a Ray cluster (heteroplan[ray]), such as ray://host:10001 or "
+            "auto.",
+        ),
+    ] = None
     overrides: options.Overrides = None
     solver: options.Solver = "HiGHS"
     samples: sampling.Samples = None
@@ -135,10 +150,12 @@ def sweep(given: SweepArguments) -> None:
 def _risk_arguments(given: SweepArguments) -> sampling.RiskArguments:
     """Raises UsageError for what a study of risk does not take."""
     from heteroplan.pipelines.shared.processes import cores
+    from heteroplan.pipelines.sweep import GAP
 
-    if given.vary or given.sensitivity:
-        option = "--vary" if given.vary else "--sensitivity"
-        raise UsageError(f"--risk: varies the quantile of demand alone; leave {option} out")
+    if given.vary or given.sensitivity or given.study is not None:
+        raise UsageError(
+            "--risk varies the quantile of demand only: no --vary, no --sensitivity and no --study"
+        )
     return sampling.RiskArguments(
         scenario=given.scenario,
         samples=given.samples,
@@ -147,7 +164,8 @@ def _risk_arguments(given: SweepArguments) -> sampling.RiskArguments:
         quantiles=given.quantiles,
         overrides=given.overrides,
         interval=given.interval,
-        gap=given.gap,
+        gap=GAP if given.gap is None else given.gap,
+        steps=given.steps,
         time_limit=given.time_limit,
         solver=given.solver,
         jobs=given.jobs or cores(),
@@ -176,7 +194,12 @@ def _result(given: SweepArguments, interrupted: Interrupt) -> "SweepResult":
             time_limit_s=given.time_limit,
             solver=given.solver,
             jobs=given.jobs or cores(),
+            dask=given.dask,
+            ray=given.ray,
             folder=given.out,
+            samples=given.samples,
+            seed=given.seed,
+            sampled=sampling.kinds(given.sampled),
             stop=interrupted,
             done=progress.done,
         )

@@ -156,9 +156,10 @@ def risk(scenario: Name, options: RiskOptions) -> RiskResult:
     tasks = list(_tasks(own, source, what, options))
     options.done(0, 0, len(tasks))
     plans = {}
-    for place, made in executor_of(options.jobs).run(quantile_plan, tasks, options.stop):
-        plans[place] = no_plan(tasks[place], made.reason) if isinstance(made, Lost) else made
-        options.done(len(plans), 0, len(tasks))
+    with executor_of(options.jobs) as executor:
+        for place, made in executor.run(quantile_plan, tasks, options.stop):
+            plans[place] = no_plan(tasks[place], made.reason) if isinstance(made, Lost) else made
+            options.done(len(plans), 0, len(tasks))
     return _result(own.scenario, what, [plans[i] for i in range(len(tasks))], options)
 
 

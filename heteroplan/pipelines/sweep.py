@@ -11,7 +11,9 @@ from heteroplan.clock import Stop, never
 from heteroplan.errors import ExitCode, UsageError
 from heteroplan.pipelines.shared import limits
 from heteroplan.pipelines.shared.arguments import Name, check_limits, keywords, names
+from heteroplan.pipelines.shared.sampling import Sampling, sampled_cases
 from heteroplan.pipelines.shared.solving import check_effort
+from heteroplan.pipelines.shared.uncertainty import KINDS, kinds_of
 from heteroplan.studies.case import Case, Value, Variation
 from heteroplan.studies.study import Study, read_study
 from heteroplan.studies.variations import refuse_equal, variation
@@ -64,9 +66,20 @@ class SweepOptions:
     jobs: int = 1
     """Cases that are planned at a time, a process each; a script then needs
     `if __name__ == "__main__":` (see `multiprocessing`)."""
+    dask: str | None = None
+    """Address of a Dask scheduler whose workers plan the cases, such as `tcp://host:8786`."""
+    ray: str | None = None
+    """Address of a Ray cluster whose workers plan the cases, such as `ray://host:10001`."""
     folder: Name | None = None
     """Where the result of each case is kept as soon as it is there; those that are found there are
     not planned again."""
+    samples: int | None = None
+    """Samples of what is uncertain, each of which is a case of every combination."""
+    seed: int = 1
+    """Of the samples."""
+    sampled: str | Sequence[str] = KINDS
+    """What is drawn: `demand`, `profiles`, `failures`, as far as something says how uncertain each
+    is."""
     stop: Stop = never
     """Asked during the sweep: whether it should end with what is done."""
     done: Done = undisturbed
@@ -139,7 +152,8 @@ def sweep(scenario: Name, options: SweepOptions) -> SweepResult:
     can have is an InputError. Keywords are the fields of `SweepOptions`.
     Raises UsageError and InputError.
     """
-    from heteroplan.outputs.sweep.document import document_of
+    from heteroplan.optimize.solvers.solver import using
+    from heteroplan.outputs.sweep.document import document_of, with_samples
     from heteroplan.pipelines.shared.case_tasks import CaseTasks
     from heteroplan.pipelines.shared.executors.choose import executor_of
     from heteroplan.studies.key import Search
@@ -148,15 +162,17 @@ def sweep(scenario: Name, options: SweepOptions) -> SweepResult:
     gap = next(each for each in (options.gap, study.gap, GAP) if each is not None)
     check_effort(gap, options.time_limit_s)
     check_limits(options, limits.SWEEP)
+    sampling = _sampling(options)
     search = Search(gap=gap, steps=_first(options.steps, study.steps), solver=options.solver)
     tasks = CaseTasks(
         os.fspath(scenario),
         (*Case(0, study.fixed).overrides, *names(options.overrides)),
         _first(options.interval, study.interval),
-        study.cases(),
+        study.cases() if sampling is None else sampled_cases(study.cases(), sampling.count),
         search,
         options.time_limit_s,
         _store(options.folder),
+        sampling,
     )
     base = tasks.base()
     notes: tuple[str, ...] = ()
@@ -166,10 +182,21 @@ def sweep(scenario: Name, options: SweepOptions) -> SweepResult:
         chosen = sensitivity(base)
         tasks.cases, notes = chosen.cases, chosen.notes
     tasks.refuse_unknown(study)
-    with executor_of(options.jobs) as executor:
+    with using(options.solver), executor_of(options.jobs, options.dask, options.ray) as executor:
         found, interrupted = _run(tasks, executor, options)
     results = [found[place] for place in sorted(found)]
-    return SweepResult(document_of(base.scenario, study, search, results, notes), interrupted)
+    document = document_of(base.scenario, study, search, results, notes)
+    if sampling is not None:
+        document = with_samples(document, sampling.seed, sampling.count, tasks.sample_notes)
+    return SweepResult(document, interrupted)
+
+
+def _sampling(options: SweepOptions) -> Sampling | None:
+    if options.samples is None:
+        return None
+    kinds = names(options.sampled)
+    kinds_of(kinds)
+    return Sampling(count=options.samples, seed=options.seed, kinds=kinds)
 
 
 def _study(options: SweepOptions) -> Study:
@@ -194,9 +221,9 @@ def _study(options: SweepOptions) -> Study:
             study.cases()
         except ValueError as error:
             problems.append(f"--vary: {error}")
-    varied = found or study.named
+    varied = found or study.named or options.samples
     if options.sensitivity and varied:
-        problems.append("--sensitivity: chooses what is varied; leave --vary and such studies out")
+        problems.append("--sensitivity chooses what is varied: no --vary, --samples or such study")
     if not (varied or problems or options.sensitivity):
         problems.append("nothing is varied; write for example --vary demand=1,1.2,1.5")
     if problems:

@@ -27,6 +27,10 @@ class Case:
     inputs: Inputs
     name: str | None = None
     """That the study gives it, alone or with others."""
+    sample: int | None = None
+    """Of what is uncertain, where the study draws samples; from 0."""
+    drawn: Inputs = ()
+    """What the sample is, one number an input; known when the case is loaded."""
 
     @property
     def overrides(self) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ def result_of(case: Case, key: str, plan: Plan) -> CaseResult:
     return CaseResult(
         name=case.name,
         inputs=dict(case.inputs),
+        drawn=dict(case.drawn) or None,
         key=key,
         status=_STATUS[plan.report.termination],
         covered=plan.coverage.value,
@@ -48,6 +49,7 @@ def failed(case: Case, key: str, error: str, *, wrong_input: bool = False) -> Ca
     return CaseResult(
         name=case.name,
         inputs=dict(case.inputs),
+        drawn=dict(case.drawn) or None,
         key=key,
         status=CaseStatus.FAILED,
         error=error,

@@ -30,6 +30,8 @@ class CaseResult(BaseModel):
     name: str | None = None
     """That the study gives the case."""
     inputs: dict[str, Value]
+    drawn: dict[str, Value] | None = None
+    """What the sample of an uncertain study is, `sample` and one number an input."""
     key: str
     """Names the inputs: equal keys are the same case."""
     status: CaseStatus

@@ -66,4 +66,6 @@ def _ratios(came: Floats, expected: Floats) -> Floats:
     known = ~np.isnan(came)
     of_day = float(came[known].sum()) / float((expected[:, None] * known).sum() or 1.0)
     usable = known & (expected > 0.0)[:, None]
-    return np.divide(came, expected[:, None], out=np.full(came.shape, of_day), where=usable)
+    found = np.full(came.shape, of_day)
+    np.divide(came, expected[:, None], out=found, where=usable)
+    return found

@@ -30,6 +30,16 @@ class SearchPart(DocumentPart):
     solver: str
 
 
+class SamplesPart(DocumentPart):
+    """What was drawn of what is uncertain; `drawn` of a case is what it was there."""
+
+    count: int
+    """Samples, each of which is a case of every combination of inputs."""
+    seed: int
+    notes: tuple[str, ...]
+    """What is taken as certain, or assumed."""
+
+
 class SweepDocument(DocumentPart):
     """sweep.json."""
 
@@ -43,6 +53,8 @@ class SweepDocument(DocumentPart):
     """That costs and GPU-hours are of."""
     vary: tuple[VariationPart, ...]
     search: SearchPart
+    samples: SamplesPart | None = None
+    """Where the study draws samples."""
     cases: tuple[CaseResult, ...]
     """In the order of the study; the last of `vary` changes fastest."""
     notes: tuple[str, ...] = ()
@@ -68,3 +80,10 @@ def document_of(
         cases=tuple(results),
         notes=tuple(notes),
     )
+
+
+def with_samples(
+    document: SweepDocument, seed: int, count: int, notes: tuple[str, ...]
+) -> SweepDocument:
+    """The document of a study that draws samples."""
+    return document.model_copy(update={"samples": SamplesPart(count=count, seed=seed, notes=notes)})

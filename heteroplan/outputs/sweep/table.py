@@ -19,14 +19,16 @@ FIGURES = (
 
 
 def columns_of(document: SweepDocument) -> dict[str, list[Any]]:
-    """Each column: inputs by their paths, figures, GPU-hours of each node type, error, key."""
+    """Each column: inputs and samples by their paths, figures, GPU-hours by type, error, key."""
     cases = document.cases
     paths = dict.fromkeys(path for each in cases for path in each.inputs)
+    drawn = dict.fromkeys(path for each in cases for path in each.drawn or {})
     types = dict.fromkeys(name for each in cases for name in each.gpu_hours_by_type or {})
     named = any(each.name for each in cases)
     return {
         **({"name": [each.name for each in cases]} if named else {}),
         **{path: [each.inputs.get(path) for each in cases] for path in paths},
+        **{path: [(each.drawn or {}).get(path) for each in cases] for path in drawn},
         **{name: [_plain(each, name) for each in cases] for name in FIGURES},
         **{
             f"gpu_hours.{name}": [(each.gpu_hours_by_type or {}).get(name) for each in cases]

@@ -20,6 +20,7 @@ from heteroplan.outputs.sweep.figures import (
     varied_paths,
     verdict,
 )
+from heteroplan.outputs.sweep.samples import print_samples
 from heteroplan.outputs.sweep.swings_text import print_swings
 from heteroplan.studies.result import CaseResult, CaseStatus
 from heteroplan.studies.swings import swings
@@ -40,7 +41,9 @@ def render_sweep(document: SweepDocument, console: Console) -> None:
     for note in document.notes:
         print_wrapped(Text(f"Note: {note}."), console)
     console.print()
-    if _one_at_a_time(document):
+    if document.samples is not None:
+        print_samples(document, console)
+    elif _one_at_a_time(document):
         print_swings(swings(document.cases, document.objective), document.objective, console)
     elif len(document.cases) <= MOST_ROWS:
         _print_cases(document, console)
@@ -60,7 +63,7 @@ def sentences(document: SweepDocument) -> Iterator[str]:
         + f" of {len(cases):,} cases."
     )
     best = cheapest(document, cases)
-    if best is not None and len(cases) > 1:
+    if best is not None and len(cases) > 1 and document.samples is None:
         amount = _amount(document, best)
         yield f"Cheapest that covers all demand: {amount} with {inputs_text(document, best)}."
     for path, last, beyond in coverage_ends(document):
@@ -70,9 +73,10 @@ def sentences(document: SweepDocument) -> Iterator[str]:
         )
     late = sum(each.status is CaseStatus.TIME_LIMIT for each in cases)
     if late:
+        what = "1 case was" if late == 1 else f"{late:,} cases were"
         yield (
-            f"{late:,} cases were ended by the clock: they may differ from run to run. A longer "
-            "--time-limit or a wider --gap ends them alike everywhere."
+            f"{what} ended by the clock: {'it' if late == 1 else 'they'} may differ from run to "
+            "run. A wider --gap, fewer --steps or a longer --time-limit end all alike."
         )
 
 
@@ -84,6 +88,9 @@ def _one_at_a_time(document: SweepDocument) -> bool:
 
 def _heading(document: SweepDocument) -> str:
     varied = " x ".join(f"{each.path} ({len(each.values)} values)" for each in document.vary)
+    drawn = document.samples
+    if drawn is not None:
+        varied += f"{' x ' if varied else ''}{drawn.count:,} samples (seed {drawn.seed})"
     return f"{len(document.cases):,} cases" + (f": {varied}" if varied else "")
 
 
@@ -133,7 +140,9 @@ def _figures(case: CaseResult) -> Iterator[str]:
 
 
 def _print_values(document: SweepDocument, path: str, console: Console) -> None:
-    table = plain_table(console, path, "covered", "cheapest that covers", "with")
+    table = plain_table(
+        console, _stacked(path), ">covered", ">cheapest\nthat covers", "with", last_wraps=True
+    )
     for row in by_value(document, path):
         best = row.best
         others = "" if best is None else ", ".join(

@@ -5,8 +5,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, overload
 
 from heteroplan.errors import InputError, InputProblem
+from heteroplan.inputs.pasts import Pasts
 from heteroplan.pipelines.shared.case_store import CaseStore
 from heteroplan.pipelines.shared.case_work import CaseTask
+from heteroplan.pipelines.shared.sampling import Sampler, Sampling
 from heteroplan.pipelines.shared.solving import load
 from heteroplan.studies.case import Case, Inputs
 from heteroplan.studies.key import Search, case_key
@@ -34,6 +36,7 @@ class CaseTasks(Sequence[CaseTask]):
         search: Search,
         time_limit_s: float,
         store: CaseStore | None,
+        sampling: Sampling | None = None,
     ) -> None:
         from heteroplan.reading.input_files import Files
 
@@ -45,12 +48,29 @@ class CaseTasks(Sequence[CaseTask]):
         """Places of cases whose results were in the store."""
         self._files = Files()
         """As they were when the study began, whatever becomes of them."""
+        self._pasts = Pasts()
+        self._sampler = None if sampling is None else Sampler(sampling, self._pasts)
 
     def base(self) -> "Loaded":
-        """The scenario without what is varied. Raises InputError."""
-        return load(
-            self._scenario, overrides=self._overrides, interval=self._interval, files=self._files
+        """The scenario without what is varied.
+
+        Raises InputError, and UsageError where samples of it cannot be drawn.
+        """
+        loaded = load(
+            self._scenario,
+            overrides=self._overrides,
+            interval=self._interval,
+            files=self._files,
+            pasts=self._pasts,
         )
+        if self._sampler is not None:
+            self._sampler.begin(loaded)
+        return loaded
+
+    @property
+    def sample_notes(self) -> tuple[str, ...]:
+        """What samples take as certain, or assume; one sentence each."""
+        return () if self._sampler is None else self._sampler.notes
 
     def refuse_unknown(self, study: Study) -> None:
         """Raises InputError for inputs none of whose values the scenario can have."""
@@ -77,7 +97,12 @@ class CaseTasks(Sequence[CaseTask]):
             loaded = self._loaded(case)
         except InputError as error:
             return replace(task, known=failed(case, "", str(error), wrong_input=True))
-        key = case_key(loaded.scenario.inputs_sha256, self._search)
+        identity = loaded.scenario.inputs_sha256
+        if self._sampler is not None:
+            case, loaded = self._sampler.drawn(case, loaded)
+            identity = f"{identity} {self._sampler.identity(case)}"
+            task = replace(task, case=case)
+        key = case_key(identity, self._search)
         before = None if self.store is None else self.store.found(key)
         if before is not None:
             self.known.add(place)
@@ -106,6 +131,7 @@ class CaseTasks(Sequence[CaseTask]):
                 overrides=(*self._overrides, *case.overrides),
                 interval=self._interval,
                 files=self._files,
+                pasts=self._pasts,
             )
         except InputError as error:
             raise InputError(

@@ -40,5 +40,5 @@ STUDY = {
 CURATE = {**REPLAY, "share": (0.01, 0.99), "trials": (1, 100_000)}
 RISK = {"samples": (1, 100_000), "seed": REPLAY["seed"], "jobs": REPLAY["jobs"]}
 CHECK = {"max_cost_usd": (0.0, 1e15), "jobs": REPLAY["jobs"]}
-SWEEP = {"jobs": REPLAY["jobs"], "steps": (1, 1_000_000)}
+SWEEP = {**RISK, "steps": (1, 1_000_000)}
 COMPARE = {"jobs": REPLAY["jobs"]}
