@@ -231,10 +231,10 @@ def _study(options: SweepOptions) -> Study:
             study.cases()
         except ValueError as error:
             problems.append(f"--vary: {error}")
-    varied = found or study.named
+    varied = found or study.named or options.samples
     if options.sensitivity and varied:
-        problems.append("--sensitivity: chooses what is varied; leave --vary and such studies out")
-    if not (varied or problems or options.sensitivity or options.samples):
+        problems.append("--sensitivity chooses what is varied: no --vary, --samples or such study")
+    if not (varied or problems or options.sensitivity):
         problems.append("nothing is varied; write for example --vary demand=1,1.2,1.5")
     if problems:
         raise UsageError(*problems)

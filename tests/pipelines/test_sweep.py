@@ -287,7 +287,9 @@ def test_values_of_several_kinds_are_text_in_parquet(files: ScenarioFiles, tmp_p
     assert table["workloads.chat.pd_ratio"][1] == '{"min": 1}'
 
 
-def test_a_search_ends_at_its_gap_or_after_steps_as_the_study_or_the_caller_says(files: ScenarioFiles) -> None:
+def test_a_search_ends_at_its_gap_or_after_steps_as_the_study_or_the_caller_says(
+    files: ScenarioFiles,
+) -> None:
     study = files.folder / "study.yaml"
     study.write_text("vary: {demand: [1]}\ngap: 0.1\nsteps: 3\n")
     found = heteroplan.sweep(files.folder, study=study).document.search
