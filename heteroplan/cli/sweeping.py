@@ -75,7 +75,7 @@ class SweepArguments:
             parser=options.wholes(*limits.SWEEP["steps"]),
             metavar="N",
             help="Steps after which the search of a case ends with what it has, the same on every "
-            "machine.",
+            "machine; default: 20, or as the study says.",
         ),
     ] = None
     time_limit: Annotated[
@@ -159,9 +159,10 @@ def _risk_arguments(given: SweepArguments) -> sampling.RiskArguments:
     from heteroplan.pipelines.shared.processes import cores
     from heteroplan.pipelines.sweep import GAP
 
-    if given.vary or given.study is not None or given.sensitivity:
-        remedy = "leave --vary, --study and --sensitivity out"
-        raise UsageError(f"--risk: varies the quantile of demand alone; {remedy}")
+    if given.vary or given.sensitivity or given.study is not None:
+        raise UsageError(
+            "--risk varies the quantile of demand only: no --vary, no --sensitivity and no --study"
+        )
     return sampling.RiskArguments(
         scenario=given.scenario,
         samples=given.samples,
