@@ -42,13 +42,21 @@ class SweepArguments:
             "standard input.",
         ),
     ] = None
+    sensitivity: Annotated[
+        bool,
+        typer.Option(
+            "--sensitivity",
+            help="Instead of --vary: demand, each price, the speed of each engine and each number "
+            "of nodes, one at a time, a tenth less and a tenth more.",
+        ),
+    ] = False
     out: Annotated[
         Path | None,
         typer.Option(
             parser=options.named_folder,
             metavar="DIR",
-            help="Write cases.csv, cases.parquet and sweep.json there, and keep each case in "
-            "DIR/cases as soon as it is done: a sweep that was ended goes on there.",
+            help="Write cases.csv, cases.parquet, sweep.json and report.html there, and keep each "
+            "case in DIR/cases as soon as it is done: a sweep that was ended goes on there.",
         ),
     ] = None
     json: Annotated[bool, typer.Option("--json", help="Print sweep.json and nothing else.")] = False
@@ -89,6 +97,28 @@ class SweepArguments:
             help="Cases at a time, a process each; default: as many as there are processors.",
         ),
     ] = None
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Plan the cases on a Dask cluster (heteroplan[dask]), such as tcp://host:8786.",
+        ),
+    ] = None
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Plan the cases on a Ray cluster (heteroplan[ray]), such as ray://host:10001 or "
+            "auto.",
+        ),
+    ] = None
+    start_from_first: Annotated[
+        bool,
+        typer.Option(
+            "--start-from-first",
+            help="Begin the search of every case at the plan of the first one as well.",
+        ),
+    ] = False
     overrides: options.Overrides = None
     solver: options.Solver = "HiGHS"
     samples: sampling.Samples = None
@@ -129,8 +159,9 @@ def _risk_arguments(given: SweepArguments) -> sampling.RiskArguments:
     from heteroplan.pipelines.shared.processes import cores
     from heteroplan.pipelines.sweep import GAP
 
-    if given.vary or given.study is not None:
-        raise UsageError("--risk varies the quantile of demand only: no --vary and no --study")
+    if given.vary or given.study is not None or given.sensitivity:
+        remedy = "leave --vary, --study and --sensitivity out"
+        raise UsageError(f"--risk: varies the quantile of demand alone; {remedy}")
     return sampling.RiskArguments(
         scenario=given.scenario,
         samples=given.samples,
@@ -161,13 +192,17 @@ def _result(given: SweepArguments, interrupted: Interrupt) -> "SweepResult":
             given.scenario,
             vary=given.vary or (),
             study=given.study,
+            sensitivity=given.sensitivity,
             overrides=given.overrides or (),
             interval=given.interval,
             gap=given.gap,
             steps=given.steps,
             time_limit_s=given.time_limit,
+            start_from_first=given.start_from_first,
             solver=given.solver,
             jobs=given.jobs or cores(),
+            dask=given.dask,
+            ray=given.ray,
             folder=given.out,
             samples=given.samples,
             seed=given.seed,

@@ -165,8 +165,10 @@ def _failures(spec: FailuresSpec | None) -> Failures | None:
 def engines(spec: EngineSpec) -> tuple[Engine, ...]:
     """The engine, or one for each part; without coefficients where it is still to be fitted."""
     if spec.gpu is None or spec.gpus is None:
-        return tuple(_half(spec, i, part) for i, part in enumerate(spec.parts or []))
-    return (_whole(spec, spec.gpu, spec.gpus),)
+        made = tuple(_half(spec, i, part) for i, part in enumerate(spec.parts or []))
+    else:
+        made = (_whole(spec, spec.gpu, spec.gpus),)
+    return tuple(each.times_as_fast(spec.speed_factor) for each in made)
 
 
 def _whole(spec: EngineSpec, gpu: str, gpus: int) -> Engine:

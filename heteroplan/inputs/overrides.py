@@ -14,6 +14,8 @@ from heteroplan.reading.yaml_source import Document, FieldPath, dotted, parse_va
 OPTION = "--set"
 FLEET, PROFILE = "fleet", "profile"
 DEMAND, GROWTH = "demand", "growth"
+_FACTORS = (GROWTH, "speed_factor")
+"""Fields that are 1 where they are not given."""
 MOST_LISTED = 8
 """Names that a message lists."""
 _STEP = re.compile(r"\.?([^.\[\]=]+)|\[([0-9]{1,6})\]")
@@ -169,7 +171,7 @@ def _multiple(document: Document, path: FieldPath, factor: str) -> float:
     for i, step in enumerate(path):
         key = _entry(at, step, dotted(path[: i + 1]))
         at = at.get(key) if isinstance(at, dict) else at[key]
-    if at is None and path == (GROWTH,):
+    if at is None and path[-1] in _FACTORS:
         at = 1.0
     if isinstance(at, bool) or not isinstance(at, int | float):
         raise ValueError(f"no number stands at {dotted(path)} that could be multiplied; set one")

@@ -412,7 +412,8 @@ class _Loading:
         with self._gathering(document, field):
             self._files.content(path)
             source = Path(shown(path))
-            return tuple(_fitted(each, source, spec.measurements, model) for each in engines)
+            fitted = (_fitted(each, source, spec.measurements, model) for each in engines)
+            return tuple(each.times_as_fast(spec.speed_factor) for each in fitted)
         return ()
 
     def _referenced(self, document: Document, field: FieldPath, folder: Path) -> Document | None:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from heteroplan.studies.variations import refuse_equal, variation
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from heteroplan.entities.plan import Plan
     from heteroplan.outputs.sweep.document import SweepDocument
     from heteroplan.pipelines.shared.case_store import CaseStore
     from heteroplan.pipelines.shared.case_tasks import CaseTasks
@@ -47,6 +48,9 @@ class SweepOptions:
     a mapping of paths to lists of values."""
     study: Name | None = None
     """A YAML file of a larger study (or `-`): `vary` and `overrides` are added to what it says."""
+    sensitivity: bool = False
+    """Instead of `vary`: demand, each price, the speed of each engine and each number of nodes, one
+    at a time, a tenth less and a tenth more."""
     overrides: str | Sequence[str] = ()
     """Fields to set in every case, such as `workloads.chat.headroom=0.2` (`--set`)."""
     interval: str | None = None
@@ -58,11 +62,17 @@ class SweepOptions:
     takes where neither this nor the study says so."""
     time_limit_s: float = CASE_LIMIT_S
     """For each case: a safety, since results depend on the machine where the clock ends one [s]."""
+    start_from_first: bool = False
+    """Whether the search of every case begins at the plan of the first one as well."""
     solver: str = "HiGHS"
     """MIP and LP solver: HiGHS or one that PuLP finds here, such as gurobi, copt, cplex, cbc."""
     jobs: int = 1
     """Cases that are planned at a time, a process each; a script then needs
     `if __name__ == "__main__":` (see `multiprocessing`)."""
+    dask: str | None = None
+    """Address of a Dask scheduler whose workers plan the cases, such as `tcp://host:8786`."""
+    ray: str | None = None
+    """Address of a Ray cluster whose workers plan the cases, such as `ray://host:10001`."""
     folder: Name | None = None
     """Where the result of each case is kept as soon as it is there; those that are found there are
     not planned again."""
@@ -108,7 +118,7 @@ class SweepResult:
     @staticmethod
     def file_names() -> tuple[str, ...]:
         """What `write` writes into the folder."""
-        return ("cases.csv", "cases.parquet", "sweep.json")
+        return ("cases.csv", "cases.parquet", "sweep.json", "report.html")
 
     def json_text(self) -> str:
         """The document as text."""
@@ -117,8 +127,12 @@ class SweepResult:
         return document_text(self.document)
 
     def write(self, folder: Name) -> None:
-        """Write cases.csv, cases.parquet and sweep.json: all or none. Raises UsageError."""
+        """Write cases.csv, cases.parquet, sweep.json and report.html: all or none.
+
+        Raises UsageError.
+        """
         from heteroplan.outputs.shared.files import try_folder, write_all
+        from heteroplan.outputs.sweep.page import sweep_html
         from heteroplan.outputs.sweep.table import cases_csv, parquet_writer
 
         out = Path(folder)
@@ -128,6 +142,7 @@ class SweepResult:
                 out / "cases.csv": cases_csv(self.document),
                 out / "cases.parquet": parquet_writer(self.document),
                 out / "sweep.json": self.json_text(),
+                out / "report.html": sweep_html(self.document),
             }
         )
 
@@ -140,6 +155,7 @@ def sweep(scenario: Name, options: SweepOptions) -> SweepResult:
     can have is an InputError. Keywords are the fields of `SweepOptions`.
     Raises UsageError and InputError.
     """
+    from heteroplan.optimize.solvers.solver import using
     from heteroplan.outputs.sweep.document import document_of, with_samples
     from heteroplan.pipelines.shared.case_tasks import CaseTasks
     from heteroplan.pipelines.shared.executors.choose import executor_of
@@ -155,21 +171,33 @@ def sweep(scenario: Name, options: SweepOptions) -> SweepResult:
         os.fspath(scenario),
         (*Case(0, study.fixed).overrides, *names(options.overrides)),
         _first(options.interval, study.interval),
-        study.cases() if sampling is None else sampled_cases(study.cases(), sampling.count),
+        _sampled(study.cases(), sampling),
         search,
         options.time_limit_s,
         _store(options.folder),
         sampling,
     )
     base = tasks.base()
+    notes: tuple[str, ...] = ()
+    if options.sensitivity:
+        from heteroplan.studies.sensitivity import sensitivity
+
+        chosen = sensitivity(base)
+        notes = chosen.notes
+        tasks.cases = _sampled(chosen.cases, sampling)
     tasks.refuse_unknown(study)
-    with executor_of(options.jobs) as executor:
+    with using(options.solver), executor_of(options.jobs, options.dask, options.ray) as executor:
         found, interrupted = _run(tasks, executor, options)
     results = [found[place] for place in sorted(found)]
-    document = document_of(base.scenario, study, search, results)
+    document = document_of(base.scenario, study, search, results, notes)
     if sampling is not None:
         document = with_samples(document, sampling.seed, sampling.count, tasks.sample_notes)
     return SweepResult(document, interrupted)
+
+
+def _sampled(cases: Sequence[Case], sampling: Sampling | None) -> Sequence[Case]:
+    """Each of them once, or as often as samples are drawn."""
+    return cases if sampling is None else sampled_cases(cases, sampling.count)
 
 
 def _sampling(options: SweepOptions) -> Sampling | None:
@@ -202,7 +230,10 @@ def _study(options: SweepOptions) -> Study:
             study.cases()
         except ValueError as error:
             problems.append(f"--vary: {error}")
-    if not (found or problems or study.named or options.samples):
+    varied = found or study.named
+    if options.sensitivity and varied:
+        problems.append("--sensitivity: chooses what is varied; leave --vary and such studies out")
+    if not (varied or problems or options.sensitivity or options.samples):
         problems.append("nothing is varied; write for example --vary demand=1,1.2,1.5")
     if problems:
         raise UsageError(*problems)
@@ -236,7 +267,9 @@ def _run(
     found: dict[int, CaseResult] = {}
     options.done(0, 0, len(tasks))
     try:
-        for place, result in executor.run(case_result, tasks, options.stop):
+        starts = _starts(tasks, executor, options) if options.start_from_first else ()
+        work = partial(case_result, starts=starts) if starts else case_result
+        for place, result in executor.run(work, tasks, options.stop):
             if isinstance(result, Lost):
                 result = failed(tasks.cases[place], "", result.reason)
             elif tasks.store is not None and place not in tasks.known:
@@ -246,3 +279,15 @@ def _run(
     except KeyboardInterrupt:
         return found, True
     return found, False
+
+
+def _starts(tasks: "CaseTasks", executor: "Executor", options: SweepOptions) -> "tuple[Plan, ...]":
+    """The plan of the first case, which a sweep that goes on makes again; none where it fails."""
+    from heteroplan.pipelines.shared.case_work import planned_case
+    from heteroplan.pipelines.shared.executors.executor import Lost
+
+    for _, ended in executor.run(planned_case, [tasks.first()], options.stop):
+        if not isinstance(ended, Lost) and ended[1] is not None:
+            tasks.begun, plan = ended
+            return (plan,)
+    return ()

@@ -57,6 +57,8 @@ class SweepDocument(DocumentPart):
     """Where the study draws samples."""
     cases: tuple[CaseResult, ...]
     """In the order of the study; the last of `vary` changes fastest."""
+    notes: tuple[str, ...] = ()
+    """What the study leaves out, and why."""
 
 
 def document_of(
@@ -64,6 +66,7 @@ def document_of(
     study: Study,
     search: Search,
     results: Sequence[CaseResult],
+    notes: Sequence[str] = (),
 ) -> SweepDocument:
     """What a study of a scenario found."""
     return SweepDocument(
@@ -75,6 +78,7 @@ def document_of(
         vary=tuple(VariationPart(path=each.path, values=each.values) for each in study.variations),
         search=SearchPart(gap=search.gap, steps=search.steps, solver=search.solver),
         cases=tuple(results),
+        notes=tuple(notes),
     )
 
 

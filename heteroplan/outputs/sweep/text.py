@@ -21,7 +21,9 @@ from heteroplan.outputs.sweep.figures import (
     verdict,
 )
 from heteroplan.outputs.sweep.samples import print_samples
+from heteroplan.outputs.sweep.swings_text import print_swings
 from heteroplan.studies.result import CaseResult, CaseStatus
+from heteroplan.studies.swings import swings
 
 MOST_ROWS = 40
 """Cases that are shown one by one; of more, rows by value."""
@@ -36,9 +38,13 @@ def render_sweep(document: SweepDocument, console: Console) -> None:
     print_wrapped(Text.assemble((document.scenario, "bold"), f"  {_heading(document)}"), console)
     for sentence in sentences(document):
         print_wrapped(Text(sentence), console)
+    for note in document.notes:
+        print_wrapped(Text(f"Note: {note}."), console)
     console.print()
     if document.samples is not None:
         print_samples(document, console)
+    elif _one_at_a_time(document):
+        print_swings(swings(document.cases, document.objective), document.objective, console)
     elif len(document.cases) <= MOST_ROWS:
         _print_cases(document, console)
     else:
@@ -67,10 +73,17 @@ def sentences(document: SweepDocument) -> Iterator[str]:
         )
     late = sum(each.status is CaseStatus.TIME_LIMIT for each in cases)
     if late:
+        what = "1 case was" if late == 1 else f"{late:,} cases were"
         yield (
-            f"{late:,} cases were ended by the clock: they may differ from run to run. A longer "
-            "--time-limit or a wider --gap ends them alike everywhere."
+            f"{what} ended by the clock: {'it' if late == 1 else 'they'} may differ from run to "
+            "run. A wider --gap, fewer --steps or a longer --time-limit end all alike."
         )
+
+
+def _one_at_a_time(document: SweepDocument) -> bool:
+    """Whether most columns of a table of cases would be empty: each sets an input of its own."""
+    paths = {path for each in document.cases for path in each.inputs}
+    return len(paths) > 2 and all(len(each.inputs) <= 1 for each in document.cases)
 
 
 def _heading(document: SweepDocument) -> str:
@@ -127,7 +140,9 @@ def _figures(case: CaseResult) -> Iterator[str]:
 
 
 def _print_values(document: SweepDocument, path: str, console: Console) -> None:
-    table = plain_table(console, path, "covered", "cheapest that covers", "with")
+    table = plain_table(
+        console, _stacked(path), ">covered", ">cheapest\nthat covers", "with", last_wraps=True
+    )
     for row in by_value(document, path):
         best = row.best
         others = "" if best is None else ", ".join(
