@@ -112,6 +112,13 @@ class SweepArguments:
             "auto.",
         ),
     ] = None
+    start_from_first: Annotated[
+        bool,
+        typer.Option(
+            "--start-from-first",
+            help="Begin the search of every case at the plan of the first one as well.",
+        ),
+    ] = False
     overrides: options.Overrides = None
     solver: options.Solver = "HiGHS"
     samples: sampling.Samples = None
@@ -152,10 +159,9 @@ def _risk_arguments(given: SweepArguments) -> sampling.RiskArguments:
     from heteroplan.pipelines.shared.processes import cores
     from heteroplan.pipelines.sweep import GAP
 
-    if given.vary or given.sensitivity or given.study is not None:
-        raise UsageError(
-            "--risk varies the quantile of demand only: no --vary, no --sensitivity and no --study"
-        )
+    if given.vary or given.study is not None or given.sensitivity:
+        remedy = "leave --vary, --study and --sensitivity out"
+        raise UsageError(f"--risk: varies the quantile of demand alone; {remedy}")
     return sampling.RiskArguments(
         scenario=given.scenario,
         samples=given.samples,
@@ -192,6 +198,7 @@ def _result(given: SweepArguments, interrupted: Interrupt) -> "SweepResult":
             gap=given.gap,
             steps=given.steps,
             time_limit_s=given.time_limit,
+            start_from_first=given.start_from_first,
             solver=given.solver,
             jobs=given.jobs or cores(),
             dask=given.dask,

@@ -216,7 +216,8 @@ def _result(
         if each.serving is not None
     )
     prices = {load.name: load.shortage_usd_per_1000_requests for load in scenario.workloads}
-    risks = plan_risks(found, asked_requests(scenario, drawn), prices)
+    asked = asked_requests(scenario, drawn)
+    risks = plan_risks(found, asked, prices)
     return RiskResult(
         Risk(
             scenario=scenario.name,
@@ -225,6 +226,7 @@ def _result(
             sampled=what.kinds,
             notes=what.notes,
             horizon_hours=scenario.horizon.intervals * scenario.horizon.interval_hours,
+            mean_requests=float(asked.sum(axis=1).mean()),
             workloads=_workloads(scenario, what, risks),
             plans=_with_failed(plans, risks),
             best=best_of(risks) if len(risks) == len(plans) else None,

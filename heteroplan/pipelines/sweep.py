@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from heteroplan.studies.variations import refuse_equal, variation
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from heteroplan.entities.plan import Plan
     from heteroplan.outputs.sweep.document import SweepDocument
     from heteroplan.pipelines.shared.case_store import CaseStore
     from heteroplan.pipelines.shared.case_tasks import CaseTasks
@@ -61,6 +62,8 @@ class SweepOptions:
     takes where neither this nor the study says so."""
     time_limit_s: float = CASE_LIMIT_S
     """For each case: a safety, since results depend on the machine where the clock ends one [s]."""
+    start_from_first: bool = False
+    """Whether the search of every case begins at the plan of the first one as well."""
     solver: str = "HiGHS"
     """MIP and LP solver: HiGHS or one that PuLP finds here, such as gurobi, copt, cplex, cbc."""
     jobs: int = 1
@@ -168,7 +171,7 @@ def sweep(scenario: Name, options: SweepOptions) -> SweepResult:
         os.fspath(scenario),
         (*Case(0, study.fixed).overrides, *names(options.overrides)),
         _first(options.interval, study.interval),
-        study.cases() if sampling is None else sampled_cases(study.cases(), sampling.count),
+        _sampled(study.cases(), sampling),
         search,
         options.time_limit_s,
         _store(options.folder),
@@ -180,7 +183,8 @@ def sweep(scenario: Name, options: SweepOptions) -> SweepResult:
         from heteroplan.studies.sensitivity import sensitivity
 
         chosen = sensitivity(base)
-        tasks.cases, notes = chosen.cases, chosen.notes
+        notes = chosen.notes
+        tasks.cases = _sampled(chosen.cases, sampling)
     tasks.refuse_unknown(study)
     with using(options.solver), executor_of(options.jobs, options.dask, options.ray) as executor:
         found, interrupted = _run(tasks, executor, options)
@@ -189,6 +193,11 @@ def sweep(scenario: Name, options: SweepOptions) -> SweepResult:
     if sampling is not None:
         document = with_samples(document, sampling.seed, sampling.count, tasks.sample_notes)
     return SweepResult(document, interrupted)
+
+
+def _sampled(cases: Sequence[Case], sampling: Sampling | None) -> Sequence[Case]:
+    """Each of them once, or as often as samples are drawn."""
+    return cases if sampling is None else sampled_cases(cases, sampling.count)
 
 
 def _sampling(options: SweepOptions) -> Sampling | None:
@@ -223,7 +232,8 @@ def _study(options: SweepOptions) -> Study:
             problems.append(f"--vary: {error}")
     varied = found or study.named or options.samples
     if options.sensitivity and varied:
-        problems.append("--sensitivity chooses what is varied: no --vary, --samples or such study")
+        remedy = "leave --vary, --samples and such studies out"
+        problems.append(f"--sensitivity: chooses what is varied; {remedy}")
     if not (varied or problems or options.sensitivity):
         problems.append("nothing is varied; write for example --vary demand=1,1.2,1.5")
     if problems:
@@ -258,7 +268,9 @@ def _run(
     found: dict[int, CaseResult] = {}
     options.done(0, 0, len(tasks))
     try:
-        for place, result in executor.run(case_result, tasks, options.stop):
+        starts = _starts(tasks, executor, options) if options.start_from_first else ()
+        work = partial(case_result, starts=starts) if starts else case_result
+        for place, result in executor.run(work, tasks, options.stop):
             if isinstance(result, Lost):
                 result = failed(tasks.cases[place], "", result.reason)
             elif tasks.store is not None and place not in tasks.known:
@@ -268,3 +280,15 @@ def _run(
     except KeyboardInterrupt:
         return found, True
     return found, False
+
+
+def _starts(tasks: "CaseTasks", executor: "Executor", options: SweepOptions) -> "tuple[Plan, ...]":
+    """The plan of the first case, which a sweep that goes on makes again; none where it fails."""
+    from heteroplan.pipelines.shared.case_work import planned_case
+    from heteroplan.pipelines.shared.executors.executor import Lost
+
+    for _, ended in executor.run(planned_case, [tasks.first()], options.stop):
+        if not isinstance(ended, Lost) and ended[1] is not None:
+            tasks.begun, plan = ended
+            return (plan,)
+    return ()

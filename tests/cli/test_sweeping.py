@@ -71,9 +71,11 @@ def test_errors_of_cases_stand_below_the_table(files: ScenarioFiles, run: Run) -
 def test_out_has_the_table_and_each_case(files: ScenarioFiles, run: Run) -> None:
     ended = run("sweep", ".", "--vary", "demand=1,2", "--out", "o", *HERE)
     assert ended.code == 0
-    assert ended.err == "Wrote o/cases.csv, o/cases.parquet, o/sweep.json.\n"
-    written = sorted(each.name for each in Path("o").iterdir())
-    assert written == ["cases", "cases.csv", "cases.parquet", "sweep.json"]
+    files_of_table = ("cases.csv", "cases.parquet", "report.html", "sweep.json")
+    assert set(ended.err.removeprefix("Wrote ").strip(".\n").split(", ")) == {
+        f"o/{name}" for name in files_of_table
+    }
+    assert sorted(each.name for each in Path("o").iterdir()) == ["cases", *files_of_table]
     document = json.loads(Path("o/sweep.json").read_text())
     keys = {each["key"] for each in document["cases"]}
     assert {each.stem for each in Path("o/cases").iterdir()} == keys

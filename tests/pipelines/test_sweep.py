@@ -295,3 +295,48 @@ def test_the_default_gap_is_a_percent_and_a_study_may_say_another(files: Scenari
     given = heteroplan.sweep(files.folder, study=study, gap=0.2, steps=4).document.search
     assert (given.gap, given.steps) == (0.2, 4)
     assert swept(files, "demand=1").document.search.gap == pipeline.GAP == 0.01
+
+
+def test_cases_may_start_from_the_plan_of_the_first(
+    files: ScenarioFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first is planned once and as always; the others get its plan, and keys of their own."""
+    begun: list[tuple[float, int]] = []
+
+    def noting(loaded: Any, effort: Any) -> Any:
+        begun.append((loaded.scenario.workloads[0].demand[0].rps, len(effort.starts)))
+        return solved(loaded, effort)
+
+    cold = swept(files, "demand=1,1.5,2").cases
+    monkeypatch.setattr(case_work, "solved", noting)
+    warm = swept(files, "demand=1,1.5,2", start_from_first=True).cases
+    assert begun == [(5.0, 0), (7.5, 1), (10.0, 1)]
+    assert warm[0] == cold[0]
+    assert [each.cost_usd for each in warm] == [each.cost_usd for each in cold]
+    assert not {each.key for each in warm[1:]} & {each.key for each in cold}
+    other = swept(files, "demand=1.5,2", start_from_first=True).cases
+    assert other[1].key != warm[2].key
+
+
+def test_a_sweep_that_starts_from_its_first_case_goes_on(files: ScenarioFiles) -> None:
+    out = files.folder / "out"
+    options: dict[str, Any] = {"start_from_first": True, "folder": out}
+    whole = swept(files, "demand=1,1.5,2", **options)
+    (out / "cases" / f"{whole.cases[2].key}.json").unlink()
+    assert swept(files, "demand=1,1.5,2", **options).document == whole.document
+
+
+def test_a_first_case_that_fails_is_no_start(files: ScenarioFiles) -> None:
+    cases = swept(files, "demand=-1,1.5", start_from_first=True).cases
+    assert [each.cost_usd for each in cases] == [None, 60.0]
+    assert cases[1].key == swept(files, "demand=1.5").cases[0].key
+
+
+def test_a_result_in_the_folder_has_the_name_that_this_study_gives_it(files: ScenarioFiles) -> None:
+    out = files.folder / "out"
+    swept(files, "demand=1.5", folder=out)
+    study = files.folder / "study.yaml"
+    study.write_text("cases: {more: {demand: 1.5}}")
+    (case,) = heteroplan.sweep(files.folder, study=study, folder=out).cases
+    assert (case.name, case.cost_usd) == ("more", 60.0)
+    assert len(list((out / "cases").iterdir())) == 1

@@ -13,6 +13,7 @@ from heteroplan.pipelines.shared.solving import load
 from heteroplan.studies.case import Case, Inputs
 from heteroplan.studies.key import Search, case_key
 from heteroplan.studies.outcome import failed
+from heteroplan.studies.result import CaseResult
 from heteroplan.studies.study import Study
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class CaseTasks(Sequence[CaseTask]):
         """As they were when the study began, whatever becomes of them."""
         self._pasts = Pasts()
         self._sampler = None if sampling is None else Sampler(sampling, self._pasts)
+        self.begun: CaseResult | None = None
+        """Of the first case, where the others start from its plan."""
 
     def base(self) -> "Loaded":
         """The scenario without what is varied.
@@ -81,6 +84,14 @@ class CaseTasks(Sequence[CaseTask]):
         if problems:
             raise InputError(problems)
 
+    def first(self) -> CaseTask:
+        """The task of the first case, to be done although its result may be in the store."""
+        store, self.store = self.store, None
+        try:
+            return self[0]
+        finally:
+            self.store = store
+
     def __len__(self) -> int:
         return len(self.cases)
 
@@ -93,6 +104,8 @@ class CaseTasks(Sequence[CaseTask]):
             return [self[i] for i in range(*place.indices(len(self)))]
         case = self.cases[place]
         task = CaseTask(case, "", self._search, self._time_limit_s)
+        if place == 0 and self.begun is not None:
+            return replace(task, known=self.begun)
         try:
             loaded = self._loaded(case)
         except InputError as error:
@@ -102,13 +115,13 @@ class CaseTasks(Sequence[CaseTask]):
             case, loaded = self._sampler.drawn(case, loaded)
             identity = f"{identity} {self._sampler.identity(case)}"
             task = replace(task, case=case)
-        key = case_key(identity, self._search)
+        start = None if self.begun is None else self.begun.key
+        key = case_key(identity, self._search, start)
         before = None if self.store is None else self.store.found(key)
         if before is not None:
             self.known.add(place)
-            return replace(
-                task, key=key, known=before.model_copy(update={"inputs": dict(case.inputs)})
-            )
+            own = {"name": case.name, "inputs": dict(case.inputs)}
+            return replace(task, key=key, known=before.model_copy(update=own))
         return replace(task, key=key, loaded=loaded)
 
     def _problems_of(self, settings: Sequence[Inputs]) -> Sequence[InputProblem]:
