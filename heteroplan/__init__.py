@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from heteroplan.pipelines.nightly import NightlyResult, nightly
     from heteroplan.pipelines.plan import PlanResult, plan
     from heteroplan.pipelines.replay import ReplayResult, replay
+    from heteroplan.pipelines.risk import RiskResult, risk
     from heteroplan.pipelines.stress import StressResult, stress
     from heteroplan.pipelines.study import StudyResult, study
     from heteroplan.pipelines.sweep import SweepResult, sweep
@@ -51,6 +52,7 @@ __all__ = [
     "NightlyResult",
     "PlanResult",
     "ReplayResult",
+    "RiskResult",
     "StressResult",
     "StudyResult",
     "SweepResult",
@@ -64,6 +66,7 @@ __all__ = [
     "nightly",
     "plan",
     "replay",
+    "risk",
     "stress",
     "study",
     "sweep",
@@ -86,6 +89,8 @@ _PIPELINES = {
     "nightly": "nightly",
     "NightlyResult": "nightly",
     "replay": "replay",
+    "risk": "risk",
+    "RiskResult": "risk",
     "ReplayResult": "replay",
     "stress": "stress",
     "StressResult": "stress",
