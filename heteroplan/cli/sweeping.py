@@ -175,6 +175,8 @@ def _risk_arguments(given: SweepArguments) -> sampling.RiskArguments:
         time_limit=given.time_limit,
         solver=given.solver,
         jobs=given.jobs or cores(),
+        dask=given.dask,
+        ray=given.ray,
         out=given.out,
         json=given.json,
     )
