@@ -56,8 +56,9 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     for item in items:
-        if item.get_closest_marker("realdata"):
-            item.user_properties.append(("realdata", True))  # JUnit XML knows no marks
+        for mark in ("realdata", "needs_ray"):
+            if item.get_closest_marker(mark):
+                item.user_properties.append((mark, True))  # JUnit XML knows no marks
     if settings.get_current_profile_name() != "wide":
         return
     tests: set[Any] = {getattr(item, "obj", None) for item in items}
