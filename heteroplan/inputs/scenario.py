@@ -14,7 +14,7 @@ from heteroplan.entities.arrivals import Arrivals
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.scenario import Horizon, Objective, Running, Scenario
-from heteroplan.entities.workload import Engine, Profile
+from heteroplan.entities.workload import Engine, Profile, Workload
 from heteroplan.errors import MOST_NOTED, InputError, InputProblem
 from heteroplan.inputs import build
 from heteroplan.inputs.checks import engines as checks
@@ -25,6 +25,7 @@ from heteroplan.inputs.checks.schema_problems import checked
 from heteroplan.inputs.checks.workload_case import WorkloadCase
 from heteroplan.inputs.overrides import override, override_fleet
 from heteroplan.inputs.ready import PREFIX, ready_profile
+from heteroplan.inputs.regions import Origin, check_origin
 from heteroplan.inputs.relative_start import resolve_start, without_start
 from heteroplan.inputs.schemas.demand import TraceSpec
 from heteroplan.inputs.schemas.fleet import FleetFile
@@ -282,6 +283,7 @@ class _Loading:
             demand.notes,
             arrivals if "arrivals" in spec.model_fields_set else demand.arrivals or arrivals,
         )
+        workload = self._near(path, spec, workload, fleet)
         case = WorkloadCase(
             self._document,
             path,
@@ -294,6 +296,17 @@ class _Loading:
         rules = (*checks.RULES, *topology_checks.RULES)
         self._problems += [problem for rule in rules for problem in rule(case)]
         return case
+
+    def _near(
+        self, path: FieldPath, spec: WorkloadSpec, workload: Workload, fleet: Fleet
+    ) -> Workload:
+        """Of a region, as its clusters see it; as it is where that is a problem."""
+        if spec.origin is None:
+            return workload
+        origin = Origin(spec.origin.region, spec.origin.max_latency_ms)
+        problems = list(check_origin(self._document, path, origin, workload, fleet))
+        self._problems += problems
+        return workload if problems else origin.served(workload, fleet)
 
     def _demand(
         self,
