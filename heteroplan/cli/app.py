@@ -20,6 +20,8 @@ from heteroplan.cli import (
     nightly,
     planning,
     replaying,
+    sizing,
+    sweeping,
 )
 from heteroplan.cli.streams import emit, writing_stdout
 
@@ -89,7 +91,9 @@ for command in (
     planning.plan,
     checking.check,
     replaying.replay,
+    sweeping.sweep,
     comparing.compare,
+    sizing.size,
     planning.validate,
     explaining.explain,
     exporting.export,

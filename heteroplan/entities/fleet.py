@@ -17,6 +17,18 @@ class GpuType:
     """Bandwidth of its memory [bytes/s]; None where it is not known."""
     peak_per_s: Mapping[str, float] = field(default_factory=dict, hash=False)
     """Dense operations a second by precision, such as bf16; none that it lacks or nobody states."""
+    power_w: float | None = None
+    """Thermal design power [W]; None where its vendor does not state it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """How often nodes fail, and for how long."""
+
+    nodes_per_1000_days: float
+    """Failures a day of 1,000 nodes."""
+    repair_hours: float
+    """Until a node that failed serves again [h]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +42,8 @@ class NodeType:
     nic_gbit_per_s: float
     """Network bandwidth of a node [Gbit/s]."""
     usd_per_gpu_hour: float
+    failures: Failures | None = None
+    """None where the fleet does not say."""
 
     @property
     def nic_gbit_per_s_per_gpu(self) -> float:

@@ -14,6 +14,7 @@ from heteroplan.entities.slo import Slo
 from heteroplan.entities.workload import Workload
 from heteroplan.errors import InputProblem
 from heteroplan.inputs.checks.fleet import unknown
+from heteroplan.inputs.schemas.scenario import OriginSpec
 from heteroplan.reading.yaml_source import Document, FieldPath
 
 
@@ -54,6 +55,15 @@ class Origin:
 
         note = f"TTFT targets are {network_ms:g} ms shorter than written, for the network"
         return replace(near.with_slo(less), demand_notes=(*near.demand_notes, note))
+
+
+def of_region(
+    document: Document, path: FieldPath, spec: OriginSpec, workload: Workload, fleet: Fleet
+) -> tuple[Workload, list[InputProblem]]:
+    """The workload at `path` as its clusters see it; as it was where that has problems."""
+    origin = Origin(spec.region, spec.max_latency_ms)
+    problems = list(check_origin(document, path, origin, workload, fleet))
+    return workload if problems else origin.served(workload, fleet), problems
 
 
 def check_origin(

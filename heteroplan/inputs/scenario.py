@@ -14,7 +14,7 @@ from heteroplan.entities.arrivals import Arrivals
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.scenario import Horizon, Objective, Running, Scenario
-from heteroplan.entities.workload import Engine, Profile, Workload
+from heteroplan.entities.workload import Engine, Profile
 from heteroplan.errors import MOST_NOTED, InputError, InputProblem
 from heteroplan.inputs import build
 from heteroplan.inputs.checks import engines as checks
@@ -23,9 +23,10 @@ from heteroplan.inputs.checks import topology as topology_checks
 from heteroplan.inputs.checks.fleet import FleetCase, fleet_problems
 from heteroplan.inputs.checks.schema_problems import checked
 from heteroplan.inputs.checks.workload_case import WorkloadCase
-from heteroplan.inputs.overrides import override, override_fleet
+from heteroplan.inputs.overrides import ProfileOverrides, override, override_fleet
+from heteroplan.inputs.pasts import Pasts
 from heteroplan.inputs.ready import PREFIX, ready_profile
-from heteroplan.inputs.regions import Origin, check_origin
+from heteroplan.inputs.regions import of_region
 from heteroplan.inputs.relative_start import resolve_start, without_start
 from heteroplan.inputs.schemas.demand import TraceSpec
 from heteroplan.inputs.schemas.fleet import FleetFile
@@ -58,6 +59,8 @@ class Loaded:
     scenario: Scenario
     candidates: tuple[Candidate, ...]
     """By workload, engine, node type (in file order) and span."""
+    offers: str | None = None
+    """File of what nodes can be had for; None where the scenario names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,8 @@ def load(
     overrides: Sequence[str] = (),
     interval: str | None = None,
     current: str | None = None,
+    files: Files | None = None,
+    pasts: Pasts | None = None,
 ) -> Loaded:
     """The scenario at a path: a scenario.yaml, a folder that holds one, or `-` (standard input).
 
@@ -93,9 +98,10 @@ def load(
     with `fleet.` before, of its fleet; `interval` is one on `horizon.interval`. `current` is the
     path of a CSV of what runs when the horizon starts (`-` for standard input); with it the horizon
     is not cyclic, whatever the file says. A start of today or tomorrow is that date: the same as
-    with it as an override. Raises InputError with every problem of every file.
+    with it as an override. What `files` have read is not read again, nor traces that `pasts` has.
+    Raises InputError with every problem of every file.
     """
-    return _Loading(scenario, overrides, interval, current).loaded()
+    return _Loading(scenario, overrides, interval, current, files, pasts).loaded()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +121,12 @@ class _Loading:
         overrides: Sequence[str],
         interval: str | None,
         running: str | None,
+        files: Files | None = None,
+        pasts: Pasts | None = None,
     ) -> None:
-        self._files = Files()
+        self._pasts = Pasts() if pasts is None else pasts
+        self._pasts.used.clear()
+        self._files = Files(files)
         self._problems: list[InputProblem] = []
         self._profiles: dict[Path, _ProfileSource | None] = {}
         self._current = None if running is None else STDIN if running == "-" else Path(running)
@@ -128,6 +138,7 @@ class _Loading:
             raise InputError([InputProblem(shown(path), 0, "", "", str(error))]) from None
         self._problems += found + override(self._document, overrides, interval)
         day = resolve_start(self._document, now())
+        self._of_profiles = ProfileOverrides(overrides)
         self._overrides = tuple(overrides if day is None else [*without_start(overrides), day])
         self._options = (
             *self._overrides,
@@ -142,6 +153,7 @@ class _Loading:
         zone, horizon = self._horizon()
         fleet = self._fleet(zone or ZoneInfo("UTC"))
         cases = [case for case in self._cases(zone, horizon, fleet) if case is not None]
+        self._problems += self._of_profiles.unmatched()
         self._problems += topology_checks.check_replica_sizes(cases)
         if self._problems or spec is None or horizon is None or fleet is None:
             raise InputError(self._sorted())
@@ -164,6 +176,7 @@ class _Loading:
         return Loaded(
             replace(made, current=running, inputs_sha256=self._files.sha256(self._options)),
             tuple(candidate for case in cases for candidate in case.candidates),
+            None if spec.offers is None else str(self._folder / spec.offers),
         )
 
     def outline(self) -> Outline | None:
@@ -282,8 +295,11 @@ class _Loading:
             defaults,
             demand.notes,
             arrivals if "arrivals" in spec.model_fields_set else demand.arrivals or arrivals,
+            self._growth(),
         )
-        workload = self._near(path, spec, workload, fleet)
+        if spec.origin is not None:
+            workload, far = of_region(self._document, path, spec.origin, workload, fleet)
+            self._problems += far
         case = WorkloadCase(
             self._document,
             path,
@@ -297,16 +313,10 @@ class _Loading:
         self._problems += [problem for rule in rules for problem in rule(case)]
         return case
 
-    def _near(
-        self, path: FieldPath, spec: WorkloadSpec, workload: Workload, fleet: Fleet
-    ) -> Workload:
-        """Of a region, as its clusters see it; as it is where that is a problem."""
-        if spec.origin is None:
-            return workload
-        origin = Origin(spec.origin.region, spec.origin.max_latency_ms)
-        problems = list(check_origin(self._document, path, origin, workload, fleet))
-        self._problems += problems
-        return workload if problems else origin.served(workload, fleet)
+    def _growth(self) -> float:
+        """Of the scenario; what is none is a problem of the whole file."""
+        given = self._document.value(("growth",))
+        return float(given) if isinstance(given, int | float) else 1.0
 
     def _demand(
         self,
@@ -358,7 +368,16 @@ class _Loading:
         self, field: FieldPath, spec: WorkloadSpec, trace: TraceSpec, horizon: Horizon
     ) -> DemandSeries | None:
         with self._gathering(self._document, field):
-            series = trace_demand(trace, self._document, field, self._folder, self._files, horizon)
+            series = trace_demand(
+                trace,
+                self._document,
+                field,
+                self._folder,
+                self._files,
+                horizon,
+                self._pasts,
+                spec.name,
+            )
             if series.shapes is None and spec.requests is None:
                 remedy = "the trace has no lengths; give those of the requests (requests:)"
                 self._problems.append(self._document.problem(field, remedy))
@@ -376,6 +395,7 @@ class _Loading:
         return self._profiles[path]
 
     def _profile_of(self, document: Document, folder: Path) -> _ProfileSource | None:
+        self._problems += self._of_profiles.apply(document)
         spec = checked(document, ProfileFile, self._problems)
         if spec is None:
             return None
@@ -399,7 +419,8 @@ class _Loading:
         with self._gathering(document, field):
             self._files.content(path)
             source = Path(shown(path))
-            return tuple(_fitted(each, source, spec.measurements, model) for each in engines)
+            fitted = (_fitted(each, source, spec.measurements, model) for each in engines)
+            return tuple(each.times_as_fast(spec.speed_factor) for each in fitted)
         return ()
 
     def _referenced(self, document: Document, field: FieldPath, folder: Path) -> Document | None:

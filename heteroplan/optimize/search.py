@@ -33,10 +33,9 @@ INGREDIENTS = (
     "price steps",
     "workload prices",
     "near LP",
-    "dive",
+    "near guide",
     "sweeps",
     "regroup",
-    "look ahead",
     "swaps",
     "polish",
     "fewer changes",
@@ -80,6 +79,10 @@ class Search:
     interrupted: bool = False
     without: frozenset[str] = frozenset()
     """Ingredients that are left out."""
+    steps: int | None = None
+    """Of the method, after which the search ends; None where the clock alone ends it."""
+    taken: int = 0
+    """Steps so far."""
 
     @classmethod
     def within(cls, seconds: float, problem: Problem, gap: float, **others: Any) -> Self:
@@ -119,6 +122,10 @@ class Search:
     def done(self) -> bool:
         """Gap reached, or time up with a plan in hand."""
         return self.closed(self.gap) or self.out_of_time()
+
+    def steps_left(self) -> int | None:
+        """Until as many are taken as were asked for; None where nobody asked."""
+        return None if self.steps is None else max(0, self.steps - self.taken)
 
     def closed(self, gap: float) -> bool:
         """Whether the best plan is proven within `gap`, its shortage included."""

@@ -65,6 +65,13 @@ class Outcome:
     """At which the bound of a large program holds."""
     calming: Calming | None = None
     """What the last pass gave up for fewer changes."""
+    unfinished: Termination = Termination.TIME_LIMIT
+    """What ended the search, or would have, before its gap: the clock, or steps."""
+
+    @property
+    def missed(self) -> bool:
+        """Whether the search ended before its gap, though nobody interrupted it."""
+        return self.termination is self.unfinished
 
     def of_plan(
         self,
@@ -91,8 +98,8 @@ class Outcome:
             termination = Termination.GAP_REACHED
         missed = not as_short or objective - bound > gap * objective
         if termination is Termination.GAP_REACHED and missed:
-            termination = Termination.TIME_LIMIT
-        if termination is Termination.TIME_LIMIT and not missed and not any(plan.unserved.values()):
+            termination = self.unfinished
+        if termination is self.unfinished and not missed and not any(plan.unserved.values()):
             termination = Termination.GAP_REACHED
         return replace(
             self,
@@ -116,6 +123,7 @@ def solve(
     without: frozenset[str] = frozenset(),
     beside: bool | None = None,
     frontier: bool = False,
+    steps: int | None = None,
 ) -> Outcome:
     """The best plan found, with a proven bound; no worse than any of `starts` [P, T].
 
@@ -124,14 +132,18 @@ def solve(
     are computed in a process beside, where there are two cores or as `beside` says; the outcome
     is the same. With `frontier` the last pass goes on to plans that cost more than the gap allows.
 
-    Ends when the relative `gap` is reached, after `time_limit_s`, or when `stop()` says so;
-    in the last two cases with the best plan so far. Raises NoPlanError where there is none.
+    Ends when the relative `gap` is reached, after `time_limit_s` or so many `steps` of the method,
+    or when `stop()` says so; else than by the gap with the best plan so far. What ends by its gap
+    or by steps is the same on every machine. Raises NoPlanError where there is none.
     """
     calm = without_handover(problem)
     free = calm.without_stability()
-    search = Search.within(time_limit_s, free, gap, stop=stop, progress=progress, without=without)
+    search = Search.within(
+        time_limit_s, free, gap, stop=stop, progress=progress, without=without, steps=steps
+    )
     for _ in _stages(search, starts, beside):
-        if search.done() or search.closed(OPTIMAL_GAP):
+        search.taken += 1
+        if search.done() or search.closed(OPTIMAL_GAP) or search.steps_left() == 0:
             break
     if search.best is None or search.best.broken:
         late = search.out_of_time()
@@ -222,7 +234,7 @@ def _stages(search: Search, starts: Iterable[Ints], beside: bool | None) -> Iter
                 keep_round(search, found)
         rounds.close()
     if not problem.large:
-        yield from whole_program(search)
+        yield from whole_program(search, search.steps_left())
 
 
 def _polish_stage(search: Search, rounds: Rounds) -> Iterator[None]:
@@ -274,6 +286,8 @@ def _agreed(bound: float, cost: float) -> float:
 
 def outcome(search: Search) -> Outcome:
     """The best plan of a search that ended, and what was proved."""
+    counted = search.steps is not None and not search.out_of_time()
+    unfinished = Termination.EFFORT_REACHED if counted else Termination.TIME_LIMIT
     if search.closed(OPTIMAL_GAP):
         termination = Termination.OPTIMAL
     elif search.closed(search.gap):
@@ -281,7 +295,7 @@ def outcome(search: Search) -> Outcome:
     elif search.interrupted:
         termination = Termination.INTERRUPTED
     else:
-        termination = Termination.TIME_LIMIT
+        termination = unfinished
     proven = search.unserved_bound()
     return Outcome(
         solution=search.plan.solution,
@@ -293,4 +307,5 @@ def outcome(search: Search) -> Outcome:
         termination=termination,
         seconds=monotonic() - search.started,
         prices=search.prices,
+        unfinished=unfinished,
     )

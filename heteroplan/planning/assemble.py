@@ -9,6 +9,7 @@ from heteroplan.baselines.usage import (
     busy_share,
     held_on_leaves,
     hours_by_priority,
+    hours_by_type,
     spent,
     spent_by_workload,
     supply_use,
@@ -65,6 +66,7 @@ def assemble(
             served_fraction=min(1.0, max(0.0, (asked - lost) / asked)) if asked else 1.0,
             peak_gpus=max(map(sum, zip(*(row.held for row in supply), strict=True)), default=0),
             gpu_hours_by_priority=hours_by_priority(scenario, candidates, problem, stays),
+            gpu_hours_by_type=hours_by_type(scenario, candidates, problem, replicas, stays),
         ),
         utilization=busy_share(problem, replicas, solution.flow),
         savings=(),
@@ -80,6 +82,24 @@ def assemble(
         stays=tuple(replace(stay, pool=used.index(stay.pool)) for stay in stays),
         limits=binding_limits(problem, replicas, shortages),
     )
+
+
+def sizes_of(problem: Problem, candidates: Sequence[Candidate], pools: Sequence[Pool]) -> Ints:
+    """[P, T] sizes of the problem's pools that another plan has as well; the rest are empty.
+
+    All are empty where the plan has other intervals.
+    """
+    sizes = problem.no_replicas()
+    of_other = {
+        (pool.workload, pool.role, pool.engine, pool.node_type, pool.domain): pool.replicas
+        for pool in pools
+        if len(pool.replicas) == problem.intervals
+    }
+    for p, pool in enumerate(problem.pools):
+        work, engine = problem.workloads[pool.workload], candidates[pool.candidate].engine
+        key = (work.name, pool.role, engine.name, pool.node_type, pool.domain)
+        sizes[p] = of_other.get(key, 0)
+    return sizes
 
 
 def _used_pools(problem: Problem, replicas: Ints) -> list[int]:

@@ -1,6 +1,6 @@
 """Scenario -> plan: the stages in order."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from time import monotonic
@@ -10,7 +10,7 @@ from heteroplan.baselines.promises import easier_promises
 from heteroplan.baselines.savings import baselines
 from heteroplan.clock import Clock, Late, Progress, Stop, never, silent
 from heteroplan.entities.capacity import Candidate
-from heteroplan.entities.plan import Plan, Termination
+from heteroplan.entities.plan import Plan
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import NoPlanError, PlanViolationError, UsageError
 from heteroplan.numerics.tolerances import OPTIMAL_GAP
@@ -22,7 +22,7 @@ from heteroplan.optimize.program.problem import Ints, Problem, Solution
 from heteroplan.optimize.solve import Outcome, solve
 from heteroplan.optimize.solvers.solver import Effort
 from heteroplan.placement.settle import Settled, settle
-from heteroplan.planning.assemble import assemble
+from heteroplan.planning.assemble import assemble, sizes_of
 from heteroplan.planning.minima import refuse_unmet_minima
 from heteroplan.verify.plan import verify
 
@@ -60,6 +60,8 @@ def make_plan(
     without: frozenset[str] = frozenset(),
     slowness: float = 1.0,
     frontier: bool = False,
+    steps: int | None = None,
+    starts: Sequence[Plan] = (),
 ) -> Plan:
     """The best plan found for a checked scenario, with its proof and, on `compare`, its baselines.
 
@@ -68,7 +70,9 @@ def make_plan(
     improve, and last with those of the plan. `method` is one of `METHODS`: `mip`, one MIP, is there
     to compare with. `without` leaves ingredients of the search out (`optimize.search.INGREDIENTS`).
     `slowness` is the wall seconds that a CPU second takes here (`clock`). `frontier` asks for what
-    fewer changes cost. Eleven parameters, as callers name the few that they change.
+    fewer changes cost. After so many `steps` of the search each solve ends, the same on every
+    machine. `starts` are plans whose pool sizes the search may begin at, where the scenario has
+    such pools. Thirteen parameters, as callers name the few that they change.
     Raises NoPlanError where the solver found nothing, PlanViolationError where it was wrong.
     """
     if method not in METHODS:
@@ -92,9 +96,10 @@ def make_plan(
         progress=progress,
         solving=solve_as_one_mip
         if method == "mip"
-        else partial(solve, without=without, frontier=frontier),
+        else partial(solve, without=without, frontier=frontier, steps=steps),
         problem=problem,
         greedy=greedy,
+        starts=[sizes_of(problem, candidates, plan.pools) for plan in starts],
         times=_Times.of(_gpu_intervals(scenario), solving, slowness, comparing_s),
     )
     plan = stages.checked(*stages.best())
@@ -186,15 +191,15 @@ class _Stages:
     progress: Progress
     solving: Solving
     times: _Times
+    starts: Sequence[Ints] = ()
+    """[P, T] sizes of other plans."""
     proof: Outcome | None = None
     """What was proved of the program with all supply."""
 
     def best(self) -> tuple[Outcome, Settled]:
         """The best plan of all rounds. Raises NoPlanError where the first round has none."""
         wanted = self.gap * (1 - PACKING_SHARE) if self.problem.large else self.gap
-        todo: _Round | None = _Round(
-            self.problem, (self.greedy().replicas for _ in range(1)), wanted, AGAIN_SHARE
-        )
+        todo: _Round | None = _Round(self.problem, self._first_sizes(), wanted, AGAIN_SHARE)
         found: tuple[Outcome, Settled] | None = None
         while todo is not None:
             try:
@@ -212,6 +217,11 @@ class _Stages:
             todo = self._next(todo, plan, settled, final)
         assert found is not None
         return found
+
+    def _first_sizes(self) -> Iterator[Ints]:
+        """Where the search begins, computed when it asks."""
+        yield from self.starts
+        yield self.greedy().replicas
 
     def checked(self, outcome: Outcome, settled: Settled) -> Plan:
         """The plan, verified."""
@@ -302,7 +312,7 @@ class _Stages:
             if settled.tighter is self.problem:
                 return None
             return _Round(settled.tighter, (on_nodes, first), done.gap)
-        missed = final.termination is Termination.TIME_LIMIT is not self.proof.termination
+        missed = final.missed and not self.proof.missed
         added = final.objective - self.proof.objective
         if not missed or added <= 0.0 or done.gap <= 0.0:
             return None

@@ -145,3 +145,16 @@ def test_nothing_more_is_proved_of_a_short_plan_once_the_user_ends_it() -> None:
     assert ended.termination is Termination.INTERRUPTED
     assert sum(ended.unserved.values()) == pytest.approx(7 * 3600)
     assert ended.bound == 0.0
+
+
+def test_steps_end_a_search_with_the_same_plan_whatever_the_time_limit() -> None:
+    """Two of them are too few for the gap; none more are taken."""
+    few = [solve(day(nodes=4), gap=0.0, steps=2, time_limit_s=limit) for limit in (100.0, 300.0)]
+    assert same(*few)
+    assert few[0].termination is Termination.EFFORT_REACHED
+    more = solve(day(nodes=4), gap=0.0, steps=12, time_limit_s=100.0)
+    assert (sum(more.unserved.values()), more.objective) < (
+        sum(few[0].unserved.values()),
+        few[0].objective,
+    )
+    assert more.bound >= few[0].bound

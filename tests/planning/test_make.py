@@ -153,3 +153,20 @@ def test_minima_that_cannot_be_kept_are_told_with_the_gpus_of_what_is_missing() 
     ) as told:
         make_plan(of, candidates(of))
     assert "What is missing takes at least 8 GPUs" in str(told.value)
+
+
+def test_a_search_begins_at_the_pools_of_another_plan() -> None:
+    """One step is no search: what it ends with is no worse than the plan that it began at."""
+    asked = two_workloads()
+    best = planned(asked)
+    begun = make_plan(asked, candidates(asked), gap=0.0, steps=1, starts=[best])
+    assert begun.report.objective <= best.report.objective * (1 + 1e-9)
+    assert begun.report.termination in (Termination.EFFORT_REACHED, Termination.OPTIMAL)
+
+
+def test_pools_of_a_plan_with_other_intervals_are_no_start() -> None:
+    asked = two_workloads()
+    other = replace(asked, horizon=replace(asked.horizon, intervals=3))
+    shorter = tuple(replace(work, demand=work.demand[:3]) for work in asked.workloads)
+    best = planned(replace(other, workloads=shorter))
+    assert make_plan(asked, candidates(asked), steps=5, starts=[best]).covered

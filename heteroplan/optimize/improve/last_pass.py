@@ -25,14 +25,14 @@ def last_pass(search: Search, problem: Problem, *, frontier: bool = False) -> Ca
 
     It costs no more than the gap that was asked for allows, or than the best plan where that is
     above. `problem` is the program with its rules of stability, which the search left out: they
-    are kept whatever it costs. All the time may be taken where there are any, for a `frontier`, and
-    of small programs.
+    are kept whatever it costs. All the time may be taken where there are any, for a `frontier`, of
+    small programs, and where steps are counted and not seconds.
     """
     if not search.uses("fewer changes") and not problem.has_stability:
         return None
     best, began_cpu = search.plan, process_time()
     cpu_s = max(LEAST_PASS_CPU_S, PASS_SHARE * (monotonic() - search.started))
-    if frontier or problem.has_stability or not problem.large:
+    if frontier or problem.has_stability or not problem.large or search.steps is not None:
         cpu_s = inf
 
     def over() -> bool:

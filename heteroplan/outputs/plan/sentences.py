@@ -53,6 +53,7 @@ _TERMINATIONS = {
     Termination.OPTIMAL: "proven optimal",
     Termination.GAP_REACHED: "within the wanted gap",
     Termination.TIME_LIMIT: "stopped by the time limit",
+    Termination.EFFORT_REACHED: "stopped after the steps that were asked for",
     Termination.INTERRUPTED: "interrupted, best plan so far",
 }
 
