@@ -107,7 +107,8 @@ def pools(arrivals: int) -> None:
         each for each in found if each.routing is Routing.LEAST_LOADED and each.dispersion > 1
     ]
     for least, most in pairwise(BORNE):
-        chosen = [each for each in bursty if least <= each.borne < most]
+        between = [each for each in shared if least <= each.borne < most]
+        chosen = [each for each in between if each.dispersion > 1]
         _row("least_loaded", f"bursts, {percent(least)} to {percent(most)} borne", chosen)
     _row("all", "", found)
     worst = max(found, key=lambda each: each.over)
