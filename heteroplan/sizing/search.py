@@ -22,7 +22,7 @@ from heteroplan.optimize.program.problem import Ints
 from heteroplan.optimize.solvers.solver import Effort, Verdict
 from heteroplan.profiles.capacity.candidates import candidates_of
 from heteroplan.sizing.bill import bill, together
-from heteroplan.sizing.offered import Offered
+from heteroplan.sizing.offered import Offered, Rate
 from heteroplan.sizing.outcome import Nodes, Sized
 from heteroplan.sizing.planned import trial
 from heteroplan.sizing.potential import Potential
@@ -85,16 +85,17 @@ def size(
     time_limit_s: float = 60.0,
     stop: Stop = never,
     progress: Progress = silent,
+    rate: Rate = candidates_of,
 ) -> Sized:
     """The cheapest fleet of some offers that serves a scenario, with a plan on it and a bound.
 
     The nodes that the scenario's fleet has play no part: those that may be kept are offers. Its
     network says where nodes may stand. What runs when the horizon starts is not known of a fleet
     that does not stand yet, so its replicas begin ready. `progress` is told the cost of the best
-    fleet, the bound and the seconds. Raises UsageError where offers do not fit the scenario, and
-    NoPlanError where no fleet was found.
+    fleet, the bound and the seconds. `rate` says what engines serve on the nodes of a scenario.
+    Raises UsageError where offers do not fit the scenario, and NoPlanError where no fleet was found.
     """
-    search = _Search(Offered.of(scenario, offers), gap, time_limit_s, stop, progress)
+    search = _Search(Offered.of(scenario, offers, rate), gap, time_limit_s, stop, progress)
     if not search.potential.servable:
         raise NoPlanError(
             "no offered node type serves all requests from prompt to last token; offer others, or "
@@ -236,7 +237,7 @@ class _Search:
         self, standing: Standing, made: Built, starts: list[tuple[Pool, ...]], *, trying: bool
     ) -> Fitted | None:
         scenario = _on(self.offered, made)
-        candidates = candidates_of(scenario)
+        candidates = self.offered.rate(scenario)
         plan = trial(
             scenario,
             candidates,
