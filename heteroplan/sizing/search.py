@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from heteroplan.clock import Progress, Stop, never, silent
-from heteroplan.entities.offers import Offers
+from heteroplan.entities.offers import Offer, Offers
 from heteroplan.entities.plan import Plan, Pool
 from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.errors import NoPlanError
@@ -28,6 +28,7 @@ from heteroplan.sizing.planned import trial
 from heteroplan.sizing.potential import Potential
 from heteroplan.sizing.program import Counts, Least, node_model, usd_of
 from heteroplan.sizing.rented import rented
+from heteroplan.sizing.shares import too_much
 from heteroplan.sizing.site import Built, Site, Standing, built, only_needed, placed
 from heteroplan.sizing.starts import start_pools
 from heteroplan.verify import verify
@@ -54,6 +55,8 @@ STEPS_ALIKE = 3
 """Trials that fail before the steps between costs grow."""
 BUDGET_SHARE = 0.5
 """Of the time limit, beyond it, for a fleet within a budget that does not cover the demand."""
+FEWER = 0.6
+"""Of the nodes of an offer that are left where too much of a workload stands on them."""
 HOURLY_ROOM = 1.25
 """Nodes by the hour that a plan may choose from, in those of the program: the rest is not paid."""
 
@@ -93,7 +96,7 @@ def size(
     network says where nodes may stand. What runs when the horizon starts is not known of a fleet
     that does not stand yet, so its replicas begin ready. `progress` is told the cost of the best
     fleet, the bound and the seconds. `rate` says what engines serve on the nodes of a scenario.
-    Raises UsageError where offers do not fit the scenario, and NoPlanError where no fleet was found.
+    Raises UsageError where offers do not fit the scenario, NoPlanError where no fleet was found.
     """
     search = _Search(Offered.of(scenario, offers, rate), gap, time_limit_s, stop, progress)
     if not search.potential.servable:
@@ -219,8 +222,22 @@ class _Search:
                 return
 
     def fitted(self, tried: "Tried") -> Fitted | None:
-        """A plan on tried nodes; None where they find no room, or there is no plan."""
-        standing = placed(self.offered, with_room(self.offered, tried.found.counts))
+        """A plan on tried nodes; None where they find no room, or there is no plan.
+
+        With fewer nodes of an offer, and others instead, while more of a workload stands on them
+        than the offer allows.
+        """
+        counts = with_room(self.offered, tried.found.counts)
+        while True:
+            fitted = self._on_nodes(counts, tried)
+            if fitted is None or not (over := too_much(fitted.plan, fitted.built.hourly)):
+                return fitted
+            for offer in over:
+                counts = with_fewer(self.offered, counts, offer)
+            tried = replace(tried, needed=None)
+
+    def _on_nodes(self, counts: Counts, tried: "Tried") -> Fitted | None:
+        standing = placed(self.offered, counts)
         if standing is None:
             return None
         made = built(self.offered, standing)
@@ -285,6 +302,8 @@ class _Search:
         found = self._planned(best.standing, best.built, [best.plan.pools], trying=False)
         if found is None or found.rank[0] > best.rank[0]:
             return
+        if too_much(found.plan, found.built.hourly):
+            return
         if found.rank < best.rank or found.plan.totals.gpu_hours < best.plan.totals.gpu_hours:
             self.best = found if found.cost_usd <= best.cost_usd else best
 
@@ -334,4 +353,22 @@ def with_room(offered: Offered, counts: Counts) -> Counts:
     for offer in offered.hourly:
         wanted = int(counts.get(offer.name, 0) * HOURLY_ROOM) + 1
         more[offer.name] = wanted if offer.most_nodes is None else min(wanted, offer.most_nodes)
+    return more
+
+
+def with_fewer(offered: Offered, counts: Counts, offer: Offer) -> Counts:
+    """Part of the nodes of an offer, and as many more of the cheapest of their type without a limit
+    of its share."""
+    left = int(counts.get(offer.name, 0) * FEWER)
+    more = counts | {offer.name: left}
+    others = [
+        each
+        for each in offered.offers
+        if each.node_type == offer.node_type and each.most_share >= 1.0
+    ]
+    if others:
+        other = min(others, key=lambda each: (not each.hourly, each.usd_per_node_hour))
+        wanted = counts.get(other.name, 0) + counts.get(offer.name, 0) - left
+        limit = wanted if other.most_nodes is None else other.most_nodes
+        more[other.name] = min(wanted, limit)
     return more

@@ -12,6 +12,7 @@ from heteroplan.entities.offers import Offer, OfferKind, SizeLimits
 from heteroplan.errors import NoPlanError, UsageError
 from heteroplan.sizing import size
 from heteroplan.sizing.outcome import Sized
+from heteroplan.sizing.shares import too_much
 from tests.sizing.offers import BIG, SMALL, offers, on_demand, purchase, two_types
 
 
@@ -62,6 +63,18 @@ def test_rented_nodes_are_paid_for_starts_and_drains_too() -> None:
     assert found.covered
     assert found.cost_usd == pytest.approx(16.0 * (24.0 + 2.15))
     assert found.bound_usd <= found.cost_usd
+
+
+def test_no_more_of_a_workload_stands_on_spot_nodes_than_the_offer_allows() -> None:
+    """40 requests/s are 4 prefill and 4 decode replicas on 4 nodes. At most half of each role may
+    stand on spot nodes at 4 USD, so two at least are of those at 16."""
+    spot = Offer("spot", BIG, OfferKind.SPOT, 4.0, most_share=0.5)
+    found = size(two_types([40.0]), offers(spot, on_demand(BIG, 16.0)))
+    assert found.covered
+    assert found.cost_usd >= 2 * 16.0 + 2 * 4.0 - 1e-6
+    assert not too_much(found.plan, {f"{BIG}-spot": spot})
+    free = replace(spot, most_share=1.0)
+    assert size(two_types([40.0]), offers(free, on_demand(BIG, 16.0))).cost_usd == 16.0
 
 
 def test_nodes_stand_where_there_are_places() -> None:
