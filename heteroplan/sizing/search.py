@@ -55,6 +55,8 @@ STEPS_ALIKE = 3
 """Trials that fail before the steps between costs grow."""
 BUDGET_SHARE = 0.5
 """Of the time limit, beyond it, for a fleet within a budget that does not cover the demand."""
+BETWEEN = 3
+"""Trials between the last nodes that failed and the first that covered, where steps had grown."""
 FEWER = 0.6
 """Of the nodes of an offer that are left where too much of a workload stands on them."""
 HOURLY_ROOM = 1.25
@@ -176,30 +178,46 @@ class _Search:
         self.progress(cost, self.bound_usd, monotonic() - self.began)
 
     def _cheapest_first(self) -> Iterator["Tried"]:
-        """Nodes that would do, from the cheapest on; once some have covered, cheaper ones."""
+        """Nodes that would do, from the cheapest on; once some have covered, cheaper ones.
+
+        Where the program has no good answer in time, more of each of its first nodes.
+        """
         times = self.potential.busiest()
         model = node_model(self.potential, times)
-        effort = self._effort(PROGRAM_SHARE * self.time_limit_s)
-        step, failed, low = FIRST_STEP, 0, 0.0
+        first = model.least(self._effort(PROGRAM_SHARE * self.time_limit_s))
+        self.bound_usd = first.bound_usd
+        self._told()
+        if first.cost_usd is None:
+            return
+        found, step, failed = first, FIRST_STEP, 0
         while True:
-            found = model.least(effort)
-            if failed == 0:
-                self.bound_usd = found.bound_usd
-                self._told()
-            if found.verdict is Verdict.INFEASIBLE or found.cost_usd is None:
-                return
-            usd = usd_of(self.offered, found.counts)
-            if self.best is not None and self.best.plan.covered and usd >= self.best.cost_usd:
-                return
             yield Tried(found, times)
+            usd = usd_of(self.offered, found.counts)
+            if self._covered:
+                break
             failed += 1
-            if self.best is not None and self.best.plan.covered:
-                return
             if failed > STEPS_ALIKE:
                 step = max(2 * step, self.gap / 4)
             low = usd * (1 + step)
             model.cost_at_least(low)
-            effort = self._effort(NEXT_SHARE * self.time_limit_s)
+            found = model.least(self._effort(NEXT_SHARE * self.time_limit_s))
+            if found.verdict is Verdict.INFEASIBLE:
+                return
+            if found.cost_usd is None or found.cost_usd > low * (1 + self.gap):
+                found = replace(first, counts=grown(self.offered, first.counts, low))
+                if usd_of(self.offered, found.counts) < low * (1 - self.gap):
+                    return
+        failing = usd / (1 + step)
+        for _ in range(BETWEEN if failed > STEPS_ALIKE else 0):
+            best_usd = self.best.cost_usd if self.best is not None else usd
+            middle = (failing + best_usd) / 2
+            yield Tried(replace(first, counts=grown(self.offered, first.counts, middle)), times)
+            if self.best is not None and self.best.cost_usd == best_usd:
+                failing = middle
+
+    @property
+    def _covered(self) -> bool:
+        return self.best is not None and self.best.plan.covered
 
     def _effort(self, seconds: float) -> Effort:
         seconds = min(seconds, max(0.0, self.left_s))
@@ -353,6 +371,23 @@ def with_room(offered: Offered, counts: Counts) -> Counts:
     for offer in offered.hourly:
         wanted = int(counts.get(offer.name, 0) * HOURLY_ROOM) + 1
         more[offer.name] = wanted if offer.most_nodes is None else min(wanted, offer.most_nodes)
+    return more
+
+
+def grown(offered: Offered, counts: Counts, usd: float) -> Counts:
+    """More of each offer that has nodes in proportion, until all of them cost so much."""
+    more, now = dict(counts), usd_of(offered, counts)
+    scale = usd / now if now > 0 else 1.0
+    for offer in offered.paid:
+        wanted = int(counts.get(offer.name, 0) * scale)
+        more[offer.name] = min(wanted, offer.most_nodes) if offer.most_nodes else wanted
+    able = [offer for offer in offered.paid if counts.get(offer.name, 0) > 0]
+    while able and usd_of(offered, more) < usd:
+        able = [o for o in able if o.most_nodes is None or more[o.name] < o.most_nodes]
+        if not able:
+            break
+        least = min(able, key=lambda offer: more[offer.name] / counts[offer.name])
+        more[least.name] += 1
     return more
 
 
