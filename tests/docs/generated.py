@@ -333,11 +333,13 @@ SCHEMAS = (
     "scenario",
     "fleet",
     "profile",
+    "offers",
     "plan",
     "comparison",
     "replay",
     "curation",
     "calibration",
+    "size",
 )
 """That pages show."""
 GENERATED: dict[str, Callable[[], str]] = {
