@@ -8,13 +8,13 @@ From Python, one call a command, with its options as keywords:
     result.schedule_frame()         # a pandas DataFrame, units in the column names
     result.write("plans/today")     # the files that the command writes
 
-`plan`, `check` and `nightly` take scenarios, `replay`, `stress` (`replay --stress`) and `study`
-(`replay --study signals`) a plan or a scenario, `demand` request traces, `fit` measurements,
-`import_fleet` inventories of other systems, `diff_fleets` two fleets, `size` a scenario and what
-nodes can be had for. What they return is a `PlanResult`, `CheckResult`, `NightlyResult`,
-`ReplayResult`, `StressResult`, `StudyResult`, `DemandResult`, `FitResult`, `FleetResult`,
-`SizeResult` or the difference; what they raise is in
-`heteroplan.errors`. Nothing is printed. All else is internal and may change.
+`plan`, `check`, `sweep` and `nightly` take scenarios, `replay`, `stress` (`replay --stress`) and
+`study` (`replay --study signals`) a plan or a scenario, `size` a scenario and what nodes can be had
+for, `demand` request traces, `fit` measurements, `import_fleet` inventories of other systems and
+`diff_fleets` two fleets. What they return is a `PlanResult`, `CheckResult`, `SweepResult`,
+`NightlyResult`, `ReplayResult`, `StressResult`, `StudyResult`, `SizeResult`, `DemandResult`,
+`FitResult`, `FleetResult` or the difference; what they raise is in `heteroplan.errors`. Nothing is
+printed. All else is internal and may change.
 
 The folders read like the data flow. `reading`, `inputs`, `forecasting` and `profiles` turn files
 into `entities`; `optimize` sizes pools and `placement` puts their replicas on nodes; `verify`
@@ -38,9 +38,11 @@ if TYPE_CHECKING:
     from heteroplan.pipelines.nightly import NightlyResult, nightly
     from heteroplan.pipelines.plan import PlanResult, plan
     from heteroplan.pipelines.replay import ReplayResult, replay
+    from heteroplan.pipelines.risk import RiskResult, risk
     from heteroplan.pipelines.size import SizeResult, size
     from heteroplan.pipelines.stress import StressResult, stress
     from heteroplan.pipelines.study import StudyResult, study
+    from heteroplan.pipelines.sweep import SweepResult, sweep
 
 __version__ = "0.1.0"
 __all__ = [
@@ -52,9 +54,11 @@ __all__ = [
     "NightlyResult",
     "PlanResult",
     "ReplayResult",
+    "RiskResult",
     "SizeResult",
     "StressResult",
     "StudyResult",
+    "SweepResult",
     "check",
     "compare",
     "demand",
@@ -65,9 +69,11 @@ __all__ = [
     "nightly",
     "plan",
     "replay",
+    "risk",
     "size",
     "stress",
     "study",
+    "sweep",
 ]
 
 _PIPELINES = {
@@ -87,6 +93,8 @@ _PIPELINES = {
     "nightly": "nightly",
     "NightlyResult": "nightly",
     "replay": "replay",
+    "risk": "risk",
+    "RiskResult": "risk",
     "ReplayResult": "replay",
     "size": "size",
     "SizeResult": "size",
@@ -94,6 +102,8 @@ _PIPELINES = {
     "StressResult": "stress",
     "study": "study",
     "StudyResult": "study",
+    "sweep": "sweep",
+    "SweepResult": "sweep",
 }
 """Public names -> the module of `pipelines` that has them."""
 

@@ -187,6 +187,21 @@ def spent_by_workload(
     return found
 
 
+def hours_by_type(
+    scenario: Scenario,
+    candidates: Sequence[Candidate],
+    problem: Problem,
+    replicas: Ints,
+    stays: Sequence[Stay] = (),
+) -> dict[str, float]:
+    """The GPU-hours of `spent` by node type, in the order of the fleet."""
+    moves = Counter(stay.pool for stay in stays if stay.moved)
+    hours = {shape.name: 0.0 for shape in scenario.fleet.node_types}
+    for _, node_type, used in _hours_used(scenario, candidates, problem, replicas, moves):
+        hours[node_type] += used
+    return hours
+
+
 def _lost_cost(scenario: Scenario, workload: int) -> float:
     """Of a pool that ran before and may not go on: one change [USD]."""
     if scenario.objective is not Objective.COST:

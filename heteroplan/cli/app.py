@@ -21,6 +21,7 @@ from heteroplan.cli import (
     planning,
     replaying,
     sizing,
+    sweeping,
 )
 from heteroplan.cli.streams import emit, writing_stdout
 
@@ -90,6 +91,7 @@ for command in (
     planning.plan,
     checking.check,
     replaying.replay,
+    sweeping.sweep,
     comparing.compare,
     sizing.size,
     planning.validate,

@@ -22,6 +22,16 @@ class GpuType:
 
 
 @dataclass(frozen=True, slots=True)
+class Failures:
+    """How often nodes fail, and for how long."""
+
+    nodes_per_1000_days: float
+    """Failures a day of 1,000 nodes."""
+    repair_hours: float
+    """Until a node that failed serves again [h]."""
+
+
+@dataclass(frozen=True, slots=True)
 class NodeType:
     """A purchasable shape of host."""
 
@@ -32,6 +42,8 @@ class NodeType:
     nic_gbit_per_s: float
     """Network bandwidth of a node [Gbit/s]."""
     usd_per_gpu_hour: float
+    failures: Failures | None = None
+    """None where the fleet does not say."""
 
     @property
     def nic_gbit_per_s_per_gpu(self) -> float:

@@ -1,7 +1,7 @@
 """A plan: the decision, its proof and what it saves. Field for field what plan.json holds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from heteroplan.entities.capacity import Candidate
@@ -189,6 +189,8 @@ class Totals:
     """Times that a pool has another size than in the interval before."""
     gpu_hours_by_priority: Mapping[SubgroupPriority, float]
     """`gpu_hours` by the priority of the leaf where they are held; their sum."""
+    gpu_hours_by_type: Mapping[str, float] = field(default_factory=dict)
+    """`gpu_hours` by node type; their sum."""
 
 
 class BaselineKind(StrEnum):

@@ -1,7 +1,7 @@
 """A workload: one model served to users, its engines, its demand and its promises."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
 from math import ceil, sqrt
@@ -172,6 +172,19 @@ class Engine:
     part: Part | None = None
     """Where the engine is one part of a divided one."""
 
+    def times_as_fast(self, factor: float) -> Self:
+        """The engine with all its times divided by `factor`, and a given capacity times it."""
+        if factor == 1.0:
+            return self
+        capacity = None if self.capacity_rps is None else self.capacity_rps * factor
+        return replace(
+            self,
+            prefill=_divided(self.prefill, factor),
+            decode=_divided(self.decode, factor),
+            ttft=_divided(self.ttft, factor),
+            capacity_rps=capacity,
+        )
+
     @property
     def decodes_beyond(self) -> bool:
         """Whether it is said to decode more sequences at a time than were measured."""
@@ -183,6 +196,17 @@ class Engine:
     def counts(self) -> bool:
         """Whether a replica counts for its role: all but the second part of a divided engine."""
         return self.part is None or self.part.index == 0
+
+
+def _divided[T: (PrefillCoefficients, DecodeCoefficients, TtftCoefficients)](
+    times: T | None, factor: float
+) -> T | None:
+    """All coefficients, which are times, by `factor`."""
+    if times is None:
+        return None
+    return replace(
+        times, **{each.name: getattr(times, each.name) / factor for each in fields(times)}
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +349,18 @@ class Stability:
 
 
 @dataclass(frozen=True, slots=True)
+class DemandError:
+    """How far demand comes out from its forecast: by a log-normal factor."""
+
+    day: float
+    """Standard deviation of its logarithm from day to day, one value a day."""
+    interval: float
+    """The same from interval to interval, beside that of their day."""
+    quantile: float
+    """Of what may come, that the planned demand is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Workload:
     """One model served to users."""
 
@@ -367,6 +403,10 @@ class Workload:
     comes from elsewhere."""
     team: str | None = None
     """Team that it belongs to; None where the scenario names none."""
+    demand_error: DemandError | None = None
+    """As the scenario states it; None where it does not."""
+    shortage_usd_per_1000_requests: float | None = None
+    """What it costs not to serve 1,000 requests; None where the scenario does not say."""
 
     @property
     def slo_items(self) -> int:

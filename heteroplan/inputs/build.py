@@ -8,13 +8,14 @@ from typing import Self
 from zoneinfo import ZoneInfo
 
 from heteroplan.entities.arrivals import POISSON, Arrivals, ArrivalsSource, Dispersion
-from heteroplan.entities.fleet import Fleet, GpuType, NodeType, Outage
+from heteroplan.entities.fleet import Failures, Fleet, GpuType, NodeType, Outage
 from heteroplan.entities.network import Affinity, Leaf, Network
 from heteroplan.entities.scenario import Horizon
 from heteroplan.entities.slo import ItlOf, Slo
 from heteroplan.entities.targets import TargetRule
 from heteroplan.entities.workload import (
     DecodeCoefficients,
+    DemandError,
     Engine,
     IntervalDemand,
     KvTransfer,
@@ -37,7 +38,8 @@ from heteroplan.entities.workload import (
 from heteroplan.forecasting.steps.shape import StepShape
 from heteroplan.inputs.gpu_types import built_in
 from heteroplan.inputs.schemas.base import RatioSpec
-from heteroplan.inputs.schemas.fleet import FleetFile
+from heteroplan.inputs.schemas.demand import TraceSpec
+from heteroplan.inputs.schemas.fleet import FailuresSpec, FleetFile
 from heteroplan.inputs.schemas.profile import EngineSpec, PartSpec, SourceSpec
 from heteroplan.inputs.schemas.scenario import (
     DispersionSpec,
@@ -134,7 +136,11 @@ def fleet(spec: FleetFile, zone: ZoneInfo) -> Fleet:
     return Fleet(
         name=spec.name,
         node_types=tuple(
-            NodeType(**dict(each) | {"gpu": gpus[each.gpu]}) for each in spec.node_types
+            NodeType(
+                **dict(each)
+                | {"gpu": gpus[each.gpu], "failures": _failures(each.failures or spec.failures)}
+            )
+            for each in spec.node_types
         ),
         network=Network(leaves(spec)),
         outages=tuple(
@@ -152,11 +158,17 @@ def fleet(spec: FleetFile, zone: ZoneInfo) -> Fleet:
     )
 
 
+def _failures(spec: FailuresSpec | None) -> Failures | None:
+    return None if spec is None else Failures(**dict(spec))
+
+
 def engines(spec: EngineSpec) -> tuple[Engine, ...]:
     """The engine, or one for each part; without coefficients where it is still to be fitted."""
     if spec.gpu is None or spec.gpus is None:
-        return tuple(_half(spec, i, part) for i, part in enumerate(spec.parts or []))
-    return (_whole(spec, spec.gpu, spec.gpus),)
+        made = tuple(_half(spec, i, part) for i, part in enumerate(spec.parts or []))
+    else:
+        made = (_whole(spec, spec.gpu, spec.gpus),)
+    return tuple(each.times_as_fast(spec.speed_factor) for each in made)
 
 
 def _whole(spec: EngineSpec, gpu: str, gpus: int) -> Engine:
@@ -239,12 +251,20 @@ def workload(
     defaults: Defaults,
     demand_notes: tuple[str, ...] = (),
     arriving: Arrivals = POISSON,
+    growth: float = 1.0,
 ) -> Workload:
-    """The workload; `demand` has one entry a planning interval, without headroom."""
-    planned = tuple(_with_shapes(spec, demand))
+    """The workload; `demand` has one entry a planning interval, without headroom and growth.
+
+    `growth` is that of the scenario; the workload's own is beside it. Seven parameters, as callers
+    leave out what they do not know.
+    """
+    factor = growth * spec.growth
+    planned = tuple(_with_shapes(spec, demand, factor))
+    if factor != 1.0:
+        demand_notes = (*demand_notes, f"rates multiplied by {factor:g}")
     mixes = {each.classes: tuple(map(varied_lengths, each.classes)) for each in planned}
     assumed = any(mix != told for told, mix in mixes.items())
-    return planned_workload(
+    made = planned_workload(
         spec,
         of,
         tuple(replace(each, classes=mixes[each.classes]) for each in planned),
@@ -252,6 +272,17 @@ def workload(
         (*demand_notes, ASSUMED_LENGTHS) if assumed else demand_notes,
         arriving,
     )
+    return replace(made, demand_error=_demand_error(spec))
+
+
+def _demand_error(spec: WorkloadSpec) -> DemandError | None:
+    """As stated, at the quantile of the CSV or of the trace."""
+    stated = spec.demand_error
+    if stated is None:
+        return None
+    quantile = spec.demand.quantile if isinstance(spec.demand, TraceSpec) else stated.quantile
+    assert quantile is not None, "the schema asks for it"
+    return DemandError(stated.day, stated.interval, quantile)
 
 
 def planned_workload(
@@ -287,6 +318,7 @@ def planned_workload(
         arrivals=arriving,
         demand_notes=demand_notes,
         team=spec.team,
+        shortage_usd_per_1000_requests=spec.shortage_usd_per_1000_requests,
     )
 
 
@@ -369,15 +401,17 @@ def _resilience(spec: ResilienceSpec | None) -> Resilience | None:
     return None if spec is None else Resilience(Loss(spec.lose), spec.serve)
 
 
-def _with_shapes(spec: WorkloadSpec, demand: Iterable[AlignedDemand]) -> Iterator[IntervalDemand]:
-    """Demand with headroom and request shapes; equal shapes are one object.
+def _with_shapes(
+    spec: WorkloadSpec, demand: Iterable[AlignedDemand], growth: float
+) -> Iterator[IntervalDemand]:
+    """Demand with growth, headroom and request shapes; equal shapes are one object.
 
-    The one place that says what is no demand: growth, quantile and headroom come before it.
+    The one place that says what is no demand: a forecast's growth and quantile come before it.
     """
     shapes = _shapes(spec)
     seen: dict[tuple[StepShape, ...], tuple[RequestClass, ...]] = {}
     for interval in demand:
-        grown = interval.rps * (1 + spec.headroom)
+        grown = interval.rps * growth * (1 + spec.headroom)
         rps = grown if grown >= LEAST_RPS else 0.0
         if interval.shapes is None:
             yield IntervalDemand(rps, shapes)

@@ -1,20 +1,29 @@
 """`--set PATH=VALUE`: fields of the scenario and of its fleet set from the command line."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any
 
 from heteroplan.errors import InputError, InputProblem
 from heteroplan.inputs.schemas.fleet import FleetFile
+from heteroplan.inputs.schemas.profile import ProfileFile
+from heteroplan.inputs.schemas.scenario import ScenarioFile, WorkloadSpec
 from heteroplan.reading.yaml_source import Document, FieldPath, dotted, parse_value
 
 OPTION = "--set"
-FLEET = "fleet"
+FLEET, PROFILE = "fleet", "profile"
+DEMAND, GROWTH = "demand", "growth"
+_FACTORS = (GROWTH, "speed_factor")
+"""Fields that are 1 where they are not given."""
 MOST_LISTED = 8
 """Names that a message lists."""
 _STEP = re.compile(r"\.?([^.\[\]=]+)|\[([0-9]{1,6})\]")
-_OF_FLEET = re.compile(rf"{FLEET}[.\[]")
+_OF_FLEET, _OF_PROFILE = re.compile(rf"{FLEET}[.\[]"), re.compile(rf"{PROFILE}[.\[]")
+_TIMES = re.compile(r"\s*\*\s*(.+)")
+"""A value that multiplies the number that is there."""
+_OF_WORKLOADS = WorkloadSpec.model_fields.keys() - ScenarioFile.model_fields.keys()
+"""Fields that, at the top of a path, are those of every workload."""
 _NAMES = ("name", "cluster", "spine", "leaf")
 """Keys under which a list's entry has its name."""
 
@@ -25,12 +34,15 @@ def override(
     """Set fields of the scenario `document` in place; what cannot be set is a problem.
 
     A list's entry goes by index (`workloads[0].priority=2`) or by name
-    (`workloads.chat-70b.priority=2`). Values are YAML. Keys that the schema does not know are
-    left for it to refuse. Paths into the fleet are passed over: see `override_fleet`.
+    (`workloads.chat-70b.priority=2`). A field of workloads without either is set in all of them
+    (`slo.ttft_ms=500`), and a number as `demand` is the scenario's `growth`. Values are YAML;
+    `*1.1` is 1.1 times the number that is there. Keys that the schema does not know are left for
+    it to refuse. Paths into other files are passed over: see `override_fleet` and
+    `ProfileOverrides`.
     """
     problems = []
     for text in overrides:
-        if not _OF_FLEET.match(text):
+        if not (_OF_FLEET.match(text) or _OF_PROFILE.match(text)):
             problems += _problems(document, text, OPTION)
     if interval is not None:
         try:
@@ -54,22 +66,70 @@ def override_fleet(fleet: Document, overrides: Sequence[str]) -> list[InputProbl
     ]
 
 
+class ProfileOverrides:
+    """Fields of the profiles that a scenario names: those set whose path begins `profile.`.
+
+    After that comes the name of an engine (`profile.h100-tp4-prefill.startup_s=60`), or a field of
+    the file; it is set in every profile that has it.
+    """
+
+    def __init__(self, overrides: Sequence[str]) -> None:
+        self._left = {text: "" for text in overrides if _OF_PROFILE.match(text)}
+        """Those that no profile has taken yet, and why the last one did not."""
+        self._texts = tuple(self._left)
+
+    def apply(self, profile: Document) -> list[InputProblem]:
+        """Set them in a profile, in place."""
+        problems = []
+        for text in self._texts:
+            try:
+                path = _in_profile(profile, _parsed(text)[0][1:])
+            except (ValueError, InputError) as error:
+                if text in self._left:
+                    self._left[text] = _reason(error)
+                continue
+            self._left.pop(text, None)
+            problems += _set_in(profile, path, text, f"{OPTION} {PROFILE}", (PROFILE,))
+        return problems
+
+    def unmatched(self) -> list[InputProblem]:
+        """Those that no profile has taken, once all are read."""
+        return [InputProblem(OPTION, 0, "", text, why) for text, why in self._left.items() if why]
+
+
 def _problems(document: Document, text: str, option: str) -> list[InputProblem]:
     """Sets what `text` says; what is wrong with it."""
     try:
-        path, value = _parsed(text)
+        path, _ = _parsed(text)
         if option != OPTION:
-            _set(document, _in_fleet(document, path[1:]), value, option, (FLEET,))
+            paths = [_in_fleet(document, path[1:])]
         else:
-            _set(document, path, value, option)
-    except ValueError as error:
-        return [InputProblem(OPTION, 0, "", text, str(error))]
-    except InputError as error:
-        return [InputProblem(OPTION, 0, "", text, error.problems[0].remedy)]
+            paths = list(_in_scenario(document, path, text))
+    except (ValueError, InputError) as error:
+        return [InputProblem(OPTION, 0, "", text, _reason(error))]
+    above = (FLEET,) if option != OPTION else ()
+    return [each for path in paths for each in _set_in(document, path, text, option, above)]
+
+
+def _set_in(
+    document: Document, path: FieldPath, text: str, option: str, above: FieldPath
+) -> list[InputProblem]:
+    try:
+        written = text.partition("=")[2]
+        times = _TIMES.fullmatch(written)
+        value = _multiple(document, path, times[1]) if times else _parsed(text)[1]
+        _set(document, path, value, option, above)
+    except (ValueError, InputError) as error:
+        return [InputProblem(OPTION, 0, "", text, _reason(error))]
     return []
 
 
+def _reason(error: ValueError | InputError) -> str:
+    return error.problems[0].remedy if isinstance(error, InputError) else str(error)
+
+
 def _parsed(text: str) -> tuple[FieldPath, Any]:
+    """The path, and the value unless it multiplies what is there."""
     name, equals, value = text.partition("=")
     if not equals:
         raise ValueError("not PATH=VALUE; write for example workloads[0].headroom=0.2")
@@ -83,7 +143,45 @@ def _parsed(text: str) -> tuple[FieldPath, Any]:
         end = step.end()
     if not path or end < len(name):
         raise ValueError(f"'{name}' is not a path; write for example workloads[0].headroom")
-    return tuple(path), parse_value(value, OPTION)
+    return tuple(path), None if _TIMES.fullmatch(value) else parse_value(value, OPTION)
+
+
+def _in_scenario(document: Document, path: FieldPath, text: str) -> Iterator[FieldPath]:
+    """`path` from the top of the scenario: in every workload where it is a field of theirs."""
+    first = path[0]
+    if path == (DEMAND,) and _is_number(text.partition("=")[2]):
+        yield (GROWTH,)
+    elif first in _OF_WORKLOADS:
+        for i in range(len(_entries(document.data, "workloads"))):
+            yield ("workloads", i, *path)
+    else:
+        yield path
+
+
+def _is_number(text: str) -> bool:
+    if _TIMES.fullmatch(text):
+        return True
+    value = parse_value(text, OPTION)
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _multiple(document: Document, path: FieldPath, factor: str) -> float:
+    """So many times the number at `path`. Raises ValueError."""
+    at: Any = document.data
+    for i, step in enumerate(path):
+        key = _entry(at, step, dotted(path[: i + 1]))
+        at = at.get(key) if isinstance(at, dict) else at[key]
+    if at is None and path[-1] in _FACTORS:
+        at = 1.0
+    if isinstance(at, bool) or not isinstance(at, int | float):
+        raise ValueError(f"no number stands at {dotted(path)} that could be multiplied; set one")
+    try:
+        times = float(factor)
+    except ValueError:
+        raise ValueError(f"{factor} is not a factor; write for example *1.1") from None
+    product = at * times
+    # Of a count a whole number stays one.
+    return round(product) if isinstance(at, int) and product == round(product) else product
 
 
 def _in_fleet(fleet: Document, path: FieldPath) -> FieldPath:
@@ -99,6 +197,23 @@ def _in_fleet(fleet: Document, path: FieldPath) -> FieldPath:
             f"example {FLEET}.node_types.NAME.usd_per_gpu_hour or {FLEET}.LEAF.NODE_TYPE"
         )
     return (*leaves[first], "nodes", *path[1:])
+
+
+def _in_profile(profile: Document, path: FieldPath) -> FieldPath:
+    """`path` from the top of the profile, where it begins with an engine's name too."""
+    if not path:
+        raise ValueError(f"name an engine and a field, such as {PROFILE}.ENGINE.startup_s")
+    first = path[0]
+    if first in ProfileFile.model_fields:
+        return path
+    names = [_name(each) for each in _entries(profile.data, "engines")]
+    if first not in names:
+        known = [*ProfileFile.model_fields, *(str(name) for name in names if name is not None)]
+        raise ValueError(
+            f"no profile has a field or an engine {first}; {_hint(str(first), known)}; write for "
+            f"example {PROFILE}.ENGINE.startup_s"
+        )
+    return ("engines", names.index(first), *path[1:])
 
 
 def _leaf_paths(fleet: Document) -> dict[Any, FieldPath]:

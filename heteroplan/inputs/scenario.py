@@ -23,7 +23,8 @@ from heteroplan.inputs.checks import topology as topology_checks
 from heteroplan.inputs.checks.fleet import FleetCase, fleet_problems
 from heteroplan.inputs.checks.schema_problems import checked
 from heteroplan.inputs.checks.workload_case import WorkloadCase
-from heteroplan.inputs.overrides import override, override_fleet
+from heteroplan.inputs.overrides import ProfileOverrides, override, override_fleet
+from heteroplan.inputs.pasts import Pasts
 from heteroplan.inputs.ready import PREFIX, ready_profile
 from heteroplan.inputs.relative_start import resolve_start, without_start
 from heteroplan.inputs.schemas.demand import TraceSpec
@@ -86,6 +87,8 @@ def load(
     overrides: Sequence[str] = (),
     interval: str | None = None,
     current: str | None = None,
+    files: Files | None = None,
+    pasts: Pasts | None = None,
 ) -> Loaded:
     """The scenario at a path: a scenario.yaml, a folder that holds one, or `-` (standard input).
 
@@ -94,9 +97,10 @@ def load(
     with `fleet.` before, of its fleet; `interval` is one on `horizon.interval`. `current` is the
     path of a CSV of what runs when the horizon starts (`-` for standard input); with it the horizon
     is not cyclic, whatever the file says. A start of today or tomorrow is that date: the same as
-    with it as an override. Raises InputError with every problem of every file.
+    with it as an override. What `files` have read is not read again, nor traces that `pasts` has.
+    Raises InputError with every problem of every file.
     """
-    return _Loading(scenario, overrides, interval, current).loaded()
+    return _Loading(scenario, overrides, interval, current, files, pasts).loaded()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +120,12 @@ class _Loading:
         overrides: Sequence[str],
         interval: str | None,
         running: str | None,
+        files: Files | None = None,
+        pasts: Pasts | None = None,
     ) -> None:
-        self._files = Files()
+        self._pasts = Pasts() if pasts is None else pasts
+        self._pasts.used.clear()
+        self._files = Files(files)
         self._problems: list[InputProblem] = []
         self._profiles: dict[Path, _ProfileSource | None] = {}
         self._current = None if running is None else STDIN if running == "-" else Path(running)
@@ -129,6 +137,7 @@ class _Loading:
             raise InputError([InputProblem(shown(path), 0, "", "", str(error))]) from None
         self._problems += found + override(self._document, overrides, interval)
         day = resolve_start(self._document, now())
+        self._of_profiles = ProfileOverrides(overrides)
         self._overrides = tuple(overrides if day is None else [*without_start(overrides), day])
         self._options = (
             *self._overrides,
@@ -143,6 +152,7 @@ class _Loading:
         zone, horizon = self._horizon()
         fleet = self._fleet(zone or ZoneInfo("UTC"))
         cases = [case for case in self._cases(zone, horizon, fleet) if case is not None]
+        self._problems += self._of_profiles.unmatched()
         self._problems += topology_checks.check_replica_sizes(cases)
         if self._problems or spec is None or horizon is None or fleet is None:
             raise InputError(self._sorted())
@@ -284,6 +294,7 @@ class _Loading:
             defaults,
             demand.notes,
             arrivals if "arrivals" in spec.model_fields_set else demand.arrivals or arrivals,
+            self._growth(),
         )
         case = WorkloadCase(
             self._document,
@@ -297,6 +308,11 @@ class _Loading:
         rules = (*checks.RULES, *topology_checks.RULES)
         self._problems += [problem for rule in rules for problem in rule(case)]
         return case
+
+    def _growth(self) -> float:
+        """Of the scenario; what is none is a problem of the whole file."""
+        given = self._document.value(("growth",))
+        return float(given) if isinstance(given, int | float) else 1.0
 
     def _demand(
         self,
@@ -348,7 +364,16 @@ class _Loading:
         self, field: FieldPath, spec: WorkloadSpec, trace: TraceSpec, horizon: Horizon
     ) -> DemandSeries | None:
         with self._gathering(self._document, field):
-            series = trace_demand(trace, self._document, field, self._folder, self._files, horizon)
+            series = trace_demand(
+                trace,
+                self._document,
+                field,
+                self._folder,
+                self._files,
+                horizon,
+                self._pasts,
+                spec.name,
+            )
             if series.shapes is None and spec.requests is None:
                 remedy = "the trace has no lengths; give those of the requests (requests:)"
                 self._problems.append(self._document.problem(field, remedy))
@@ -366,6 +391,7 @@ class _Loading:
         return self._profiles[path]
 
     def _profile_of(self, document: Document, folder: Path) -> _ProfileSource | None:
+        self._problems += self._of_profiles.apply(document)
         spec = checked(document, ProfileFile, self._problems)
         if spec is None:
             return None
@@ -389,7 +415,8 @@ class _Loading:
         with self._gathering(document, field):
             self._files.content(path)
             source = Path(shown(path))
-            return tuple(_fitted(each, source, spec.measurements, model) for each in engines)
+            fitted = (_fitted(each, source, spec.measurements, model) for each in engines)
+            return tuple(each.times_as_fast(spec.speed_factor) for each in fitted)
         return ()
 
     def _referenced(self, document: Document, field: FieldPath, folder: Path) -> Document | None:

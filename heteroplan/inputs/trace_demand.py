@@ -4,6 +4,7 @@ import glob
 import re
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -12,7 +13,9 @@ from heteroplan.entities.scenario import Horizon
 from heteroplan.errors import InputError, InputProblem, UsageError
 from heteroplan.forecasting.traces.bad_rows import parse_limit
 from heteroplan.inputs.checks.schema_problems import checked
+from heteroplan.inputs.pasts import Pasts
 from heteroplan.inputs.schemas.demand import EventsFile, EventSpec, TraceSpec
+from heteroplan.inputs.tables.align import aligned
 from heteroplan.inputs.tables.demand_csv import DemandSeries
 from heteroplan.reading.durations import parse_duration_s, shown_duration
 from heteroplan.reading.input_files import Files, UnreadableError, shown
@@ -29,6 +32,8 @@ US_PER_S = 1_000_000
 S_PER_DAY = 86_400
 _OPTION = re.compile(r"--([a-z-]+)")
 """An option of `heteroplan demand`, which the scenario writes as a field."""
+_OF_THE_CURVE = {"quantile", "growth", "weekdays", "trend", "max_class_error", "max_trace_age"}
+"""Fields of a trace that its past does not depend on."""
 
 
 def trace_demand(
@@ -38,8 +43,10 @@ def trace_demand(
     folder: Path,
     files: Files,
     horizon: Horizon,
+    pasts: Pasts,
+    name: str,
 ) -> DemandSeries:
-    """The planned demand of the horizon's days.
+    """The planned demand of the horizon's days of the workload `name`.
 
     Raises InputError: of the trace, or of the field where its options do not fit the trace.
     """
@@ -49,21 +56,24 @@ def trace_demand(
     zone = ZoneInfo(horizon.timezone)
     try:
         found = expanded([_located(folder, name) for name in spec.trace])
-        for name in found:
-            files.mark(Path(name))
+        for path in found:
+            files.mark(Path(path))
     except InputError as error:
         problems = [_of_file(document, field, spec, x.file, x.remedy) for x in error.problems]
         raise InputError(problems) from None
     except UnreadableError as error:
-        raise InputError([_of_file(document, field, spec, name, str(error))]) from None
+        raise InputError([_of_file(document, field, spec, path, str(error))]) from None
     occurrences = events(spec.events, zone, document, (*field, "events"))
     try:
         start = localized(spec.start, zone) if spec.start else None
     except ValueError as error:
         raise InputError([document.problem((*field, "start"), str(error))]) from None
     try:
-        history = _past(spec, found, start, horizon, occurrences)
-        curve = planned(history, _curve_options(spec, horizon, occurrences))
+        read = partial(_past, spec, found, start, horizon, occurrences)
+        history = pasts.read(_key(spec, found, files, horizon), read)
+        options = _curve_options(spec, horizon, occurrences)
+        curve = planned(history, options)
+        pasts.used[name] = history, options
     except InputError as error:
         named = [
             replace(each, file=shown(Path(each.file)), remedy=_with_fields(each.remedy))
@@ -85,6 +95,25 @@ def trace_demand(
         curve.bursts.arrivals,
         end,
     )
+
+
+def forecast_rps(
+    history: "History", options: "CurveOptions", horizon: Horizon
+) -> tuple[float, ...]:
+    """[T] rates of a horizon that a past lets expect, without growth and headroom of a scenario."""
+    from heteroplan.forecasting.curve.curve import planned
+
+    curve = planned(history, options)
+    rates = tuple(row.rps for row in curve.rows)
+    series = DemandSeries(int(curve.rows[0].start.timestamp()), curve.interval_s, rates)
+    return tuple(each.rps for each in aligned(series, horizon))
+
+
+def _key(spec: TraceSpec, paths: list[str], files: Files, horizon: Horizon) -> str:
+    """What a past depends on: the files, and all but what is only for the days to come."""
+    how = spec.model_dump_json(exclude=_OF_THE_CURVE)
+    contents = [files.digest(Path(path)) for path in paths]
+    return f"{how} {paths} {contents} {horizon.interval_s} {horizon.timezone}"
 
 
 def _trace_end(history: "History", zone: ZoneInfo) -> datetime | None:

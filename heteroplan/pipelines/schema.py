@@ -10,6 +10,7 @@ _OUTPUTS = "heteroplan.outputs"
 DOCUMENTS: Mapping[str, tuple[str, str]] = {
     "plan": (f"{_OUTPUTS}.plan.document.plan_document", "PlanDocument"),
     "comparison": (f"{_OUTPUTS}.compare.document", "ComparisonDocument"),
+    "sweep": (f"{_OUTPUTS}.sweep.document", "SweepDocument"),
     "replay": (f"{_OUTPUTS}.replay.document", "ReplayDocument"),
     "study": (f"{_OUTPUTS}.replay.study.document", "StudyDocument"),
     "stress": (f"{_OUTPUTS}.replay.stress.document", "StressDocument"),

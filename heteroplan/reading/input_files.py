@@ -29,8 +29,11 @@ class UnreadableError(ValueError):
 class Files:
     """The input files of one scenario."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: "Files | None" = None) -> None:
+        """What `before` has read is not read again: several scenarios then see the same files."""
         self._contents: dict[str, bytes | UnreadableError] = {}
+        self._shared: dict[str, bytes | UnreadableError] = {} if before is None else before._shared
+        self._digests: dict[str, bytes] = {} if before is None else before._digests
 
     @property
     def order(self) -> tuple[str, ...]:
@@ -41,10 +44,12 @@ class Files:
         """A file's bytes. Raises UnreadableError: absent, a folder, unreadable, too large."""
         name = shown(path)
         if name not in self._contents:
-            try:
-                self._contents[name] = _content(path, max_bytes)
-            except UnreadableError as error:
-                self._contents[name] = error
+            if name not in self._shared:
+                try:
+                    self._shared[name] = _content(path, max_bytes)
+                except UnreadableError as error:
+                    self._shared[name] = error
+            self._contents[name] = self._shared[name]
         found = self._contents[name]
         if isinstance(found, UnreadableError):
             raise found
@@ -65,12 +70,21 @@ class Files:
         ever.
         """
         name = shown(path)
-        if name not in self._contents:
+        if name in self._contents:
+            return
+        if name not in self._digests:
             try:
-                self._contents[name] = _digest(path)
+                self._digests[name] = _digest(path)
             except (OSError, ValueError) as error:
                 reason = getattr(error, "strerror", None) or "not a path"
                 raise UnreadableError(f"cannot be read: {reason}") from None
+        self._contents[name] = self._digests[name]
+
+    def digest(self, path: Path) -> str:
+        """Tells what a file holds that was read or marked before, in hexadecimal."""
+        content = self._contents[shown(path)]
+        assert isinstance(content, bytes), f"{path} was neither read nor marked"
+        return hashlib.sha256(content).hexdigest()
 
     def sha256(self, overrides: Iterable[str]) -> str:
         """Hash over every file read, in the order of reading, and over the overrides."""

@@ -334,6 +334,8 @@ SCHEMAS = (
     "fleet",
     "profile",
     "offers",
+    "sweep-study",
+    "sweep",
     "plan",
     "comparison",
     "replay",

@@ -106,6 +106,24 @@ def test_measurements_are_fitted_when_loaded(files: ScenarioFiles) -> None:
     assert files.load().scenario.inputs_sha256 != loaded.scenario.inputs_sha256
 
 
+def test_a_faster_engine_has_shorter_times_whether_given_or_fitted(files: ScenarioFiles) -> None:
+    """Twice as fast: half of 20 ms and of 0.0001 ms, and twice the 10 requests/s of a load test."""
+    (files.folder / "m.csv").write_text(MEASUREMENTS)
+    times = {"base_ms": 20.0, "ms_per_sequence": 0.1, "ms_per_context_token": 1e-4}
+    files.profile["engines"] = [
+        engine("p", "prefill", speed_factor=2),
+        engine("d", "decode", capacity_rps=None, measurements="m.csv", speed_factor=2),
+        engine("g", "decode", capacity_rps=None, decode=times, speed_factor=2),
+    ]
+    load = files.load().scenario.workloads[0]
+    prefill, fitted, given = load.profile.engines
+    assert prefill.capacity_rps == 2 * engine("p", "prefill")["capacity_rps"]
+    for each in (fitted, given):
+        assert each.decode is not None
+        assert each.decode.base_ms == pytest.approx(10)
+        assert each.decode.ms_per_context_token == pytest.approx(5e-5)
+
+
 def test_measurements_that_name_no_gpu_are_of_the_engine(files: ScenarioFiles) -> None:
     """Of Dynamo's profiler; it also says what the KV cache of a replica holds."""
     batch, context = (

@@ -24,6 +24,7 @@ _SIGNS = {
     "fleet": {"node_types"},
     "profile": {"engines", "model"},
     "targets": {"targets"},
+    "sweep-study": {"vary"},
 }
 """Keys by which a kind of file is known."""
 _NO_STEPS = ("[key]", "<one>", "<file>", "<trace>", "<list>", "<number>", "<dispersion>")

@@ -27,6 +27,15 @@ class GpuTypeSpec(Strict):
     """Memory of one GPU [GiB]."""
 
 
+class FailuresSpec(Strict):
+    """How often nodes fail, and for how long; studies draw failures from it."""
+
+    nodes_per_1000_days: Annotated[float, Field(ge=0, le=1000)]
+    """Failures a day of 1,000 nodes."""
+    repair_hours: Annotated[float, Field(gt=0, le=8760)]
+    """Hours until a node that failed serves again."""
+
+
 class NodeTypeSpec(Strict):
     """A kind of host."""
 
@@ -40,6 +49,8 @@ class NodeTypeSpec(Strict):
     """Network bandwidth of a node [Gbit/s]."""
     usd_per_gpu_hour: NotNegative
     """Price of one GPU [USD/h]."""
+    failures: FailuresSpec | None = None
+    """How often nodes of this type fail; as the fleet's `failures` say by default."""
 
 
 class LeafSpec(Strict):
@@ -110,6 +121,8 @@ class FleetFile(Strict):
     """Share of the NIC bandwidth that is available between switches."""
     unavailable: list[OutageSpec] = Field([], max_length=10_000)
     """Nodes in maintenance or failed, and when."""
+    failures: FailuresSpec | None = None
+    """How often nodes fail, of every node type without its own `failures`."""
 
     @field_validator("nodes")
     @classmethod

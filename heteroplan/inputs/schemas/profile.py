@@ -187,6 +187,8 @@ class EngineSpec(Strict):
     """Measurement CSV to fit, relative to the profile's folder."""
     capacity_rps: Positive | None = None
     """Rate that one replica serves at the SLO in a load test [requests/s]."""
+    speed_factor: Positive = 1.0
+    """How many times as fast the engine is as its figures say: for what-ifs, such as 0.9."""
 
     @field_validator("parts")
     @classmethod

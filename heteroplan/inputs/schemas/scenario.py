@@ -18,6 +18,7 @@ from heteroplan.inputs.schemas.base import (
     MAX_COUNT,
     Count,
     Duration,
+    Factor,
     FilePath,
     Label,
     Name,
@@ -235,6 +236,18 @@ ArrivalsSpec = Annotated[
 """Poisson arrivals, one dispersion, or an arrivals CSV."""
 
 
+class DemandErrorSpec(Strict):
+    """How far demand comes out from its forecast: by a log-normal factor."""
+
+    day: Annotated[float, Field(ge=0, le=3), OrPercent(plain_below=3)]
+    """Standard deviation of whole days, relative: 10% or 0.1."""
+    interval: Annotated[float, Field(ge=0, le=3), OrPercent(plain_below=3)] = 0.0
+    """Standard deviation of single intervals, beside that of their day."""
+    quantile: Annotated[float, Field(gt=0, lt=1), OrPercent()] | None = None
+    """Quantile of what may come that the demand CSV is: 0.5 where demand is as often above it as
+    below. A trace has one already."""
+
+
 class ResilienceSpec(Strict):
     """What may fail, and how much is still served then."""
 
@@ -295,10 +308,17 @@ class WorkloadSources(_NamedWorkload):
     """Lengths of all requests; or give `classes`, or neither if demand is a trace."""
     classes: ClassesSpec | None = None
     """Request classes, or a classes CSV; or give `requests`."""
+    growth: Factor = 1.0
+    """Factor on its demand, beside that of the scenario: 1.2 is 20 % more."""
     arrivals: ArrivalsSpec = "poisson"
     """How requests arrive: poisson, `{dispersion: 5}`, or an arrivals CSV of `heteroplan demand`.
 
     Demand from a trace has the dispersion of the trace, unless this says something else.
+    """
+    demand_error: DemandErrorSpec | None = None
+    """How far demand comes out from its forecast, for studies that sample it.
+
+    Demand from a trace has the errors of past forecasts, unless this says something else.
     """
 
     @field_validator("classes")
@@ -322,6 +342,23 @@ class WorkloadSources(_NamedWorkload):
             raise ValueError(f"shares sum to {total:.6g}; make them sum to 1")
         return classes
 
+    @field_validator("demand_error")
+    @classmethod
+    def _one_quantile(
+        cls, error: DemandErrorSpec | None, info: ValidationInfo
+    ) -> DemandErrorSpec | None:
+        if error is None or "demand" not in info.data:
+            return error
+        traced = isinstance(info.data["demand"], TraceSpec)
+        if traced and error.quantile is not None:
+            raise ValueError("the trace has one already, demand.quantile; leave quantile out")
+        if not traced and error.quantile is None:
+            raise ValueError(
+                "give quantile, which says how often demand stays below the CSV: 0.5 for half of "
+                "the time, 0.95 where it was made for P95"
+            )
+        return error
+
 
 class WorkloadRules(_NamedWorkload):
     """What a workload asks for beside its demand: targets, limits, where it may run."""
@@ -339,6 +376,8 @@ class WorkloadRules(_NamedWorkload):
     """1 is served first."""
     headroom: Annotated[float, Field(ge=0, le=100), OrPercent(plain_below=2)] = 0.0
     """Share added to the demand, 0.1 or 10%; from 2 upwards only with %."""
+    shortage_usd_per_1000_requests: NotNegative | None = None
+    """What it costs not to serve 1,000 requests [USD]; studies of forecast risk weigh it."""
     pd_ratio: RatioSpec | None = None
     """Limits of prefill replicas / decode replicas in each group."""
     min_replicas: MinReplicas = MinReplicas()
@@ -415,6 +454,8 @@ class ScenarioFile(Strict):
     """The time to plan."""
     objective: Literal["cost", "gpu_hours"] = "cost"
     """What is minimised after unserved demand."""
+    growth: Factor = 1.0
+    """Factor on the demand of every workload: 1.2 is 20 % more."""
     resilience: ResilienceSpec | None = None
     """Failures that every workload survives, unless it has its own `resilience`."""
     stability: StabilitySpec | None = None

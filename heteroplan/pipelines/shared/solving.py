@@ -9,7 +9,8 @@ from heteroplan.errors import NoPlanError, UsageError
 
 if TYPE_CHECKING:
     from heteroplan.entities.plan import Plan
-    from heteroplan.inputs import Loaded
+    from heteroplan.inputs import Loaded, Pasts
+    from heteroplan.reading.input_files import Files
 
 SHOW_CPU_S = 0.15
 """CPU seconds to show a plan."""
@@ -53,11 +54,20 @@ def load(
     overrides: Sequence[str] = (),
     interval: str | None = None,
     current: str | None = None,
+    files: "Files | None" = None,
+    pasts: "Pasts | None" = None,
 ) -> "Loaded":
     """The scenario and what each engine serves in it. Raises InputError with every problem."""
     from heteroplan import inputs
 
-    return inputs.load(scenario, overrides=overrides, interval=interval, current=current)
+    return inputs.load(
+        scenario,
+        overrides=overrides,
+        interval=interval,
+        current=current,
+        files=files,
+        pasts=pasts,
+    )
 
 
 def solved(loaded: "Loaded", effort: SolveEffort) -> "Plan":

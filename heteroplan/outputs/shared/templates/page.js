@@ -19,3 +19,8 @@ for (const [event, layout] of [
     for (const chart of document.querySelectorAll(".js-plotly-plot")) Plotly.relayout(chart, layout);
   });
 }
+
+// A chart is drawn as soon as its element is there, when those beside it are not yet.
+for (const chart of document.querySelectorAll(".panel:not(:only-child) .js-plotly-plot")) {
+  Plotly.Plots.resize(chart);
+}

@@ -1,10 +1,14 @@
 """What every place where tasks run can do."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
 
-from heteroplan.clock import Stop
+from heteroplan.clock import Stop, never
+
+STOP: ContextVar[Stop] = ContextVar("STOP", default=never)
+"""What work asks whether to end: then nobody wants its result. Ray ends its process instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,9 @@ class Executor(Protocol):
     ) -> Iterator[tuple[int, Result | Lost]]:
         """Each task's place and what `work` made of it, in the order in which they end.
 
-        `work` is a function of a module; tasks and results are pickled. A task whose worker is
+        `work` is a function of a module, or a `functools.partial` of one with what all tasks share:
+        it is sent to a worker once. Tasks and results are pickled. A task is taken from `tasks`
+        shortly before it begins, which may be what makes it. A task whose worker is
         lost is done again by another. What `work` raises is raised here. Ends early, with
         KeyboardInterrupt, when `stop()` says so.
         """

@@ -1,0 +1,1 @@
+"""Forecast risk as people and scripts see it: terminal text, risk.json and tables."""

@@ -1,0 +1,98 @@
+"""Few numbers that say what a study found; terminal and page show the same."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from heteroplan.entities.scenario import Objective
+from heteroplan.outputs.sweep.document import SweepDocument
+from heteroplan.studies.case import Value
+from heteroplan.studies.result import CaseResult, CaseStatus
+
+COVERED, SHORT = "covered", "short"
+
+
+def objective_of(document: SweepDocument, case: CaseResult) -> float | None:
+    """What the scenario minimises: USD or GPU-hours of the case's plan."""
+    return case.cost_usd if document.objective is Objective.COST else case.gpu_hours
+
+
+def cheapest(document: SweepDocument, cases: Sequence[CaseResult]) -> CaseResult | None:
+    """Of the cases that cover all demand; the first of equal ones."""
+    found = [each for each in cases if each.covered == COVERED]
+    return min(found, key=lambda each: objective_of(document, each) or 0.0, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class ValueRow:
+    """The cases that have one value of a varied input."""
+
+    value: Value
+    cases: int
+    covered: int
+    short: int
+    best: CaseResult | None
+    """The cheapest that covers all demand."""
+
+
+def by_value(document: SweepDocument, path: str) -> tuple[ValueRow, ...]:
+    """One row a value of a varied input, in the order of the study."""
+    values = next(each.values for each in document.vary if each.path == path)
+    return tuple(_row(document, path, value) for value in values)
+
+
+def _row(document: SweepDocument, path: str, value: Value) -> ValueRow:
+    own = [each for each in document.cases if path in each.inputs and each.inputs[path] == value]
+    return ValueRow(
+        value,
+        len(own),
+        sum(each.covered == COVERED for each in own),
+        sum(each.covered == SHORT for each in own),
+        cheapest(document, own),
+    )
+
+
+def value_text(value: Value) -> str:
+    """As the user writes it."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def varied_paths(document: SweepDocument) -> list[str]:
+    """Inputs that tell cases apart beside their names; those of named cases have one."""
+    if document.cases and all(each.name for each in document.cases):
+        return [each.path for each in document.vary]
+    return list(dict.fromkeys(path for each in document.cases for path in each.inputs))
+
+
+def inputs_text(document: SweepDocument, case: CaseResult) -> str:
+    """`spine lost, demand=1.2`: the case's name and what is varied, or `as it is`."""
+    parts = [f"{path}={value_text(case.inputs[path])}" for path in varied_paths(document)
+             if path in case.inputs]  # fmt: skip
+    return ", ".join(([case.name] if case.name else []) + parts) or "as it is"
+
+
+def verdict(case: CaseResult) -> str:
+    """Whether demand is covered, or how the case failed."""
+    if case.status is CaseStatus.FAILED:
+        return "failed"
+    return case.covered or ""
+
+
+def coverage_ends(document: SweepDocument) -> Iterator[tuple[str, float, float]]:
+    """Path, the last value with all its cases covered and the next, where coverage ends between.
+
+    Of inputs that are numbers in rising or falling order: up to there every case is covered, and
+    from the next on not every one.
+    """
+    for each in document.vary:
+        numbers = [v for v in each.values if isinstance(v, int | float) and v is not True]
+        if len(numbers) < max(2, len(each.values)):
+            continue
+        rows = dict(zip(numbers, by_value(document, each.path), strict=True))
+        ordered = sorted(numbers)
+        whole = [rows[value].covered == rows[value].cases > 0 for value in ordered]
+        if whole[-1] and not whole[0]:
+            ordered, whole = ordered[::-1], whole[::-1]
+        if whole[0] and not whole[-1] and whole == sorted(whole, reverse=True):
+            last = whole.index(False) - 1
+            yield each.path, ordered[last], ordered[last + 1]

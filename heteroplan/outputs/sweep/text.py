@@ -1,0 +1,166 @@
+"""A study on a terminal: what varies, the cheapest case, where coverage ends, and the table."""
+
+from collections.abc import Iterator
+
+from rich.console import Console
+
+from heteroplan.outputs.shared.tables import plain_table
+from heteroplan.outputs.shared.terminal import Text, print_trimmed, print_wrapped
+from heteroplan.outputs.shared.words import amount_unit, figure
+from heteroplan.outputs.sweep.document import SweepDocument
+from heteroplan.outputs.sweep.figures import (
+    COVERED,
+    SHORT,
+    by_value,
+    cheapest,
+    coverage_ends,
+    inputs_text,
+    objective_of,
+    value_text,
+    varied_paths,
+    verdict,
+)
+from heteroplan.outputs.sweep.samples import print_samples
+from heteroplan.outputs.sweep.swings_text import print_swings
+from heteroplan.studies.result import CaseResult, CaseStatus
+from heteroplan.studies.swings import swings
+
+MOST_ROWS = 40
+"""Cases that are shown one by one; of more, rows by value."""
+MOST_ERRORS = 5
+_HEAD = 14
+"""Characters of a line of a path above a column."""
+_STYLES = {COVERED: "green", SHORT: "red", "failed": "red", "undecided": "yellow"}
+
+
+def render_sweep(document: SweepDocument, console: Console) -> None:
+    """Few sentences and one table, or one for each varied input where cases are many."""
+    print_wrapped(Text.assemble((document.scenario, "bold"), f"  {_heading(document)}"), console)
+    for sentence in sentences(document):
+        print_wrapped(Text(sentence), console)
+    for note in document.notes:
+        print_wrapped(Text(f"Note: {note}."), console)
+    console.print()
+    if document.samples is not None:
+        print_samples(document, console)
+    elif _one_at_a_time(document):
+        print_swings(swings(document.cases, document.objective), document.objective, console)
+    elif len(document.cases) <= MOST_ROWS:
+        _print_cases(document, console)
+    else:
+        for each in document.vary:
+            _print_values(document, each.path, console)
+    for line in _errors(document):
+        print_wrapped(Text(line, style="red"), console)
+
+
+def sentences(document: SweepDocument) -> Iterator[str]:
+    """How many cases are covered, the cheapest of them, and where coverage ends."""
+    cases = document.cases
+    counts = {name: sum(verdict(each) == name for each in cases) for name in _STYLES}
+    yield (
+        ", ".join(f"{count:,} {name}" for name, count in counts.items() if count or name == COVERED)
+        + f" of {len(cases):,} cases."
+    )
+    best = cheapest(document, cases)
+    if best is not None and len(cases) > 1 and document.samples is None:
+        amount = _amount(document, best)
+        yield f"Cheapest that covers all demand: {amount} with {inputs_text(document, best)}."
+    for path, last, beyond in coverage_ends(document):
+        yield (
+            f"Coverage ends between {path} {value_text(last)} (all cases covered) and "
+            f"{value_text(beyond)}."
+        )
+    late = sum(each.status is CaseStatus.TIME_LIMIT for each in cases)
+    if late:
+        what = "1 case was" if late == 1 else f"{late:,} cases were"
+        yield (
+            f"{what} ended by the clock: {'it' if late == 1 else 'they'} may differ from run to "
+            "run. A wider --gap, fewer --steps or a longer --time-limit end all alike."
+        )
+
+
+def _one_at_a_time(document: SweepDocument) -> bool:
+    """Whether most columns of a table of cases would be empty: each sets an input of its own."""
+    paths = {path for each in document.cases for path in each.inputs}
+    return len(paths) > 2 and all(len(each.inputs) <= 1 for each in document.cases)
+
+
+def _heading(document: SweepDocument) -> str:
+    varied = " x ".join(f"{each.path} ({len(each.values)} values)" for each in document.vary)
+    drawn = document.samples
+    if drawn is not None:
+        varied += f"{' x ' if varied else ''}{drawn.count:,} samples (seed {drawn.seed})"
+    return f"{len(document.cases):,} cases" + (f": {varied}" if varied else "")
+
+
+def _amount(document: SweepDocument, case: CaseResult) -> str:
+    value = objective_of(document, case)
+    return "" if value is None else f"{figure(value)} {amount_unit(document.objective)}"
+
+
+def _print_cases(document: SweepDocument, console: Console) -> None:
+    paths = varied_paths(document)
+    named = any(each.name for each in document.cases)
+    figures = ("demand\nis", ">USD", ">GPU-hours", ">peak\nGPUs", ">un-\nserved", ">gap")
+    heads = [*(["case"] if named else []), *(f">{_stacked(path)}" for path in paths), *figures]
+    table = plain_table(console, *heads)
+    for case in document.cases:
+        said = verdict(case)
+        table.add_row(
+            *([Text(case.name or "")] if named else []),
+            *(_cell(case, path) for path in paths),
+            Text(said, style=_STYLES.get(said, "")),
+            *map(Text, _figures(case)),
+        )
+    print_trimmed(table, console)
+
+
+def _stacked(path: str) -> str:
+    """A path in lines of few characters, broken after its dots."""
+    lines = [""]
+    for step in path.split("."):
+        if lines[-1] and len(lines[-1]) + len(step) > _HEAD:
+            lines.append("")
+        lines[-1] += f"{step}."
+    return "\n".join(lines).removesuffix(".")
+
+
+def _cell(case: CaseResult, path: str) -> Text:
+    return Text(value_text(case.inputs[path]) if path in case.inputs else "")
+
+
+def _figures(case: CaseResult) -> Iterator[str]:
+    for value in (case.cost_usd, case.gpu_hours):
+        yield "" if value is None else figure(value)
+    yield "" if case.peak_gpus is None else f"{case.peak_gpus:,}"
+    served = case.served_fraction
+    yield "" if served is None or served >= 1 else f"{1 - served:.2%}"
+    yield "" if case.gap is None else f"{case.gap:.1%}"
+
+
+def _print_values(document: SweepDocument, path: str, console: Console) -> None:
+    table = plain_table(
+        console, _stacked(path), ">covered", ">cheapest\nthat covers", "with", last_wraps=True
+    )
+    for row in by_value(document, path):
+        best = row.best
+        others = "" if best is None else ", ".join(
+            f"{name}={value_text(value)}" for name, value in best.inputs.items() if name != path
+        )  # fmt: skip
+        table.add_row(
+            Text(value_text(row.value)),
+            Text(f"{row.covered} of {row.cases}"),
+            Text("" if best is None else _amount(document, best)),
+            Text(others),
+        )
+    print_trimmed(table, console)
+    console.print()
+
+
+def _errors(document: SweepDocument) -> Iterator[str]:
+    wrong = [each for each in document.cases if each.error]
+    for each in wrong[:MOST_ERRORS]:
+        yield f"{inputs_text(document, each)}: {each.error}"
+    if len(wrong) > MOST_ERRORS:
+        yield f"and {len(wrong) - MOST_ERRORS:,} more cases that failed"

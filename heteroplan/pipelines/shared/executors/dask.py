@@ -1,0 +1,198 @@
+"""Tasks on the workers of a Dask cluster."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+from uuid import uuid4
+
+from heteroplan.clock import Stop
+from heteroplan.errors import UsageError
+from heteroplan.pipelines.shared.executors.executor import Lost
+from heteroplan.pipelines.shared.executors.flow import Ended, Told, UnderWay, flow
+from heteroplan.pipelines.shared.executors.own_process import ClosedError, OwnProcess
+from heteroplan.pipelines.shared.executors.payload import Versions, opened, packed, versions
+
+CONNECT_S = 10.0
+"""How long a scheduler may take to answer [s]."""
+IDLE_S = 60.0
+"""After which a process of a worker that has no task ends [s]."""
+LOOK_S = 0.5
+"""How often a worker looks whether anybody still wants what it does [s]."""
+_DO = (
+    "__import__('importlib').import_module('heteroplan.pipelines.shared.executors.dask')"
+    ".in_thread_of_worker(work, task, asked)"
+)
+"""What a worker evaluates: as text it can be read where Python or heteroplan is of another version,
+and by a scheduler without heteroplan."""
+
+
+class Dask:
+    """An `Executor`: the workers of a Dask scheduler, as many tasks at a time as they have threads.
+
+    Each thread of a worker does its tasks in a process of its own: a solve would keep the worker
+    from answering its scheduler, and two would wait for each other.
+    """
+
+    def __init__(self, address: str, client: Any, told: Told) -> None:
+        self._address = address
+        self._client = client
+        self._under_way = UnderWay(f"--dask {address}", told, self._threads)
+
+    def run[Task, Result](
+        self, work: Callable[[Task], Result], tasks: Sequence[Task], stop: Stop
+    ) -> Iterator[tuple[int, Result | Lost]]:
+        """As `Executor.run`."""
+        run = uuid4().hex
+        ended: Ended = SimpleQueue()
+        # A task of its own and not scattered: that would be lost with the worker that holds it.
+        shared = self._client.submit(_same, packed(work), key=f"heteroplan-work-{run}")
+        under_way: dict[int, Any] = {}
+
+        def begin(place: int) -> None:
+            given = {"work": shared, "task": packed(tasks[place]), "asked": dict(versions())}
+            key = f"heteroplan-case-{run}-{place}"
+            try:
+                future = self._client.submit(eval, _DO, given, key=key, pure=False)
+            except (OSError, RuntimeError) as error:
+                ended.put((place, Lost(self._gone(error))))
+                return
+            under_way[place] = future
+            future.add_done_callback(lambda _: ended.put((place, None)))
+
+        try:
+            for place, lost in flow(begin, len(tasks), ended, self._under_way, stop):
+                yield place, lost or opened(self._answer(under_way.pop(place)))
+        finally:
+            with suppress(OSError, RuntimeError):
+                self._client.cancel([*under_way.values(), shared])
+
+    def _threads(self) -> int:
+        try:
+            return sum(self._client.nthreads().values())
+        except (OSError, RuntimeError):
+            return 0
+
+    def _answer(self, future: Any) -> Any:
+        from distributed.scheduler import KilledWorker
+
+        status = future.status
+        if status == "finished":
+            try:
+                return future.result()
+            except (OSError, CancelledError) as error:
+                return Lost(self._gone(error))
+        if status != "error":
+            return Lost(self._gone(None))
+        error = future.exception()
+        if isinstance(error, KilledWorker):
+            lost = error.allowed_failures + 1
+            return Lost(f"{lost} Dask workers that had the task, one after the other, died")
+        if isinstance(error, ImportError | AttributeError | TypeError):
+            raise UsageError(
+                f"--dask {self._address}: a worker cannot do a task ({_told(error)}): install "
+                f"heteroplan {versions()['heteroplan']} there"
+            )
+        return Lost(f"a Dask worker ended its task: {_told(error)}")
+
+    def _gone(self, error: BaseException | None) -> str:
+        why = "" if error is None else f" ({_told(error)})"
+        return f"the scheduler at {self._address} is gone{why}"
+
+
+def _told(error: BaseException) -> str:
+    """An error and its causes, the first cause first."""
+    causes = []
+    one: BaseException | None = error
+    while one is not None:
+        causes.append(f"{type(one).__name__}: {one}".splitlines()[0])
+        one = one.__cause__
+    return "; ".join(reversed(causes))
+
+
+@contextmanager
+def connected(address: str, told: Told) -> Iterator[Dask]:
+    """To a scheduler, by its address or the file that it wrote (`--scheduler-file`).
+
+    Raises UsageError where none answers.
+    """
+    try:
+        from distributed import Client
+    except ImportError:
+        raise UsageError("--dask: this needs an extra: pip install 'heteroplan[dask]'") from None
+    place = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
+    try:
+        client = Client(**place, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, ValueError, TypeError, ImportError) as error:
+        raise UsageError(
+            f"--dask {address}: no scheduler answers there ({_told(error)}); write its address, "
+            "such as tcp://10.0.0.1:8786, or the file that `dask scheduler --scheduler-file` wrote"
+        ) from None
+    with _quiet(), client:
+        yield Dask(address, client, told)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What becomes of tasks is said by their results, and not by lines of a log as well."""
+    log = logging.getLogger("distributed.client")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
+def _same(work: bytes) -> bytes:
+    return work
+
+
+_OWN = threading.local()
+"""Of a thread of a worker: its process, and the work that this is for."""
+
+
+def in_thread_of_worker(work: bytes, task: bytes, asked: Versions) -> bytes | dict[str, str] | Lost:
+    """What a thread of a Dask worker does: the task, in the process of this thread."""
+    process: OwnProcess | None = getattr(_OWN, "process", None)
+    if process is None or _OWN.work != work:
+        if process is not None:
+            process.close()
+            process.wait()
+        process = OwnProcess(work, asked, idle_s=IDLE_S)
+        _OWN.process, _OWN.work = process, work
+    done = threading.Event()
+    watch = threading.Thread(target=_end_unwanted, args=(process, _wanted(), done), daemon=True)
+    watch.start()
+    try:
+        return process.do(task)
+    except ClosedError:
+        _OWN.process = None
+        raise
+    finally:
+        done.set()
+
+
+def _wanted() -> Callable[[], bool]:
+    """Whether the task of this thread is still wanted."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    return partial(_still, worker.state.tasks, worker.get_current_task())
+
+
+def _still(tasks: Any, key: Any) -> bool:
+    task = tasks.get(key)
+    return task is not None and task.state != "cancelled"
+
+
+def _end_unwanted(process: OwnProcess, wanted: Callable[[], bool], done: threading.Event) -> None:
+    while not done.wait(LOOK_S):
+        if not wanted():
+            process.close()
+            return

@@ -1,0 +1,143 @@
+"""Plans of one scenario for several quantiles of demand, as tasks for any executor."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from heteroplan.clock import Clock
+from heteroplan.errors import HeteroplanError
+from heteroplan.pipelines.shared.executors.executor import STOP
+from heteroplan.pipelines.shared.solving import SolveEffort, load, solved
+from heteroplan.studies.case import Case
+from heteroplan.studies.key import Search, case_key
+from heteroplan.studies.outcome import failed, result_of
+from heteroplan.studies.result import CaseResult
+
+if TYPE_CHECKING:
+    from heteroplan.entities.workload import Workload
+    from heteroplan.inputs import Loaded, Pasts
+    from heteroplan.studies.engine_errors import EngineKey
+    from heteroplan.studies.outlook import Outlook
+    from heteroplan.studies.serving import Serving
+
+QUANTILE = "quantile"
+"""Input of a case: that of demand, of all workloads."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuantileTask:
+    """A scenario whose demand is a quantile of what may come."""
+
+    quantile: float | None
+    """None for the demand of the scenario as it is."""
+    loaded: "Loaded"
+    spreads: "Mapping[EngineKey, float]"
+    search: Search
+    time_limit_s: float
+
+    @property
+    def case(self) -> Case:
+        """As one of a study of quantiles."""
+        return Case(0, ((QUANTILE, self.quantile),))
+
+
+@dataclass(frozen=True, slots=True)
+class QuantilePlan:
+    """What is left of a plan for a quantile."""
+
+    quantile: float | None
+    case: CaseResult
+    costs_usd: Mapping[str, float]
+    """By workload."""
+    serving: "Serving | None"
+    """None where there is no plan; `case` says why."""
+
+
+def quantile_plan(task: QuantileTask) -> QuantilePlan:
+    """Plan a task, and what that plan serves. Raises KeyboardInterrupt."""
+    from heteroplan.optimize.solvers.solver import using
+    from heteroplan.studies.serving import serving_of
+
+    stop = STOP.get()
+    effort = SolveEffort(
+        gap=task.search.gap,
+        clock=Clock(task.time_limit_s),
+        tail_cpu_s=0.0,
+        stop=stop,
+        steps=task.search.steps,
+    )
+    try:
+        with using(task.search.solver):
+            plan = solved(task.loaded, effort)
+    except HeteroplanError as error:
+        return no_plan(task, str(error))
+    if stop():
+        raise KeyboardInterrupt
+    costs = {each.name: each.cost_usd for each in plan.workloads}
+    case = result_of(task.case, _key(task), plan)
+    return QuantilePlan(task.quantile, case, costs, serving_of(plan, task.spreads))
+
+
+def no_plan(task: QuantileTask, error: str) -> QuantilePlan:
+    """In the place of a plan that was not found, or whose workers were lost."""
+    return QuantilePlan(task.quantile, failed(task.case, _key(task), error), {}, None)
+
+
+class QuantileScenarios:
+    """The scenario with its demand at any quantile; traces are read once."""
+
+    def __init__(
+        self,
+        scenario: str,
+        overrides: Sequence[str],
+        interval: str | None,
+        pasts: "Pasts",
+    ) -> None:
+        self._scenario, self._overrides, self._interval = scenario, tuple(overrides), interval
+        self._pasts = pasts
+
+    def own(self) -> "Loaded":
+        """As the scenario is. Raises InputError."""
+        return self._load(())
+
+    def at(self, quantile: float, outlooks: "Sequence[Outlook]") -> "Loaded":
+        """With the demand of every workload at a quantile, beside its headroom."""
+        from heteroplan.profiles.capacity.candidates import candidates_of
+        from heteroplan.studies.outlook import PastErrors, StatedErrors
+
+        loaded = self._load(
+            tuple(
+                f"workloads.{each.workload}.demand.quantile={quantile!r}"
+                for each in outlooks
+                if isinstance(each.errors, PastErrors)
+            )
+        )
+        stated = {
+            each.workload: each.errors.at(quantile) / each.errors.at(each.planned_quantile)
+            for each in outlooks
+            if isinstance(each.errors, StatedErrors)
+        }
+        if not stated:
+            return loaded
+        workloads = tuple(
+            _scaled(each, stated.get(each.name, 1.0)) for each in loaded.scenario.workloads
+        )
+        scenario = replace(loaded.scenario, workloads=workloads)
+        return replace(loaded, scenario=scenario, candidates=tuple(candidates_of(scenario)))
+
+    def _load(self, more: tuple[str, ...]) -> "Loaded":
+        return load(
+            self._scenario,
+            overrides=(*self._overrides, *more),
+            interval=self._interval,
+            pasts=self._pasts,
+        )
+
+
+def _scaled(workload: "Workload", factor: float) -> "Workload":
+    demand = tuple(replace(each, rps=each.rps * factor) for each in workload.demand)
+    return replace(workload, demand=demand)
+
+
+def _key(task: QuantileTask) -> str:
+    return case_key(f"{task.loaded.scenario.inputs_sha256} {task.quantile}", task.search)
