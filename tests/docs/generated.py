@@ -334,6 +334,7 @@ SCHEMAS = (
     "scenario",
     "fleet",
     "profile",
+    "offers",
     "sweep-study",
     "sweep",
     "plan",
@@ -341,6 +342,7 @@ SCHEMAS = (
     "replay",
     "curation",
     "calibration",
+    "size",
 )
 """That pages show."""
 GENERATED: dict[str, Callable[[], str]] = {
