@@ -9,11 +9,12 @@ From Python, one call a command, with its options as keywords:
     result.write("plans/today")     # the files that the command writes
 
 `plan`, `check`, `sweep` and `nightly` take scenarios, `replay`, `stress` (`replay --stress`) and
-`study` (`replay --study signals`) a plan or a scenario, `demand` request traces, `fit`
-measurements, `import_fleet` inventories of other systems and `diff_fleets` two fleets. What they
-return is a `PlanResult`, `CheckResult`, `SweepResult`, `NightlyResult`, `ReplayResult`,
-`StressResult`, `StudyResult`, `DemandResult`, `FitResult`, `FleetResult` or the difference; what
-they raise is in `heteroplan.errors`. Nothing is printed. All else is internal and may change.
+`study` (`replay --study signals`) a plan or a scenario, `size` a scenario and what nodes can be had
+for, `demand` request traces, `fit` measurements, `import_fleet` inventories of other systems and
+`diff_fleets` two fleets. What they return is a `PlanResult`, `CheckResult`, `SweepResult`,
+`NightlyResult`, `ReplayResult`, `StressResult`, `StudyResult`, `SizeResult`, `DemandResult`,
+`FitResult`, `FleetResult` or the difference; what they raise is in `heteroplan.errors`. Nothing is
+printed. All else is internal and may change.
 
 The folders read like the data flow. `reading`, `inputs`, `forecasting` and `profiles` turn files
 into `entities`; `optimize` sizes pools and `placement` puts their replicas on nodes; `verify`
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from heteroplan.pipelines.plan import PlanResult, plan
     from heteroplan.pipelines.replay import ReplayResult, replay
     from heteroplan.pipelines.risk import RiskResult, risk
+    from heteroplan.pipelines.size import SizeResult, size
     from heteroplan.pipelines.stress import StressResult, stress
     from heteroplan.pipelines.study import StudyResult, study
     from heteroplan.pipelines.sweep import SweepResult, sweep
@@ -53,6 +55,7 @@ __all__ = [
     "PlanResult",
     "ReplayResult",
     "RiskResult",
+    "SizeResult",
     "StressResult",
     "StudyResult",
     "SweepResult",
@@ -67,6 +70,7 @@ __all__ = [
     "plan",
     "replay",
     "risk",
+    "size",
     "stress",
     "study",
     "sweep",
@@ -92,6 +96,8 @@ _PIPELINES = {
     "risk": "risk",
     "RiskResult": "risk",
     "ReplayResult": "replay",
+    "size": "size",
+    "SizeResult": "size",
     "stress": "stress",
     "StressResult": "stress",
     "study": "study",

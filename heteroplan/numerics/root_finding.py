@@ -13,6 +13,8 @@ LEAST_PART = 1e-6
 """Of the bracket, that a step stays away from its ends."""
 BEYOND = 0.4
 """Of the width that is narrow enough, by which a step goes on from the last value."""
+ROUNDING = 1e-9
+"""Of a width: the middle halves the bracket also where that is rounded up."""
 MOST_STEPS, SLOW = 100, 3
 """The middle is taken after so many steps that did not halve the bracket."""
 
@@ -37,7 +39,7 @@ def largest_meeting(excess: Callable[[float], float], most: float, accuracy: flo
         width, enough = high - low, max(ACCURACY * most, accuracy * low)
         if width <= enough:
             break
-        slow, half = (0, width / 2.0) if width <= half else (slow + 1, half)
+        slow, half = (0, width / 2.0) if width <= half * (1.0 + ROUNDING) else (slow + 1, half)
         part = below / (below - above)
         if slow >= SLOW:
             part, slow, half = 0.5, 0, width / 2.0

@@ -32,8 +32,8 @@ no part.
 stands there (`all_workloads`); `one_group` fits its groups to each other one by one, `two_groups`
 two at a time, along the cheapest path through ways to divide what the others leave. Plans are begun
 anew in `turns`: of a small program near its LP, at prices that rise where demand is short; of a
-large one, and where that goes short, by a dive, small workloads first, the LP of the rest (`guide`)
-solved again in between (`dive`). `sweeps` improve them while prices fade, two workloads of small
+large one, and where that goes short, near LPs of the workloads left (`guide`), solved again after
+some are placed (`near_guide`). `sweeps` improve them while prices fade, two workloads of small
 programs are swapped, and large-neighbourhood search does by MIPs of a few workloads or hours
 (`polish`; Shaw 1998). Plans that find no room on nodes are repaired (`repair`). Shortage counts
 first, by priority class; last, free moves spare mixed hardware (`scarce`).
@@ -59,7 +59,6 @@ rule (`rules.stability`) would break every plan on the way.
 
 **What each ingredient is worth** says `python -m tests.benchmarks.scale --only ablation --cpu`:
 it leaves them out one at a time (`search.INGREDIENTS`), on a clock of CPU seconds. Prices of
-balances and their steps pay where domains differ in hardware; without dives, tight programs keep
-demand unserved or cost up to a quarter more; swaps of two workloads pay where workloads have
-several classes.
+balances and their steps pay where domains differ in hardware; swaps of two workloads pay where
+workloads have several classes.
 """

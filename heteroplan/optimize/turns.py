@@ -2,14 +2,13 @@
 
 1. *Prices* of the bound come in rounds (`bounding`), and say what supply is worth.
 2. *A plan.* Of a small program near its LP, swept once where it goes short. Of a large one, and
-   where that does not serve everything, near an LP of all workloads (`guide`) in the candidate
-   groups that LPs of single intervals find for each; then, if there is time, by a dive: workloads
-   are placed one after another, the small ones first, as they suffer most from a second domain, and
-   the LP of those not placed yet is solved in between (`dive`). Where either goes short, prices
-   rise, and others make room.
+   where that does not serve everything, near LPs (`guide`) in the candidate groups that LPs of
+   single intervals find for each workload: some are placed, then the LP of the rest is solved again
+   (`near_guide`). Where that goes short, prices rise, and others make room.
 3. *Sweeps.* Each workload again beside the others, while the prices fade: its groups one by one
    (`refit`), two at a time (`regroup`), then anywhere (`sweeps`).
-4. *Again*, with dives of other steps at the next prices, until gap, time or patience end it.
+4. *Again*, in the other order of workloads and with GPUs kept free by what the best plan holds,
+   until gap, time or turns end it.
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -29,7 +28,7 @@ from heteroplan.optimize.construct.all_workloads import (
     place_all,
     reinsert,
 )
-from heteroplan.optimize.construct.dive import Dives
+from heteroplan.optimize.construct.near_guide import NearGuide
 from heteroplan.optimize.improve.sweeps import Sweeps
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.prices import supply_prices
@@ -38,14 +37,12 @@ from heteroplan.optimize.search import Search, ShortageBound
 from heteroplan.optimize.solvers.solver import Verdict
 from heteroplan.optimize.static_peak import cheapest_constant
 
-SHARES = (0.4, 0.3, 0.5)
-"""Of the workloads left that a dive places before its next LP, turn by turn."""
 MEANWHILE = 2
 """Rounds of the bound that are about as long as a plan takes."""
-FADING = (0.4, 0.0, 0.0)
+FADING = (0.6, 0.2, 0.0, 0.0)
 """Parts of a round's supply prices at which sweeps follow."""
 TOO_EXPENSIVE = 1.005
-"""Multiple of the best plan's cost from which no sweeps follow."""
+"""Multiple of the best plan's cost from which no further sweeps follow."""
 SWAPPED = 4
 """Workloads that are tried to be taken out with every other."""
 STATIC_GAP = 0.01
@@ -60,28 +57,29 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
     yield from _first_plans(search)
     order = by_size(problem)[::-1]
     order.sort(key=lambda w: problem.workloads[w].priority)
-    dives = Dives.of(search, order) if problem.large and search.uses("dive") else None
+    near = NearGuide.of(search) if problem.large and search.uses("near guide") else None
     found = prove_round(search, rounds)
     yield
-    sweeps, swept = Sweeps(search), search.best
+    sweeps = Sweeps(search)
     for turn in range(TURNS):
-        if dives is not None:
-            plan = yield from _begun(search, sweeps, dives, found, turn)
+        if near is not None:
+            near = near.after(search.plan) if turn else near
+            orders = (by_size(problem), order)
+            plan = yield from _begun(search, sweeps, near, orders[turn % len(orders)])
         elif turn == 0:
             plan = yield from _near_lp(search, sweeps, order)
-            if not plan.covered and search.unproven_shortage() and search.uses("dive"):
-                dives = Dives.of(search, order)
+            if not plan.covered and search.unproven_shortage() and search.uses("near guide"):
+                near = NearGuide.of(search)
                 continue
         else:
             return
         for _ in range(MEANWHILE):
             found = prove_round(search, rounds) or found
             yield
-        if turn == 0 or (search.plan is not swept and search.plan.rank < plan.rank):
+        if turn == 0:
             plan = min(plan, search.plan, key=lambda each: each.rank)
         if found is not None and search.uses("sweeps"):
             yield from _swept(search, sweeps, plan, found, order)
-        swept = search.plan
         if found is not None and not problem.large and search.uses("swaps"):
             yield from _swap(search, found.by_work)
         found = prove_round(search, rounds) or found
@@ -154,14 +152,14 @@ def _swept(
 ) -> Iterator[None]:
     """Sweeps from `plan` while the prices of a round fade, as long as that may help."""
     for part in FADING:
-        expensive = plan.cost > TOO_EXPENSIVE * search.plan.cost
-        if expensive or plan.rank[:-1] > search.plan.rank[:-1]:
-            return
         before = plan
         plan = sweeps.swept(plan, part * found.prices.supply, order)
         search.offer(plan)
         yield
         if part == 0.0 and before.cost - plan.cost < LEAST_GAIN * before.cost:
+            return
+        expensive = plan.cost > TOO_EXPENSIVE * search.plan.cost
+        if expensive or plan.rank[:-1] > search.plan.rank[:-1]:
             return
 
 
@@ -185,27 +183,13 @@ def _swap(search: Search, least: Floats) -> Iterator[None]:
 
 
 def _begun(
-    search: Search, sweeps: Sweeps, dives: Dives, found: Round | None, turn: int
+    search: Search, sweeps: Sweeps, near: NearGuide, order: Sequence[int]
 ) -> Generator[None, None, Incumbent]:
-    """A plan near the guide in the first turn, and by a dive if there is time; the better one."""
-    plans = []
-    if not dives.took_s:
-        plan = dives.near_guide()
-        plans.append((yield from _repaired(search, sweeps, plan, dives.guide.prices, dives.order)))
-    if dives.time_for_one():
-        prices = dives.guide.prices if found is None else found.prices.supply
-        plan = dives.dive(SHARES[turn % len(SHARES)])
-        plans.append((yield from _repaired(search, sweeps, plan, prices, dives.order)))
-    return min(plans, key=lambda plan: plan.rank, default=search.plan)
-
-
-def _repaired(
-    search: Search, sweeps: Sweeps, plan: Incumbent, prices: Floats, order: Sequence[int]
-) -> Generator[None, None, Incumbent]:
-    """`plan`, offered; prices rise where it goes short, until it serves everything."""
+    """A plan near the guide; prices rise where it goes short, until it serves everything."""
+    plan = near.plan(order)
     search.offer(plan)
     yield
-    for repaired in sweeps.repaired(plan, prices, order):
+    for repaired in sweeps.repaired(plan, near.first.prices, order):
         plan = repaired
         search.offer(plan)
         yield

@@ -106,7 +106,7 @@ class RiskResult:
     @staticmethod
     def file_names() -> tuple[str, ...]:
         """What `write` writes into the folder."""
-        return ("risk.json", "risk.csv", "risk-samples.csv")
+        return ("risk.json", "risk.csv", "risk-samples.csv", "report.html")
 
     def json_text(self) -> str:
         """The document as text."""
@@ -115,8 +115,12 @@ class RiskResult:
         return risk_json(self.risk)
 
     def write(self, folder: Name) -> None:
-        """Write risk.json, risk.csv and risk-samples.csv: all or none. Raises UsageError."""
+        """Write risk.json, risk.csv, risk-samples.csv and report.html: all or none.
+
+        Raises UsageError.
+        """
         from heteroplan.outputs.risk.frames import plan_rows, rows_csv, sample_rows
+        from heteroplan.outputs.risk.page import risk_html
         from heteroplan.outputs.shared.files import try_folder, write_all
 
         out = Path(folder)
@@ -126,6 +130,7 @@ class RiskResult:
                 out / "risk.csv": rows_csv(plan_rows(self.risk)),
                 out / "risk-samples.csv": rows_csv(sample_rows(self.risk, self.met)),
                 out / "risk.json": self.json_text(),
+                out / "report.html": risk_html(self.risk, self.met),
             }
         )
 

@@ -12,6 +12,12 @@ a service.
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    type Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 UNLOADED = 1e-9
 """Utilization of which the limit at 0 is taken."""
@@ -60,6 +66,22 @@ class Bursts:
             return 1.0 - self.spare(utilization)
         peak = 1.0 + 2.0 * (self.mean - 1.0) * max(overlap, 0.5)
         return max(self._delayed(servers, utilization, each) for each in {self.mean, peak})
+
+    def finds(self, servers: int, utilization: float) -> "Floats":
+        """[replicas busy, less than `servers`] chances that a batch finds so many.
+
+        Of exponential services: as all batches come at any time, so often are so many busy.
+        """
+        import numpy as np
+        from scipy.special import gammaln
+
+        load, busy = max(utilization, UNLOADED), np.arange(servers + 1.0)
+        shape = servers * load * (1.0 - self.joined) / self.joined
+        orders = gammaln(shape + busy) - gammaln(shape) - gammaln(busy + 1.0)
+        nobody = shape * math.log1p(-self.joined)
+        weights = np.exp(orders + busy * math.log(self.joined) + nobody)
+        found: Floats = weights[:-1] / (weights[:-1].sum() + weights[-1] / self.spare(utilization))
+        return found
 
     def _delayed(self, servers: int, utilization: float, spread: float) -> float:
         """Where numbers at the replicas, while some are free, have `spread` as their dispersion."""

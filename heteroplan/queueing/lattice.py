@@ -9,6 +9,9 @@ average, b geometric, a share q = 1 - 1 / b of them behind another of the same b
 with S the transform of a whole service: everyone has either the rest of a service or one of its own
 batch ahead, then again, and nobody with probability (1 - u) / b.
 
+Of several replicas, `mates` knows better how long those wait whose batch finds some free: their
+part of the tail is replaced.
+
 Sequences are damped before a transform and undamped after it, which keeps what folds back on itself
 below `DAMPED`.
 """
@@ -19,6 +22,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from heteroplan.queueing.bursts import POISSON, Bursts
+from heteroplan.queueing.mates import Mates
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,6 +105,7 @@ class Lattice(Points):
             self._replicas = servers / together
             self._first, self._own = residual(edges), np.ones(0)
             if bursts.joined:
+                self._mates = self._waits_behind_mates(residual, points)
                 self._cut(residual(self.step * np.arange(points + 2.0)))
             else:
                 self._least = self._soonest(0.0)
@@ -108,7 +113,6 @@ class Lattice(Points):
     def tail(self, utilization: float) -> "Floats":
         """P(wait > i * step)."""
         import numpy as np
-        from scipy.fft import irfft
 
         joined, spare = self.bursts.joined, self.bursts.spare(utilization)
         least, ahead = self._least, utilization * (1.0 - joined) * self._residual
@@ -119,11 +123,34 @@ class Lattice(Points):
                 least = self._soonest(behind)
             else:
                 least = behind * self._service + (1.0 - behind) * self._residual
-        spectrum = spare * least / (1.0 - ahead)
+        beyond = self._beyond(spare * least / (1.0 - ahead))
+        tail = self.bursts.delayed(self.servers, utilization, self.overlap) * beyond
+        if self._service is None or self.servers == 1:
+            return tail
+        replaced = self._beyond((1.0 - joined) * least / (1.0 - joined * self._service))
+        tail += self._mates.late_share(utilization, replaced)
+        return np.clip(tail, 0.0, 1.0)
+
+    def _beyond(self, spectrum: "Spectrum") -> "Floats":
+        """P(a time > i * step)."""
+        import numpy as np
+        from scipy.fft import irfft
+
         mass = irfft(spectrum, self._size)[: len(self._damping)] / self._damping
-        beyond = np.clip(1.0 - np.cumsum(mass) + 0.5 * mass, 0.0, 1.0)
-        tail: Floats = self.bursts.delayed(self.servers, utilization, self.overlap) * beyond
-        return tail
+        beyond: Floats = np.clip(1.0 - np.cumsum(mass) + 0.5 * mass, 0.0, 1.0)
+        return beyond
+
+    def _waits_behind_mates(self, residual: "Residual", points: int) -> Mates:
+        """A geometric number of whole services at one replica, and with a first that was on."""
+        import numpy as np
+
+        joined = self.bursts.joined
+        whole = self._spectrum(masses(residual, self.step, points))
+        further = (1.0 - joined) / (1.0 - joined * whole)
+        first = self._spectrum(-np.diff(self._first))
+        return Mates(
+            self.bursts, self.servers, self._beyond(whole * further), self._beyond(first * further)
+        )
 
     def _cut(self, rest: "Floats") -> None:
         """P(a replica is busy) in a service that was on, or began with the wait, while it matters.

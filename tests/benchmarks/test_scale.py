@@ -106,7 +106,7 @@ def test_kept_runs_are_not_made_again(
 
 
 def test_a_kept_run_is_read_as_it_was(tmp_path: Path) -> None:
-    asked = Asked("A1", Setting(0.01, 20.0, "mip", ("look ahead", "x"), cpu=True), repeat=3)
+    asked = Asked("A1", Setting(0.01, 20.0, "mip", ("near guide", "x"), cpu=True), repeat=3)
     kept = Kept(tmp_path / "runs.csv")
     assert kept.run(asked, lambda setting: RUN) == RUN
     assert Kept(tmp_path / "runs.csv").runs == {asked: RUN}
@@ -124,12 +124,19 @@ def test_ablation_leaves_out_what_is_asked_for(
     ran: list[Setting], capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = ["--only", "ablation", "--instances", "quickstart", "--limits", "5", "--repeats", "2"]
-    scale.main([*asked, "--without", "sweeps,dive+swaps"])
+    scale.main([*asked, "--without", "sweeps,near LP+swaps"])
     left_out = [setting.without for setting in ran]
-    assert left_out == [(), (), ("sweeps",), ("sweeps",), ("dive", "swaps"), ("dive", "swaps")]
+    assert left_out == [
+        (),
+        (),
+        ("sweeps",),
+        ("sweeps",),
+        ("near LP", "swaps"),
+        ("near LP", "swaps"),
+    ]
     rows = rows_of(capsys.readouterr().out)
-    assert [row[1] for row in rows[:6:2]] == ["plan", "without sweeps", "without dive, swaps"]
-    assert [row[0] for row in rows[6:]] == ["none", "dive+swaps", "sweeps"]
+    assert [row[1] for row in rows[:6:2]] == ["plan", "without sweeps", "without near LP, swaps"]
+    assert [row[0] for row in rows[6:]] == ["none", "near LP+swaps", "sweeps"]
 
 
 def test_ablation_leaves_out_each_ingredient_by_default() -> None:

@@ -1,4 +1,4 @@
-from math import exp, log
+from math import exp, inf, log, nextafter
 
 import pytest
 from hypothesis import given
@@ -35,3 +35,15 @@ def test_at_a_jump_the_value_still_meets_the_limit(jump: float) -> None:
     found = largest_meeting(lambda load: -3.0 if load <= jump else 1e-3, 2.0)
     assert found == pytest.approx(jump, abs=1e-9)
     assert found <= jump
+
+
+@given(st.floats(0.5, 20.0), st.floats(0.05, 0.9), st.floats(1.0, 12.0))
+def test_a_rounding_of_the_most_changes_no_step(most: float, root: float, steep: float) -> None:
+    """Near enough is 1e-4 of the value, so another step would show."""
+
+    def found(limit: float) -> float:
+        return largest_meeting(
+            lambda load: min(14.0, (load / (root * most)) ** steep - 1.0), limit, 1e-4
+        )
+
+    assert found(nextafter(most, inf)) == pytest.approx(found(most), rel=1e-9)

@@ -3,5 +3,5 @@
 `greedy` replays HeteroScale's scheduler on `greedy_ledger`. A `task` is one workload to place:
 `one_domain` sizes its pools in one domain, `one_workload` chooses its domains, `one_group` sizes
 one group beside the others, `all_workloads` places all. `guide` says near which LP solution to look
-on large programs, `dive` fixes workload by workload near it.
+on large programs, `near_guide` places all near it.
 """

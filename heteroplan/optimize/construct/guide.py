@@ -5,12 +5,13 @@ The LP of the whole program is too large there. Two small ones say nearly as muc
 1. *Candidate groups.* LPs of single intervals, the tightest first; a (workload, group) pair that
    no earlier one used costs a little more, so that each workload keeps to few groups.
 2. *Sizes.* The LP of the whole horizon in those groups alone, neighbouring intervals merged, for
-   some workloads on the GPUs that others leave.
+   some workloads on the GPUs that others leave. Sizes found before say how many GPUs to keep free
+   for what merging hides: peaks inside merged intervals, and replicas that start before them.
 
 Neither proves anything: unserved demand is merely expensive in them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -47,26 +48,25 @@ class Guide:
     """[P, T] fractional replicas."""
     prices: Floats
     """[R, T] of supply, objective units a GPU and interval."""
-    cost: float
-    """Of the LP, demand left unserved expensive in it; objective units."""
 
 
 def guide(
     problem: Problem,
-    workloads: Sequence[int],
+    workloads: Collection[int],
     replicas: Ints,
     candidate_groups: CandidateGroups,
     effort: Effort,
+    before: Floats | None = None,
 ) -> Guide | None:
     """Sizes of some workloads in their candidate groups beside what stands in `replicas` [P, T].
 
-    None where they have no pool there or the effort ran out.
+    GPUs are kept free for the peaks and starts of sizes [P, T] found `before`. None where they
+    have no pool there or the effort ran out.
     """
     kept = [
         p
-        for w in workloads
-        for p in problem.workloads[w].pools
-        if (w, problem.pools[p].group) in candidate_groups
+        for p, pool in enumerate(problem.pools)
+        if pool.workload in workloads and (pool.workload, pool.group) in candidate_groups
     ]
     if not kept or effort.over():
         return None
@@ -74,6 +74,8 @@ def guide(
     few = max(FEWEST_INTERVALS, MERGED_SIZES // len(kept))
     first = merged_starts(problem.intervals, min(MERGED_INTERVALS, few))
     merged = merged_intervals(program, first)
+    if before is not None:
+        merged = _with_reserve(merged, _reserve(program, before[kept], first))
     model = priced_shortage(merged)
     answer = solver.run(model.lp, effort, integer=False)
     if answer.verdict is not Verdict.OPTIMAL:
@@ -89,7 +91,35 @@ def guide(
     for p, share in zip(kept, read_flow(model), strict=True):
         flow[p] = np.repeat(share, length, axis=1)
     prices = np.repeat(read_prices(model).supply / length, length, axis=1)
-    return Guide(tuple(flow), sizes, prices, (answer.objective or 0.0) * model.cost_scale)
+    return Guide(tuple(flow), sizes, prices)
+
+
+def _reserve(program: Problem, sizes: Floats, first: Sequence[int]) -> Floats:
+    """[R, M] GPUs that sizes [P, T] hold in each merged interval beyond their mean there.
+
+    M merged intervals begin at `first`.
+    """
+    held = program.held_by(range(len(sizes)), sizes)
+    used = sizes * np.array([[pool.gpus] for pool in program.pools])
+    length = np.diff([*first, program.intervals])
+    found = np.zeros((len(program.supplies), len(first)))
+    for r, row in enumerate(program.supplies):
+        pools = list(row.pools)
+        mean = np.add.reduceat(used[pools].sum(axis=0), first) / length
+        found[r] = np.maximum.reduceat(held[pools].sum(axis=0), first) - mean
+    return found
+
+
+def _with_reserve(merged: Problem, gpus: Floats) -> Problem:
+    """The program with so many GPUs [R, M] less."""
+    left = [row.gpus - np.ceil(free) for row, free in zip(merged.supplies, gpus, strict=True)]
+    return replace(
+        merged,
+        supplies=tuple(
+            replace(row, gpus=np.maximum(0, rest).astype(np.int64))
+            for row, rest in zip(merged.supplies, left, strict=True)
+        ),
+    )
 
 
 def _beside(problem: Problem, kept: Sequence[int], replicas: Ints) -> Problem:

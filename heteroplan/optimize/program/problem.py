@@ -300,7 +300,9 @@ class Problem:
         """[P, T] replicas started so that they serve from t on."""
         return self.starts_in(range(len(self.pools)), replicas)
 
-    def starts_in(self, pools: Sequence[int], counts: Ints) -> Ints:
+    def starts_in[Number: (np.int64, np.float64)](
+        self, pools: Sequence[int], counts: NDArray[Number]
+    ) -> NDArray[Number]:
         """[*, T] replicas of some pools, counts [*, T], started so that they serve from t on."""
         before = None if self.before is None else self.before[list(pools)]
         return starts_of(counts, before, self.cyclic)
@@ -318,7 +320,9 @@ class Problem:
         """[P, T] GPUs of running and of starting replicas."""
         return self.held_by(range(len(self.pools)), replicas)
 
-    def held_by(self, pools: Sequence[int], counts: Ints) -> Ints:
+    def held_by[Number: (np.int64, np.float64)](
+        self, pools: Sequence[int], counts: NDArray[Number]
+    ) -> NDArray[Number]:
         """[*, T] GPUs of running and of starting replicas of some pools, counts [*, T]."""
         held = counts.copy()
         gpus = np.array([self.pools[p].gpus for p in pools], dtype=np.int64)
@@ -332,7 +336,9 @@ class Problem:
             held[starting] += self.shift(starts[starting], ahead)
         return held * gpus[:, None]
 
-    def shift(self, values: NDArray[np.int64], ahead: int) -> NDArray[np.int64]:
+    def shift[Number: (np.int64, np.float64)](
+        self, values: NDArray[Number], ahead: int
+    ) -> NDArray[Number]:
         """[..., T] values of `ahead` intervals later; 0 past the end of a day not cyclic."""
         if not self.cyclic and ahead >= self.intervals:
             return np.zeros_like(values)

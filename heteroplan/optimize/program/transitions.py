@@ -6,7 +6,9 @@ from numpy.typing import NDArray
 type Ints = NDArray[np.int64]
 
 
-def starts_of(counts: Ints, before: Ints | None, cyclic: bool) -> Ints:
+def starts_of[Number: (np.int64, np.float64)](
+    counts: NDArray[Number], before: Ints | None, cyclic: bool
+) -> NDArray[Number]:
     """[*, T] replicas started to serve from t on, of counts [*, T].
 
     Where the day is not cyclic, `before` [*] ran when it began; where that is not known, what
@@ -24,7 +26,9 @@ def changes_of(counts: Ints, before: Ints | None, cyclic: bool) -> NDArray[np.bo
     return np.asarray(counts != _earlier(counts, before, cyclic))
 
 
-def _earlier(counts: Ints, before: Ints | None, cyclic: bool) -> Ints:
+def _earlier[Number: (np.int64, np.float64)](
+    counts: NDArray[Number], before: Ints | None, cyclic: bool
+) -> NDArray[Number]:
     """[*, T] counts one interval before; at the beginning `before`, or what serves then."""
     earlier = np.empty_like(counts)
     earlier[..., 1:] = counts[..., :-1]

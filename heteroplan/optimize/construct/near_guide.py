@@ -1,0 +1,127 @@
+"""A plan near the LP of all workloads: its sizes say how to divide, its prices what others miss.
+
+Some workloads are placed near it, then the LP of the rest is solved again on what is left.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from heteroplan.optimize.construct.all_workloads import near_sizes, steered
+from heteroplan.optimize.construct.guide import CandidateGroups, Guide, candidate_groups, guide
+from heteroplan.optimize.construct.one_group import refit
+from heteroplan.optimize.construct.one_workload import place, rank_of
+from heteroplan.optimize.construct.task import Rank, Task, task_of
+from heteroplan.optimize.incumbent import Incumbent, of_sizes
+from heteroplan.optimize.program.problem import Floats, Ints, Problem
+from heteroplan.optimize.search import Search
+
+GUIDES = 2
+"""LPs of all workloads, each with GPUs kept free by the one before."""
+SHARE = 0.4
+"""Of the workloads left that are placed before the next LP."""
+WIDE = 1 / 20
+"""Of all GPUs asked for: workloads of that size may use every group."""
+SLACKS = (1, 2, 4, 8, 16, 32)
+"""Replicas up and down from the LP's sizes, until all of the demand is served."""
+
+type Tried = tuple[Rank, Ints]
+"""(rank of a workload at the guide's prices, sizes [P, T] with it)"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NearGuide:
+    """Plans near the LP of all workloads."""
+
+    search: Search
+    candidate_groups: CandidateGroups
+    first: Guide
+    """Of all workloads on an empty fleet."""
+
+    @classmethod
+    def of(cls, search: Search) -> "NearGuide | None":
+        """None where the effort ran out before there was a guide."""
+        problem = search.problem
+        groups = candidate_groups(problem, search.effort())
+        if groups is None:
+            return None
+        groups |= _everywhere(problem)
+        first: Guide | None = None
+        for _ in range(GUIDES):
+            first = _of_all(search, groups, None if first is None else first.sizes)
+            if first is None:
+                return None
+        assert first is not None
+        return cls(search, groups, first)
+
+    def after(self, plan: Incumbent) -> "NearGuide":
+        """With GPUs kept free for the peaks and starts of a plan; this one if time is out."""
+        sizes = plan.solution.replicas.astype(np.float64)
+        first = _of_all(self.search, self.candidate_groups, sizes)
+        return self if first is None else replace(self, first=first)
+
+    def plan(self, order: Sequence[int]) -> Incumbent:
+        """Workloads in order near the guide's sizes at its prices.
+
+        After each `SHARE` of those left comes the guide of the rest on what is left. When time is
+        out, only some are placed.
+        """
+        search, problem = self.search, self.search.problem
+        replicas, rest, near = problem.no_replicas(), list(order), self.first
+        while rest and not search.out_of_time():
+            now = max(1, int(SHARE * len(rest)))
+            held_price = steered(problem, near.prices)
+            for w in rest[:now]:
+                if search.out_of_time():
+                    break
+                task = task_of(problem, w, replicas, held_price)
+                found = _near(task, replicas, near)
+                if found[0][0] > 0.0:
+                    found = min(found, _anywhere(task, replicas), key=lambda tried: tried[0])
+                replicas = found[1]
+            rest = rest[now:]
+            effort = search.effort()
+            again = guide(problem, rest, replicas, self.candidate_groups, effort, near.sizes)
+            near = again or near
+        return of_sizes(problem, replicas)
+
+
+def _of_all(search: Search, groups: CandidateGroups, before: Floats | None) -> Guide | None:
+    problem = search.problem
+    everyone = range(len(problem.workloads))
+    return guide(problem, everyone, problem.no_replicas(), groups, search.effort(), before)
+
+
+def _everywhere(problem: Problem) -> CandidateGroups:
+    """All groups of the largest workloads."""
+    asked = problem.asked_gpus()
+    large = np.flatnonzero(asked >= WIDE * asked.sum())
+    return {(int(w), group) for w in large for group in problem.groups(int(w))}
+
+
+def _anywhere(task: Task, replicas: Ints) -> Tried:
+    """With the workload wherever it costs least."""
+    problem, w, held_price = task.problem, task.w, task.held_price
+    tried = replicas.copy()
+    place(task, tried, cheapest_engines=False)
+    refit(problem, w, tried, held_price)
+    return rank_of(task, tried), tried
+
+
+def _near(task: Task, replicas: Ints, near: Guide) -> Tried:
+    """With the workload near the guide's sizes, only as near as it takes to serve its demand."""
+    problem, w, held_price = task.problem, task.w, task.held_price
+    best: Tried | None = None
+    for slack in SLACKS:
+        tried = replicas.copy()
+        parts, limit, floor = near_sizes(problem, w, near.flow, near.sizes, slack)
+        place(task_of(problem, w, tried, held_price, limit, floor), tried, parts)
+        refit(problem, w, tried, held_price)
+        rank = rank_of(task, tried)
+        if best is None or rank < best[0]:
+            best = (rank, tried)
+        if rank[0] == 0.0:
+            break
+    assert best is not None
+    return best
