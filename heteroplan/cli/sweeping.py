@@ -159,10 +159,9 @@ def _risk_arguments(given: SweepArguments) -> sampling.RiskArguments:
     from heteroplan.pipelines.shared.processes import cores
     from heteroplan.pipelines.sweep import GAP
 
-    if given.vary or given.sensitivity or given.study is not None:
-        raise UsageError(
-            "--risk varies the quantile of demand only: no --vary, no --sensitivity and no --study"
-        )
+    if given.vary or given.study is not None or given.sensitivity:
+        remedy = "leave --vary, --study and --sensitivity out"
+        raise UsageError(f"--risk: varies the quantile of demand alone; {remedy}")
     return sampling.RiskArguments(
         scenario=given.scenario,
         samples=given.samples,
@@ -176,6 +175,8 @@ def _risk_arguments(given: SweepArguments) -> sampling.RiskArguments:
         time_limit=given.time_limit,
         solver=given.solver,
         jobs=given.jobs or cores(),
+        dask=given.dask,
+        ray=given.ray,
         out=given.out,
         json=given.json,
     )

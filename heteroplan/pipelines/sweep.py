@@ -233,7 +233,8 @@ def _study(options: SweepOptions) -> Study:
             problems.append(f"--vary: {error}")
     varied = found or study.named or options.samples
     if options.sensitivity and varied:
-        problems.append("--sensitivity chooses what is varied: no --vary, --samples or such study")
+        remedy = "leave --vary, --samples and such studies out"
+        problems.append(f"--sensitivity: chooses what is varied; {remedy}")
     if not (varied or problems or options.sensitivity):
         problems.append("nothing is varied; write for example --vary demand=1,1.2,1.5")
     if problems:

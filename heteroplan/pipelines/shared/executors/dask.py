@@ -1,5 +1,6 @@
 """Tasks on the workers of a Dask cluster."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
@@ -132,8 +133,20 @@ def connected(address: str, told: Told) -> Iterator[Dask]:
             f"--dask {address}: no scheduler answers there ({_told(error)}); write its address, "
             "such as tcp://10.0.0.1:8786, or the file that `dask scheduler --scheduler-file` wrote"
         ) from None
-    with client:
+    with _quiet(), client:
         yield Dask(address, client, told)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What becomes of tasks is said by their results, and not by lines of a log as well."""
+    log = logging.getLogger("distributed.client")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def _same(work: bytes) -> bytes:
