@@ -76,7 +76,7 @@ class RiskArguments:
     overrides: list[str] | None
     interval: str | None
     gap: float
-    steps: int | None
+    steps: int
     time_limit: float
     solver: str
     jobs: int
