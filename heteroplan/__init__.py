@@ -9,11 +9,12 @@ From Python, one call a command, with its options as keywords:
     result.write("plans/today")     # the files that the command writes
 
 `plan`, `check`, `sweep` and `nightly` take scenarios, `replay`, `stress` (`replay --stress`) and
-`study` (`replay --study signals`) a plan or a scenario, `demand` request traces, `fit`
-measurements, `import_fleet` inventories of other systems and `diff_fleets` two fleets. What they
-return is a `PlanResult`, `CheckResult`, `SweepResult`, `NightlyResult`, `ReplayResult`,
-`StressResult`, `StudyResult`, `DemandResult`, `FitResult`, `FleetResult` or the difference; what
-they raise is in `heteroplan.errors`. Nothing is printed. All else is internal and may change.
+`study` (`replay --study signals`) a plan or a scenario, `size` a scenario and what nodes can be had
+for, `demand` request traces, `fit` measurements, `import_fleet` inventories of other systems and
+`diff_fleets` two fleets. What they return is a `PlanResult`, `CheckResult`, `SweepResult`,
+`NightlyResult`, `ReplayResult`, `StressResult`, `StudyResult`, `SizeResult`, `DemandResult`,
+`FitResult`, `FleetResult` or the difference; what they raise is in `heteroplan.errors`. Nothing is
+printed. All else is internal and may change.
 
 The folders read like the data flow. `reading`, `inputs`, `forecasting` and `profiles` turn files
 into `entities`; `optimize` sizes pools and `placement` puts their replicas on nodes; `verify`
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from heteroplan.pipelines.nightly import NightlyResult, nightly
     from heteroplan.pipelines.plan import PlanResult, plan
     from heteroplan.pipelines.replay import ReplayResult, replay
+    from heteroplan.pipelines.risk import RiskResult, risk
+    from heteroplan.pipelines.size import SizeResult, size
     from heteroplan.pipelines.stress import StressResult, stress
     from heteroplan.pipelines.study import StudyResult, study
     from heteroplan.pipelines.sweep import SweepResult, sweep
@@ -51,6 +54,8 @@ __all__ = [
     "NightlyResult",
     "PlanResult",
     "ReplayResult",
+    "RiskResult",
+    "SizeResult",
     "StressResult",
     "StudyResult",
     "SweepResult",
@@ -64,6 +69,8 @@ __all__ = [
     "nightly",
     "plan",
     "replay",
+    "risk",
+    "size",
     "stress",
     "study",
     "sweep",
@@ -86,7 +93,11 @@ _PIPELINES = {
     "nightly": "nightly",
     "NightlyResult": "nightly",
     "replay": "replay",
+    "risk": "risk",
+    "RiskResult": "risk",
     "ReplayResult": "replay",
+    "size": "size",
+    "SizeResult": "size",
     "stress": "stress",
     "StressResult": "stress",
     "study": "study",

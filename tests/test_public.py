@@ -17,7 +17,10 @@ from heteroplan.errors import ExitCode, InputError, NoPlanError, UsageError
 from tests.forecasting.made_traces import hourly
 from tests.scenario_files import ScenarioFiles
 
-FUNCTIONS = ("check", "compare", "demand", "fit", "plan", "replay", "stress", "study", "sweep")
+FUNCTIONS = (
+    *("check", "compare", "demand", "fit", "plan", "replay", "size", "stress", "study"),
+    "sweep",
+)
 
 
 @pytest.fixture

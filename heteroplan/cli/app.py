@@ -20,6 +20,7 @@ from heteroplan.cli import (
     nightly,
     planning,
     replaying,
+    sizing,
     sweeping,
 )
 from heteroplan.cli.streams import emit, writing_stdout
@@ -92,6 +93,7 @@ for command in (
     replaying.replay,
     sweeping.sweep,
     comparing.compare,
+    sizing.size,
     planning.validate,
     explaining.explain,
     exporting.export,

@@ -17,6 +17,8 @@ class GpuType:
     """Bandwidth of its memory [bytes/s]; None where it is not known."""
     peak_per_s: Mapping[str, float] = field(default_factory=dict, hash=False)
     """Dense operations a second by precision, such as bf16; none that it lacks or nobody states."""
+    power_w: float | None = None
+    """Thermal design power [W]; None where its vendor does not state it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,4 +31,5 @@ def _gpu_type(row: dict[str, str]) -> GpuType:
         memory_gib=int(row["memory_bytes"]) / BYTES_PER_GIB,
         memory_bytes_per_s=float(row["memory_bytes_per_s"]),
         peak_per_s={name.partition("_")[0]: float(row[name]) for name in PRECISIONS if row[name]},
+        power_w=float(row["power_w"]) if row["power_w"] else None,
     )

@@ -58,6 +58,8 @@ class Loaded:
     scenario: Scenario
     candidates: tuple[Candidate, ...]
     """By workload, engine, node type (in file order) and span."""
+    offers: str | None = None
+    """File of what nodes can be had for; None where the scenario names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,7 @@ class _Loading:
         return Loaded(
             replace(made, current=running, inputs_sha256=self._files.sha256(self._options)),
             tuple(candidate for case in cases for candidate in case.candidates),
+            None if spec.offers is None else str(self._folder / spec.offers),
         )
 
     def outline(self) -> Outline | None:

@@ -67,6 +67,10 @@ class RiskOptions:
     jobs: int = 1
     """Plans that are made at a time, a process each; a script then needs
     `if __name__ == "__main__":` (see `multiprocessing`)."""
+    dask: str | None = None
+    """Address of a Dask cluster that makes the plans in place of processes here."""
+    ray: str | None = None
+    """Address of a Ray cluster that makes the plans, or `auto`."""
     stop: Stop = never
     """Asked during the plans: whether to end."""
     done: Done = undisturbed
@@ -102,7 +106,7 @@ class RiskResult:
     @staticmethod
     def file_names() -> tuple[str, ...]:
         """What `write` writes into the folder."""
-        return ("risk.json", "risk.csv", "risk-samples.csv")
+        return ("risk.json", "risk.csv", "risk-samples.csv", "report.html")
 
     def json_text(self) -> str:
         """The document as text."""
@@ -111,8 +115,12 @@ class RiskResult:
         return risk_json(self.risk)
 
     def write(self, folder: Name) -> None:
-        """Write risk.json, risk.csv and risk-samples.csv: all or none. Raises UsageError."""
+        """Write risk.json, risk.csv, risk-samples.csv and report.html: all or none.
+
+        Raises UsageError.
+        """
         from heteroplan.outputs.risk.frames import plan_rows, rows_csv, sample_rows
+        from heteroplan.outputs.risk.page import risk_html
         from heteroplan.outputs.shared.files import try_folder, write_all
 
         out = Path(folder)
@@ -122,6 +130,7 @@ class RiskResult:
                 out / "risk.csv": rows_csv(plan_rows(self.risk)),
                 out / "risk-samples.csv": rows_csv(sample_rows(self.risk, self.met)),
                 out / "risk.json": self.json_text(),
+                out / "report.html": risk_html(self.risk, self.met),
             }
         )
 
@@ -156,7 +165,7 @@ def risk(scenario: Name, options: RiskOptions) -> RiskResult:
     tasks = list(_tasks(own, source, what, options))
     options.done(0, 0, len(tasks))
     plans = {}
-    with executor_of(options.jobs) as executor:
+    with executor_of(options.jobs, options.dask, options.ray) as executor:
         for place, made in executor.run(quantile_plan, tasks, options.stop):
             plans[place] = no_plan(tasks[place], made.reason) if isinstance(made, Lost) else made
             options.done(len(plans), 0, len(tasks))
@@ -216,7 +225,8 @@ def _result(
         if each.serving is not None
     )
     prices = {load.name: load.shortage_usd_per_1000_requests for load in scenario.workloads}
-    risks = plan_risks(found, asked_requests(scenario, drawn), prices)
+    asked = asked_requests(scenario, drawn)
+    risks = plan_risks(found, asked, prices)
     return RiskResult(
         Risk(
             scenario=scenario.name,
@@ -225,6 +235,7 @@ def _result(
             sampled=what.kinds,
             notes=what.notes,
             horizon_hours=scenario.horizon.intervals * scenario.horizon.interval_hours,
+            mean_requests=float(asked.sum(axis=1).mean()),
             workloads=_workloads(scenario, what, risks),
             plans=_with_failed(plans, risks),
             best=best_of(risks) if len(risks) == len(plans) else None,

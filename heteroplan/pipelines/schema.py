@@ -15,6 +15,7 @@ DOCUMENTS: Mapping[str, tuple[str, str]] = {
     "study": (f"{_OUTPUTS}.replay.study.document", "StudyDocument"),
     "stress": (f"{_OUTPUTS}.replay.stress.document", "StressDocument"),
     "curation": (f"{_OUTPUTS}.replay.curation.document", "CurationDocument"),
+    "size": (f"{_OUTPUTS}.size.document", "SizeDocument"),
     "calibration": (f"{_OUTPUTS}.replay.calibration.document", "CalibrationDocument"),
 }
 """Files that heteroplan writes: module and class of the model, by kind."""

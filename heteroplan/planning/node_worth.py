@@ -73,7 +73,7 @@ def node_worths(
     """
     began = monotonic()
     problem = build_problem(scenario, candidates).without_stability()
-    plan = of_sizes(problem, _replicas(problem, candidates, sizes))
+    plan = of_sizes(problem, replicas_of(problem, candidates, sizes))
     lp_effort = Effort(deadline=began + LP_SHARE * time_limit_s, stop=stop)
     worth = supply_worth(problem, lp_effort, short=not plan.covered)
     if worth is None:
@@ -110,7 +110,7 @@ def _solved_again(
             yield node
             continue
         larger = build_problem(
-            with_node(scenario, node.leaves[0], node.node_type), candidates
+            with_nodes(scenario, node.leaves[0], node.node_type), candidates
         ).without_stability()
         start = of_sizes(larger, before.solution.replicas)
         after = _improved(larger, start, each_s, stop)
@@ -131,20 +131,20 @@ def _improved(problem: Problem, plan: Incumbent, seconds: float, stop: Stop) -> 
     return min(plan, incumbent(problem, found.solution), key=lambda each: each.rank)
 
 
-def with_node(scenario: Scenario, leaf: str, node_type: str) -> Scenario:
-    """The scenario with one more node of a type on a leaf."""
+def with_nodes(scenario: Scenario, leaf: str, node_type: str, nodes: int = 1) -> Scenario:
+    """The scenario with more nodes of a type on a leaf."""
 
     def grown(each: Leaf) -> Leaf:
         if each.name != leaf:
             return each
-        return replace(each, nodes={**each.nodes, node_type: each.nodes.get(node_type, 0) + 1})
+        return replace(each, nodes={**each.nodes, node_type: each.nodes.get(node_type, 0) + nodes})
 
     fleet = scenario.fleet
     network = Network(tuple(grown(each) for each in fleet.network.leaves))
     return replace(scenario, fleet=replace(fleet, network=network))
 
 
-def _replicas(problem: Problem, candidates: Sequence[Candidate], sizes: PoolSizes) -> Ints:
+def replicas_of(problem: Problem, candidates: Sequence[Candidate], sizes: PoolSizes) -> Ints:
     """[P, T] of the plan."""
     nothing = (0,) * problem.intervals
     found = [

@@ -113,6 +113,8 @@ class Risk(_Part):
     notes: tuple[str, ...]
     horizon_hours: float
     """All figures are of this time."""
+    mean_requests: float
+    """That come, of all workloads."""
     workloads: tuple[WorkloadPlanned, ...]
     plans: tuple[PlanRisk, ...]
     """The scenario's own, then by quantile."""

@@ -20,6 +20,7 @@ type _Detail = dict[str, Any]
 _SIGNS = {
     "plan": {"schema_version", "pools"},
     "scenario": {"workloads", "fleet"},
+    "offers": {"offers"},
     "fleet": {"node_types"},
     "profile": {"engines", "model"},
     "targets": {"targets"},
@@ -63,10 +64,17 @@ def checked[T: BaseModel](
 def _other_kind(document: Document, model: type[BaseModel]) -> str:
     """What to do where the file is one of another kind; empty where it is not."""
     wanted = next((kind for kind, schema in FILES.items() if schema is model), "")
-    if not wanted or _SIGNS[wanted].issubset(document.data):
+    names_offers = wanted == "offers" and _SIGNS["scenario"].issubset(document.data)
+    if not wanted or (_SIGNS[wanted].issubset(document.data) and not names_offers):
         return ""
     found = next((kind for kind, keys in _SIGNS.items() if keys.issubset(document.data)), "")
-    return f"this looks like a {found} file; name a {wanted} file instead" if found else ""
+    if not found:
+        return ""
+    return f"this looks like {_with_article(found)} file; name {_with_article(wanted)} file instead"
+
+
+def _with_article(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
 def schema_problems(

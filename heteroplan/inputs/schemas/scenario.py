@@ -466,3 +466,5 @@ class ScenarioFile(Strict):
     """The models to serve."""
     targets: list[TargetSpec] = Field([], max_length=MOST_TARGETS)
     """Objects of the cluster that stand for pools; the first rule that fits a pool counts."""
+    offers: FilePath | None = None
+    """What nodes can be had for (`heteroplan size`); a file, relative to the scenario's folder."""

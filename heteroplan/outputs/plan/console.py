@@ -37,6 +37,7 @@ from heteroplan.outputs.plan.sentences import (
     used_engine_notes,
     verdict,
 )
+from heteroplan.outputs.plan.shortage_fix import fix_sentence
 from heteroplan.outputs.plan.teams import TEAM_HEADS, team_rows
 from heteroplan.outputs.shared.fitting_table import print_names_cut
 from heteroplan.outputs.shared.promises import special_sentences
@@ -58,6 +59,7 @@ _NARROWEST_SPARKLINE = 24
 _WIDEST_SPARKLINE = 72
 _WIDEST_NAME = 40
 _NARROWEST_NAME = 6
+NODES_ARE_EXPLAINED = "How many more nodes would do, heteroplan explain says."
 
 
 def render_plan(plan: PlanDocument, console: Console) -> None:
@@ -178,9 +180,13 @@ def _reason_sentences(found: Sequence[Spell], horizon: HorizonPart) -> list[str]
 def _shortage_section(
     plan: PlanDocument, console: Console
 ) -> tuple[RenderableType | None, Iterable[str]]:
-    """The verdict says what a single spell would."""
+    """The verdict says what a single spell would. Then what would end the shortage."""
     found = spells(plan)
-    return shortage_lines(found, plan.horizon, console) if len(found) > 1 else (None, ())
+    fix = [f"{fix_sentence(None, found, plan.horizon)} {NODES_ARE_EXPLAINED}"] if found else []
+    if len(found) <= 1:
+        return None, fix
+    table, sentences = shortage_lines(found, plan.horizon, console)
+    return table, [*sentences, *fix]
 
 
 def _savings_table(plan: PlanDocument, console: Console) -> Table:

@@ -22,9 +22,11 @@ from heteroplan.outputs.plan.sentences import (
     longest_first,
     spells,
 )
+from heteroplan.outputs.plan.shortage_fix import fix_json, fix_sentence
 from heteroplan.outputs.shared.tables import more_line, plain_table
 from heteroplan.outputs.shared.terminal import Text, print_trimmed, print_wrapped
 from heteroplan.outputs.shared.words import horizon_text
+from heteroplan.planning.shortage_fix import NodesFix
 
 MOST_LIMIT_LINES = 20
 MOST_LEAVES = 3
@@ -70,10 +72,15 @@ class Explanation:
     """Of the workload asked for; empty where none is."""
     worth: Worth | None = None
     """Of one more node; None where it was not asked for."""
+    fix: NodesFix | None = None
+    """Nodes that end the shortage; None where none were found, or not asked for."""
 
 
 def explain(
-    document: PlanDocument, workload: str | None = None, worth: Worth | None = None
+    document: PlanDocument,
+    workload: str | None = None,
+    worth: Worth | None = None,
+    fix: NodesFix | None = None,
 ) -> Explanation:
     """What limits a plan, or one workload of it. Raises UsageError for an unknown workload."""
     known = [load.name for load in document.workloads]
@@ -97,6 +104,7 @@ def explain(
         gpu_hours_by_priority={name: each for name, each in hours.items() if each},
         pools=tuple(_group_pool(pool) for pool in document.pools if pool.workload == workload),
         worth=worth,
+        fix=fix,
     )
 
 
@@ -111,6 +119,8 @@ def explanation_json(explanation: Explanation) -> str:
         "gpu_hours_by_priority": explanation.gpu_hours_by_priority,
         "pools": [asdict(pool) for pool in explanation.pools],
     }
+    if explanation.shortages:
+        document["fix"] = fix_json(explanation.fix, explanation.shortages)
     if explanation.worth is not None:
         document["worth"] = worth_json(explanation.worth)
     return json.dumps(document, indent=2) + "\n"
@@ -136,6 +146,8 @@ def render_explanation(explanation: Explanation, console: Console) -> None:
             print_wrapped(Text(sentence), console)
         if explanation.coverage is not None:
             print_wrapped(Text(COVERAGE_SENTENCES[explanation.coverage]), console)
+        sentence = fix_sentence(explanation.fix, explanation.shortages, horizon)
+        print_wrapped(Text(sentence, style="bold"), console)
     else:
         console.print("All demand is served.")
     if explanation.worth is not None:

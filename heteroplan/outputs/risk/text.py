@@ -31,32 +31,32 @@ def render_risk(risk: Risk, console: Console) -> None:
 
 def heading(risk: Risk) -> str:
     """How many samples of what, and of which time figures are."""
-    drawn = " and ".join(filter(None, [", ".join(risk.sampled[:-1]), risk.sampled[-1]]))
+    plans = "1 plan" if len(risk.plans) == 1 else f"{len(risk.plans)} plans"
     return (
-        f"{len(risk.plans)} plans met with {risk.samples:,} samples of {drawn} (seed {risk.seed}), "
-        f"figures of {risk.horizon_hours:g} h"
+        f"{plans} met with {risk.samples:,} samples of {_listed(list(risk.sampled))} "
+        f"(seed {risk.seed}), figures of {risk.horizon_hours:g} h"
     )
 
 
 def sentences(risk: Risk) -> Iterator[str]:
     """What to plan for."""
-    if risk.best is not None:
-        yield _best_sentence(risk, risk.best)
-        least = next(each for each in risk.plans if each.quantile == risk.best.quantile)
-        error = least.shortage_usd_error or 0.0
-        yield f"Of that {figure(least.shortage_usd or 0.0)} ± {figure(error)} USD are shortages."
-        near = _near(risk, risk.best)
+    own = risk.plans[0]
+    if own.unserved_requests is not None and own.short_share is not None:
+        yield _own_sentence(risk, own)
+    best = risk.best
+    if best is not None and len(risk.plans) > 1:
+        yield _best_sentence(risk, best)
+        near = _near(risk, best)
         if near:
             yield f"No clear difference to {_listed(near)}: within the gap of the plans."
-    else:
-        unpriced = [
-            each.name for each in risk.workloads if each.shortage_usd_per_1000_requests is None
-        ]
-        if unpriced:
-            yield (
-                f"Nothing says what a shortage of {_listed(unpriced)} costs ({PRICE}): the last "
-                "column says above which price a plan pays."
-            )
+        if best.quantile == max(each.quantile or 0.0 for each in risk.plans):
+            yield "It is the greatest that was tried; greater --quantiles may cost less."
+    unpriced = [each.name for each in risk.workloads if each.shortage_usd_per_1000_requests is None]
+    if unpriced and len(risk.plans) > 1:
+        yield (
+            f"Nothing says what a shortage of {_listed(unpriced)} costs ({PRICE}): the last "
+            "column says above which price a plan pays."
+        )
     if len(risk.workloads) > 1:
         yield from filter(None, (_workload_sentence(risk, each) for each in risk.workloads))
 
@@ -80,9 +80,27 @@ def table_sentences(risk: Risk) -> Iterator[str]:
     yield text
 
 
+def _own_sentence(risk: Risk, own: PlanRisk) -> str:
+    """How sure the scenario's own plan is."""
+    assert own.unserved_requests is not None
+    assert own.short_share is not None
+    lost = own.unserved_requests
+    share = lost.mean / risk.mean_requests if risk.mean_requests else 0.0
+    name = "The plan" if own.quantile is None else f"The plan for {quantile_text(own)}"
+    text = f"{name} leaves some requests unserved in {percent(own.short_share)} of the samples"
+    if lost.mean <= 0.0:
+        return f"{text}."
+    return (
+        f"{text}: {lost.mean:,.0f} in the mean of all ({percent(share, 2)}), {lost.p95:,.0f} or "
+        "more in one of 20."
+    )
+
+
 def _best_sentence(risk: Risk, best: Best) -> str:
     own = risk.plans[0]
-    text = f"{quantile_text(best)} costs least: {figure(best.total_usd)} USD, shortages included"
+    least = next(each for each in risk.plans if each.quantile == best.quantile)
+    error = figure(least.shortage_usd_error or 0.0)
+    text = f"{quantile_text(best)} costs least: {figure(best.total_usd)} ± {error} USD in all"
     if best.quantile == own.quantile or own.total_usd is None:
         return f"{text}. The scenario plans for it."
     saved = own.total_usd.mean - best.total_usd

@@ -17,6 +17,8 @@ from heteroplan.outputs.sweep.labels import (
     unit_label,
     value_label,
 )
+from heteroplan.outputs.sweep.samples import sampled_rows
+from heteroplan.outputs.sweep.spread import Spread, spread_section
 from heteroplan.outputs.sweep.tornado import tornado_section
 from heteroplan.studies.case import Variation
 from heteroplan.studies.cross_table import cross_tables
@@ -28,7 +30,7 @@ from heteroplan.text import percent
 
 MOST_ROWS = 400
 """Cases of the table."""
-MOST_FRONTIERS = 8
+MOST_FRONTIERS, MOST_SPREADS = 8, 12
 MOST_ERRORS = 20
 
 
@@ -46,7 +48,7 @@ def sweep_html(document: SweepDocument) -> str:
                 below=_below(document),
                 verdict_class=verdict,
                 verdict=sentence,
-                notes=[*document.notes, *_notes(document.cases)],
+                notes=list(_notes(document)),
             ),
             cards(_cards(document, unit)),
             *_pictures(document, unit),
@@ -65,6 +67,9 @@ def sweep_html(document: SweepDocument) -> str:
 
 
 def _pictures(document: SweepDocument, unit: str) -> Iterator[str]:
+    if document.samples is not None:
+        yield from _spreads(document, unit)
+        return
     objective, cases = document.objective, document.cases
     moved = swings(cases, objective)
     if len(moved) > 1:
@@ -76,6 +81,17 @@ def _pictures(document: SweepDocument, unit: str) -> Iterator[str]:
     ]
     yield from frontier_sections(_frontiers(document, gridded), objective, unit)
     yield heat_section(list(cross_tables(gridded, cases)), objective, unit)
+
+
+def _spreads(document: SweepDocument, unit: str) -> Iterator[str]:
+    """Of each combination of inputs: cost, and requests that are not served."""
+    rows = [row for row in sampled_rows(document) if row.amounts]
+    for number, row in enumerate(rows[:MOST_SPREADS]):
+        spreads = [Spread("cost", unit, row.amounts)]
+        if any(row.unserved):
+            spreads.append(Spread("unserved", "requests", row.unserved))
+        head = "Samples" if len(rows) == 1 else f"Samples with {row.inputs}"
+        yield spread_section(f"spread-{number}", head, spreads)
 
 
 def _frontiers(document: SweepDocument, gridded: Sequence[Variation]) -> list[Frontier]:
@@ -103,6 +119,8 @@ def _verdict(cases: Sequence[CaseResult]) -> tuple[str, str]:
 
 def _below(document: SweepDocument) -> str:
     varied = [f"{input_label(each.path)} ({len(each.values)} values)" for each in document.vary]
+    if document.samples is not None:
+        varied.append(f"{document.samples.count:,} samples (seed {document.samples.seed})")
     return (
         f"{len(document.cases):,} cases: {' x '.join(varied)}"
         if varied
@@ -110,7 +128,13 @@ def _below(document: SweepDocument) -> str:
     )
 
 
-def _notes(cases: Sequence[CaseResult]) -> Iterator[str]:
+def _notes(document: SweepDocument) -> Iterator[str]:
+    cases = document.cases
+    drawn = () if document.samples is None else document.samples.notes
+    for note in (*document.notes, *drawn):
+        yield f"{note[:1].upper()}{note[1:].removesuffix('.')}."
+    if document.samples is not None:
+        yield "Each sample is planned as if all of it were known before."
     late = sum(each.status is CaseStatus.TIME_LIMIT for each in cases)
     if late:
         yield (

@@ -59,9 +59,8 @@ def sampled_rows(document: SweepDocument) -> Iterator[SampledRow]:
 
 def print_samples(document: SweepDocument, console: Console) -> None:
     """One line a combination of inputs, and what samples assume."""
-    unit = amount_unit(document.objective)
-    heads = (">samples", ">covered", f">{unit}\nmean", f">{unit}\nP5", f">{unit}\nP50")
-    table = plain_table(console, "inputs", *heads, f">{unit}\nP95", ">most\nunserved")
+    heads = (">samples", ">covered", ">mean", ">P5", ">P50", ">P95", ">most\nunserved")
+    table = plain_table(console, "inputs", *heads)
     for row in sampled_rows(document):
         figures = [figure(row.mean), *map(figure, row.quantiles())] if row.amounts else [""] * 4
         table.add_row(
@@ -72,8 +71,8 @@ def print_samples(document: SweepDocument, console: Console) -> None:
             Text(f"{max(row.unserved, default=0.0):,.0f}"),
         )
     print_trimmed(table, console)
-    print_wrapped(
-        Text("Each sample is planned as if all of it were known before.", style="dim"), console
-    )
+    unit = amount_unit(document.objective)
+    told = f"Mean and quantiles over the samples in {unit}; each is planned as if it were known."
+    print_wrapped(Text(told, style="dim"), console)
     for note in document.samples.notes if document.samples else ():
         print_wrapped(Text(f"{note[0].upper()}{note[1:]}.", style="yellow"), console)

@@ -42,3 +42,4 @@ RISK = {"samples": (1, 100_000), "seed": REPLAY["seed"], "jobs": REPLAY["jobs"]}
 CHECK = {"max_cost_usd": (0.0, 1e15), "jobs": REPLAY["jobs"]}
 SWEEP = {**RISK, "steps": (1, 1_000_000)}
 COMPARE = {"jobs": REPLAY["jobs"]}
+SIZE = {"budget_usd_per_month": (0.0, 1e15)}

@@ -1,0 +1,192 @@
+"""The JSON of `size --json` as a type: the nodes of a fleet, their cost, and what it is against."""
+
+from typing import Literal
+
+from heteroplan.entities.offers import OfferKind
+from heteroplan.entities.workload import Role
+from heteroplan.inputs.schemas.base import Name, Text
+from heteroplan.outputs.plan.document.parts import (
+    Amount,
+    AmountOrNone,
+    Count,
+    DocumentPart,
+    HorizonPart,
+    Moment,
+    Number,
+    NumberOrNone,
+)
+from heteroplan.sizing.alternatives import AlternativeKind
+
+SCHEMA_VERSION: Literal[1] = 1
+
+
+class NodesPart(DocumentPart):
+    """Nodes of one offer on one leaf."""
+
+    offer: Text
+    kind: OfferKind
+    node_type: Name
+    gpu: Name
+    leaf: Name
+    spine: Name
+    nodes: Count
+    node_hours: Amount
+    """That are paid in the horizon."""
+    cost_usd: Amount
+    """Of the horizon."""
+    cost_usd_per_month: Amount
+    usd_once: Amount
+    """Paid once for all of them; `cost_usd` has the part of the horizon."""
+    lead_time_days: Amount
+    kept: bool
+    """Whether they stand already and stay in any case."""
+    bought_out: bool
+    """Whether they were leased and are bought, as that is cheaper."""
+
+
+class UsePart(DocumentPart):
+    """What uses GPUs of a node type."""
+
+    workload: Name
+    role: Role
+    share: Amount
+    """Of the GPU-hours that are held."""
+
+
+class NodeTypePart(DocumentPart):
+    """Nodes of a type, and what they are there for."""
+
+    node_type: Name
+    """As the plan has it: nodes that are rented beside nodes that are paid for all hours are a type
+    of their own."""
+    gpu: Name
+    nodes: Count
+    peak_gpus: Count
+    """Most GPUs held at once."""
+    gpus: Count
+    first_full: Count | None
+    """First interval of the longest time in which all but a part of a node are held; null where
+    there is none."""
+    last_full: Count | None
+    """Last one."""
+    uses: tuple[UsePart, ...]
+    """Most first."""
+
+
+class ReturnedPart(DocumentPart):
+    """Nodes that stand today and are of no use."""
+
+    node_type: Name
+    leaf: Name
+    nodes: Count
+    saved_usd_per_month: Amount
+
+
+class SparesPart(DocumentPart):
+    """Nodes for failures, beside those of the plan."""
+
+    node_type: Name
+    nodes: Count
+    """Without the spares."""
+    spare_nodes: Count
+    confidence: Amount
+    """Share of the time in which they are enough."""
+    cost_usd_per_month: AmountOrNone
+    """At the cheapest offer that is paid for all hours; null where there is none."""
+
+
+class PowerPart(DocumentPart):
+    """Power of the nodes below a spine."""
+
+    spine: Name
+    full_load_kw: Amount
+    peak_kw: AmountOrNone
+    """Greatest draw of the plan, by what GPUs do; null where a GPU's TDP is not known."""
+    limit_kw: AmountOrNone
+
+
+class AlternativePart(DocumentPart):
+    """Another way to serve the same demand."""
+
+    kind: AlternativeKind
+    gpu: str
+    """Of `one_gpu_type`; empty for others."""
+    nodes: dict[str, int]
+    """By node type."""
+    cost_usd: AmountOrNone
+    """Of the horizon; null where there is no such fleet."""
+    cost_usd_per_month: AmountOrNone
+    covered: bool | None
+    """null where that is not known."""
+    served_fraction: AmountOrNone
+    saved_fraction: NumberOrNone
+    """Of its cost, by the size; null where one of the two does not serve all demand."""
+
+
+class OrderPart(DocumentPart):
+    """Nodes to order."""
+
+    offer: Text
+    node_type: Name
+    leaf: Name
+    nodes: Count
+    order_by: Moment
+    late: bool
+    """Whether that is before the plan begins."""
+    serves_from: Moment
+    usd_once: Amount
+
+
+class QuarterPart(DocumentPart):
+    """Three months of the purchase plan."""
+
+    start: Moment
+    end: Moment
+    demand_factor: Amount
+    """Of the scenario's demand, at its end."""
+    covered: bool
+    cost_usd_per_month: AmountOrNone
+    """At the end of the quarter; null where there is no fleet."""
+    bound_usd_per_month: AmountOrNone
+    """What no fleet of the offers costs less than, with what was bought before."""
+    nodes: dict[str, int]
+    """By node type, those of earlier quarters with them."""
+    orders: tuple[OrderPart, ...]
+
+
+class SizeDocument(DocumentPart):
+    """A size. Costs of a month are those of 30.4 days like the horizon's."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    heteroplan_version: Text
+    scenario: Name
+    inputs_sha256: str
+    horizon: HorizonPart
+    covered: bool
+    served_fraction: Amount
+    cost_usd: Amount
+    """Of all nodes, in the horizon."""
+    cost_usd_per_month: Amount
+    bound_usd: Amount
+    """Proven: no fleet of these offers that covers the demand costs less in the horizon."""
+    gap: Number
+    """(cost - bound) / cost."""
+    budget_usd_per_month: AmountOrNone
+    requests: Amount
+    """Served in the horizon."""
+    usd_per_1000_requests: AmountOrNone
+    """Served; null where there are none."""
+    usd_per_million_tokens: AmountOrNone
+    """Input and output tokens of served requests."""
+    usd_per_million_output_tokens: AmountOrNone
+    nodes: tuple[NodesPart, ...]
+    node_types: tuple[NodeTypePart, ...]
+    returned: tuple[ReturnedPart, ...]
+    spares: tuple[SparesPart, ...]
+    power: tuple[PowerPart, ...]
+    binding: tuple[str, ...]
+    """Limits that a cheaper fleet would have to break."""
+    alternatives: tuple[AlternativePart, ...]
+    quarters: tuple[QuarterPart, ...]
+    notes: tuple[str, ...]
+    """What was assumed."""

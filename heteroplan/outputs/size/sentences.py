@@ -1,0 +1,265 @@
+"""What a size says in words and rows: the same on the terminal and on its page."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from heteroplan.entities.offers import OfferKind
+from heteroplan.outputs.shared.words import figure, signed_share, time_span
+from heteroplan.outputs.size.document import (
+    AlternativePart,
+    NodesPart,
+    NodeTypePart,
+    QuarterPart,
+    SizeDocument,
+)
+from heteroplan.sizing.alternatives import AlternativeKind
+from heteroplan.text import percent
+
+KINDS = {
+    OfferKind.EXISTING: "stands already",
+    OfferKind.PURCHASE: "buy",
+    OfferKind.RESERVED: "reserve",
+    OfferKind.ON_DEMAND: "rent by the hour",
+    OfferKind.SPOT: "rent as spot",
+}
+NODE_HEADS = ("do", "node type", "on leaf", "offer", ">nodes", ">USD a month", ">USD once")
+TYPE_HEADS = ("node type", ">nodes", ">most GPUs held", "for", "full")
+ALTERNATIVE_HEADS = ("instead", "nodes", ">USD a month", ">this saves", "serves")
+QUARTER_HEADS = ("from", ">demand", "nodes at the end", ">USD a month", ">above bound", "serves")
+ORDER_HEADS = ("order by", "serves from", "offer", "node type", "leaf", ">nodes", ">USD once")
+POWER_HEADS = ("spine", ">full load kW", ">peak of the plan kW", ">limit kW")
+SPARE_HEADS = ("node type", ">nodes", ">spares", ">enough", ">USD a month")
+MOST_USES = 3
+MOST_TYPES = 4
+
+
+def headline(found: SizeDocument) -> str:
+    """What the fleet costs, and how much cheaper one could be."""
+    nodes = sum(each.nodes for each in found.nodes)
+    usd = f"{found.cost_usd_per_month:,.0f} USD a month"
+    if not found.covered:
+        return (
+            f"{nodes:,} nodes for {usd} serve {most_of(found.served_fraction)} of the demand: "
+            "no fleet that serves all of it was found."
+        )
+    return f"{nodes:,} nodes for {usd} serve all demand; {gap_text(found.gap)}."
+
+
+def gap_text(gap: float) -> str:
+    """What is proven of the cost."""
+    if gap <= 1e-6:
+        return "it is proven that no fleet of these offers costs less"
+    return f"it is proven that no fleet of these offers costs {percent(gap)} less"
+
+
+def unit_costs(found: SizeDocument) -> str:
+    """Cost of a request and of tokens; empty where nothing is served."""
+    if found.usd_per_1000_requests is None or found.usd_per_million_tokens is None:
+        return ""
+    output = found.usd_per_million_output_tokens or 0.0
+    return (
+        f"{figure(found.usd_per_1000_requests)} USD per 1,000 requests, "
+        f"{figure(found.usd_per_million_tokens)} USD per million tokens, in and out "
+        f"({figure(output)} per million output tokens)."
+    )
+
+
+def sentences(found: SizeDocument) -> Iterator[str]:
+    """Budget, what comes late, what binds, and what goes back."""
+    budget = found.budget_usd_per_month
+    if budget is not None:
+        if found.cost_usd_per_month > budget * (1 + 1e-6):
+            yield f"This is more than the budget of {budget:,.0f} USD a month."
+        else:
+            left = budget - found.cost_usd_per_month
+            yield f"Of the budget of {budget:,.0f} USD a month {left:,.0f} USD are left."
+    days = {each.offer: each.lead_time_days for each in found.nodes if each.lead_time_days > 0}
+    for offer, late in days.items():
+        yield f"{offer} serves {late:g} days after it is ordered."
+    for each in found.binding:
+        yield f"What binds: {each.rstrip('.')}."
+    back: dict[str, int] = defaultdict(int)
+    for part in found.returned:
+        back[part.node_type] += part.nodes
+    if back:
+        usd = sum(each.saved_usd_per_month for each in found.returned)
+        counts = ", ".join(f"{nodes} {name}" for name, nodes in back.items())
+        yield (
+            f"Nodes that stand and are of no use: {counts}. Without them it is {usd:,.0f} USD a "
+            "month less."
+        )
+
+
+def node_rows(found: SizeDocument) -> list[tuple[str, ...]]:
+    """One row an offer and leaf."""
+    return [
+        (
+            _what(each),
+            each.node_type,
+            each.leaf,
+            "" if each.kind is OfferKind.EXISTING else each.offer,
+            f"{each.nodes:,}",
+            f"{each.cost_usd_per_month:,.0f}",
+            f"{each.usd_once:,.0f}" if each.usd_once else "",
+        )
+        for each in found.nodes
+    ]
+
+
+def _what(each: NodesPart) -> str:
+    if each.bought_out:
+        return "buy out"
+    if each.kind is OfferKind.EXISTING:
+        return "stays" if each.kept else "keep"
+    return KINDS[each.kind]
+
+
+def type_rows(found: SizeDocument) -> list[tuple[str, ...]]:
+    """One row a node type: what it is there for, and when all of it is in use."""
+    return [
+        (
+            each.node_type,
+            f"{each.nodes:,}",
+            f"{each.peak_gpus:,} of {each.gpus:,}",
+            uses_text(each),
+            _full(found, each),
+        )
+        for each in found.node_types
+    ]
+
+
+def uses_text(each: NodeTypePart) -> str:
+    """Such as `decode of chat 86 %, prefill of code 7 %`."""
+    shown = [f"{use.role.value} of {use.workload} {percent(use.share)}" for use in each.uses]
+    more = len(shown) - MOST_USES
+    return ", ".join(shown[:MOST_USES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _full(found: SizeDocument, each: NodeTypePart) -> str:
+    if each.first_full is None or each.last_full is None:
+        return "never"
+    if each.last_full - each.first_full + 1 >= found.horizon.intervals:
+        return "always"
+    return time_span(found.horizon, each.first_full, each.last_full)
+
+
+def alternative_rows(found: SizeDocument) -> list[tuple[str, ...]]:
+    """One row a fleet that the size is compared with."""
+    return [
+        (
+            alternative_name(each),
+            counts_text(each.nodes),
+            "none found" if each.cost_usd_per_month is None else f"{each.cost_usd_per_month:,.0f}",
+            "" if each.saved_fraction is None else signed_share(each.saved_fraction).lstrip("+"),
+            served_text(each.covered, each.served_fraction),
+        )
+        for each in found.alternatives
+    ]
+
+
+def alternative_name(each: AlternativePart) -> str:
+    """Such as `all of H100-SXM-80GB`."""
+    return {
+        AlternativeKind.ONE_GPU_TYPE: f"all of {each.gpu}",
+        AlternativeKind.ALL_RENTED: "all by the hour",
+        AlternativeKind.ALL_PAID: "nothing by the hour",
+        AlternativeKind.STANDING: "what stands today",
+        AlternativeKind.TODAY: "today's nodes of each workload",
+    }[each.kind]
+
+
+def served_text(covered: bool | None, fraction: float | None) -> str:
+    """How much of the demand."""
+    if covered:
+        return "all"
+    if fraction is None:
+        return "not known" if covered is None else "no"
+    return f"{most_of(fraction)} at least" if covered is None else most_of(fraction)
+
+
+def most_of(fraction: float) -> str:
+    """A share that is not all, so never 100 %."""
+    text = percent(fraction)
+    return "> 99.9 %" if text.startswith("100") else text
+
+
+def counts_text(nodes: dict[str, int]) -> str:
+    """Such as `3 h100x8, 20 a100x8`."""
+    shown = [f"{count:,} {name}" for name, count in nodes.items() if count]
+    more = len(shown) - MOST_TYPES
+    return ", ".join(shown[:MOST_TYPES]) + (f" and {more} more" if more > 0 else "")
+
+
+def quarter_rows(found: SizeDocument) -> list[tuple[str, ...]]:
+    """One row a quarter of the purchase plan."""
+    return [
+        (
+            f"{each.start:%Y-%m-%d}",
+            f"x {each.demand_factor:.2f}",
+            counts_text(each.nodes) or "none",
+            "" if each.cost_usd_per_month is None else f"{each.cost_usd_per_month:,.0f}",
+            _above(each),
+            "all" if each.covered else "not all",
+        )
+        for each in found.quarters
+    ]
+
+
+def _above(each: QuarterPart) -> str:
+    usd, bound = each.cost_usd_per_month, each.bound_usd_per_month
+    return "" if not usd or bound is None else percent(max(0.0, (usd - bound) / usd))
+
+
+def order_rows(found: SizeDocument) -> list[tuple[str, ...]]:
+    """One row an order, the first one first."""
+    orders = [order for each in found.quarters for order in each.orders]
+    return [
+        (
+            f"{each.order_by:%Y-%m-%d}",
+            f"{each.serves_from:%Y-%m-%d}",
+            each.offer,
+            each.node_type,
+            each.leaf,
+            f"{each.nodes:,}",
+            f"{each.usd_once:,.0f}" if each.usd_once else "",
+        )
+        for each in sorted(orders, key=lambda order: (order.order_by, order.serves_from))
+    ]
+
+
+def power_rows(found: SizeDocument) -> list[tuple[str, ...]]:
+    """One row a spine with nodes."""
+    return [
+        (
+            each.spine,
+            f"{each.full_load_kw:,.1f}",
+            "not known" if each.peak_kw is None else f"{each.peak_kw:,.1f}",
+            "" if each.limit_kw is None else f"{each.limit_kw:,.1f}",
+        )
+        for each in found.power
+    ]
+
+
+def spare_rows(found: SizeDocument) -> list[tuple[str, ...]]:
+    """One row a node type with spares."""
+    return [
+        (
+            each.node_type,
+            f"{each.nodes:,}",
+            f"{each.spare_nodes:,}",
+            f"{percent(each.confidence)} of the time",
+            "" if each.cost_usd_per_month is None else f"{each.cost_usd_per_month:,.0f}",
+        )
+        for each in found.spares
+    ]
+
+
+def short_quarters(found: SizeDocument) -> str:
+    """Which quarters do not serve all demand; empty where all do."""
+    short = [f"{each.start:%Y-%m-%d}" for each in found.quarters if not each.covered]
+    if not short:
+        return ""
+    return (
+        f"Not all demand is served in the quarters from {', '.join(short)}: what can be had until "
+        "then is not enough, or no fleet was found in time."
+    )

@@ -1,0 +1,107 @@
+"""The program on as many nodes as wanted, all domains merged: what any fleet would have to serve.
+
+Sums of the pools and flows of a plan, on whichever nodes and leaves, meet this program. So what is
+needed of it is needed of every fleet.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from heteroplan.entities.capacity import Candidate
+from heteroplan.entities.network import Network
+from heteroplan.entities.scenario import Objective, Scenario
+from heteroplan.optimize.program.build import build_problem
+from heteroplan.optimize.program.coarser import one_domain
+from heteroplan.optimize.program.problem import Floats, Problem
+from heteroplan.profiles.capacity.candidates import candidates_of
+from heteroplan.sizing.offered import Offered
+
+MANY_NODES = 100_000
+"""Of each offered type on each leaf: more than any demand is of use for."""
+
+
+@dataclass(frozen=True, eq=False)
+class Potential:
+    """The merged program, and how many GPUs its pools hold at most."""
+
+    offered: Offered
+    candidates: tuple[Candidate, ...]
+    program: Problem
+    """One domain, without supply rows: nodes are not counted yet."""
+
+    @classmethod
+    def of(cls, offered: Offered) -> "Potential":
+        """Engines on all offered node types wherever the network has a leaf for them."""
+        scenario = everywhere(offered)
+        candidates = candidates_of(scenario)
+        merged = one_domain(build_problem(scenario, candidates), proves=True).program
+        program = replace(merged.without_stability(), supplies=(), before=None)
+        return cls(offered, tuple(candidates), program)
+
+    @property
+    def servable(self) -> bool:
+        """Whether every class that asks for something has a pool for each of its stages."""
+        for work in self.program.workloads:
+            for k, t in np.argwhere(work.rps > 0):
+                able = [
+                    self.program.pools[p]
+                    for p in work.pools
+                    if np.isfinite(self.program.pools[p].load[k, t])
+                ]
+                if {stage for pool in able for stage in pool.stages} != set(range(work.stages)):
+                    return False
+        return True
+
+    def loads(self) -> Floats:
+        """[*, T] what the intervals ask for: one that asks for no more of anything needs no more
+        nodes."""
+        rows = [
+            np.where(np.isfinite(pool.load) & (self._asked(pool.workload) > 0), pool.load, 0.0)
+            for pool in self.program.pools
+        ]
+        asked = [(work.rps > 0).astype(np.float64) for work in self.program.workloads]
+        return np.concatenate([*rows, *asked])
+
+    def _asked(self, w: int) -> Floats:
+        return self.program.workloads[w].rps
+
+    def busiest(self) -> list[int]:
+        """Intervals that no other one outdoes in everything, in their order."""
+        loads, kept = self.loads(), list[int]()
+        for t in np.argsort(-loads.sum(axis=0), kind="stable"):
+            if not (loads[:, kept] >= loads[:, [t]]).all(axis=0).any():
+                kept.append(int(t))
+        return sorted(kept)
+
+    def at(self, times: list[int]) -> Problem:
+        """The program of some intervals, each on its own: nothing starts or stops."""
+        part = self.program.window(times)
+        pools = (replace(pool, start_cost=0.0, lead=0, change_cost=0.0) for pool in part.pools)
+        return replace(part, pools=tuple(pools))
+
+
+def everywhere(offered: Offered) -> Scenario:
+    """The scenario with many nodes of each type wherever an offer allows it, and of no other type.
+
+    Nothing runs before it and nothing is away. Cost is minimised.
+    """
+    scenario = offered.scenario
+    fleet = scenario.fleet
+    allowed = {
+        (leaf, offer.node_type) for offer in offered.offers for leaf in offered.leaves(offer)
+    }
+    leaves = tuple(
+        replace(
+            leaf,
+            nodes={name: MANY_NODES for name in offered.node_types if (leaf.name, name) in allowed},
+        )
+        for leaf in fleet.network.leaves
+    )
+    shapes = tuple(shape for shape in fleet.node_types if shape.name in offered.node_types)
+    return replace(
+        scenario,
+        fleet=replace(fleet, node_types=shapes, network=Network(leaves), outages=()),
+        objective=Objective.COST,
+        current=None,
+    )

@@ -1,0 +1,324 @@
+"""Nodes by the hour: intervals one by one, tied by the nodes that are paid all the time.
+
+For nodes x[o] that are paid anyway, f_t(x) is the least cost of nodes that interval t rents beside
+them: a small integer program. The least of Σ_o usd[o]·x[o] + Σ_t f_t(x) is what a fleet costs at
+least. With prices mu[j,t] >= 0 of a node of type j that interval t takes,
+
+    Σ_t min(rent of t + Σ_j mu[j,t]·nodes taken of j) + Σ_o most[o]·min(0, usd[o] - Σ_t mu[j(o),t])
+
+bounds that from below: of any fleet, each interval may take no more than x[j] nodes, and paying mu
+for them adds Σ_t mu[j,t]·x[j] at most. An offer without a limit needs Σ_t mu[j,t] <= usd[o]. Prices
+are the duals of the program whose nodes may be fractional, improved by subgradient steps.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from math import ceil, floor, inf
+from time import monotonic
+
+import numpy as np
+import pulp
+
+from heteroplan.numerics.tolerances import SOLVER_TOLERANCE
+from heteroplan.optimize.formulation.model import build_model
+from heteroplan.optimize.incumbent import of_sizes
+from heteroplan.optimize.program.problem import Floats, Ints
+from heteroplan.optimize.program.sizes import at_sizes
+from heteroplan.optimize.rules.mip import INTEGER, Model, Terms
+from heteroplan.optimize.solvers import solver
+from heteroplan.optimize.solvers.solver import Effort, Verdict
+from heteroplan.sizing.offered import Offered
+from heteroplan.sizing.potential import MANY_NODES, Potential
+from heteroplan.sizing.program import Counts, Least, NodeModel, node_model
+
+NODES = 2_000
+"""Branch-and-bound nodes of one interval; counted, so that a run does not depend on the clock."""
+RENT_GAP = 1e-3
+"""To which one interval is solved."""
+BESIDE_GAP = 3e-3
+"""The same where what stands beside the nodes bought is looked for, not a bound."""
+SIZED_ROUNDS = 3
+"""Times that an interval is solved where capacities depend on the sizes of pools."""
+BESIDE_SHARE = 0.5
+"""Of the time, for what is rented beside the nodes that are bought; the rest is for the bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rent:
+    """What one interval rents."""
+
+    bound_usd: float
+    usd: float
+    taken: tuple[int, ...]
+    """[node type] of those that are paid anyway."""
+    rented: tuple[int, ...]
+    """[hourly offer]"""
+    replicas: tuple[int, ...]
+    """[P] of the merged pools."""
+
+
+@dataclass(slots=True)
+class IntervalModel:
+    """The program of one interval."""
+
+    offered: Offered
+    model: Model
+    scale_usd: float
+    taken: list[pulp.LpVariable]
+    rented: list[pulp.LpVariable]
+    starting: Terms = field(default_factory=list)
+    """What replicas more than in the interval before cost, in `scale_usd`."""
+
+    def after(self, potential: Potential, replicas: Sequence[int]) -> None:
+        """Count starts beside so many replicas [P] of the interval before."""
+        for p, pool in enumerate(potential.program.pools):
+            up = self.model.lp.add_variable(f"started_{p}", 0)
+            row = [(up, 1.0), (self.model.n[p][0], -1.0)]
+            self.model.add(row, ">=", -float(replicas[p]), f"started_{p}")
+            self.starting.append((up, pool.start_cost / self.scale_usd))
+
+    @classmethod
+    def of(cls, potential: Potential, t: int, sizes: Ints | None = None) -> "IntervalModel":
+        """Of interval t; with the capacities in pools of `sizes` [P, 1] where given."""
+        offered = potential.offered
+        hours = offered.scenario.horizon.interval_hours
+        alone = potential.at([t])
+        program = alone if sizes is None else at_sizes(alone, sizes)
+        model = build_model(program, allow_short=False)
+        taken = [
+            model.lp.add_variable(f"u_{j}", 0, MANY_NODES, INTEGER)
+            for j in range(len(offered.node_types))
+        ]
+        rented = [
+            model.lp.add_variable(f"y_{i}", 0, offer.most_nodes, INTEGER)
+            for i, offer in enumerate(offered.hourly)
+        ]
+        for j, node_type in enumerate(offered.node_types):
+            size = float(offered.scenario.fleet.node_type(node_type).gpus)
+            terms: Terms = [
+                (model.n[p][0], float(pool.gpus))
+                for p, pool in enumerate(model.problem.pools)
+                if pool.node_type == node_type
+            ]
+            terms.append((taken[j], -size))
+            terms += [
+                (y, -size)
+                for y, offer in zip(rented, offered.hourly, strict=True)
+                if offer.node_type == node_type
+            ]
+            model.add(terms, "<=", 0.0, f"nodes_{j}")
+        prices = [offer.usd_per_node_hour * hours for offer in offered.hourly]
+        return cls(offered, model, max(prices, default=1.0) or 1.0, taken, rented)
+
+    def least(
+        self, prices_usd: Floats, most: Floats | None, effort: Effort, *, integer: bool = True
+    ) -> Rent | None:
+        """The cheapest at prices [node type] of nodes taken, `most` [node type] of them."""
+        hours = self.offered.scenario.horizon.interval_hours
+        terms: Terms = [
+            (u, float(price) / self.scale_usd)
+            for u, price in zip(self.taken, prices_usd, strict=True)
+        ]
+        terms += [
+            (y, offer.usd_per_node_hour * hours / self.scale_usd)
+            for y, offer in zip(self.rented, self.offered.hourly, strict=True)
+        ]
+        terms += self.starting
+        for j, u in enumerate(self.taken):
+            u.upBound = MANY_NODES if most is None else float(most[j])
+        self.model.lp.setObjective(pulp.LpAffineExpression.from_list(terms))
+        answer = solver.run(self.model.lp, effort, integer=integer)
+        if answer.verdict is Verdict.INFEASIBLE or answer.bound is None or not answer.has_solution:
+            return None
+        value = answer.objective if answer.objective is not None else answer.bound
+        return Rent(
+            bound_usd=max(0.0, answer.bound * self.scale_usd * (1.0 - SOLVER_TOLERANCE)),
+            usd=value * self.scale_usd,
+            taken=tuple(round(u.varValue or 0.0) for u in self.taken),
+            rented=tuple(round(y.varValue or 0.0) for y in self.rented),
+            replicas=tuple(round(over[0].varValue or 0.0) for over in self.model.n),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Rented:
+    """Nodes that are paid anyway, and what each interval rents beside them."""
+
+    least: Least
+    needed: dict[str, Ints]
+    """Hourly offer -> [T] nodes."""
+
+
+def rented(potential: Potential, effort: Effort) -> Rented:
+    """The nodes that are paid anyway, those that are rented beside them, and a bound.
+
+    What is bought is what the program of fractional nodes and replicas says, rounded. The bound
+    comes last: where time is short it is that of the program.
+    """
+    nothing = Rented(Least(Verdict.LIMIT, 0.0, None, {}), {})
+    model = node_model(potential, list(range(potential.program.intervals)))
+    prices = model.duals(effort)
+    if prices is None:
+        return nothing
+    offered = potential.offered
+    bought = _rounded(model, effort)
+    began, end = monotonic(), effort.deadline or inf
+    until = began + BESIDE_SHARE * (end - began)
+    rents = _beside(potential, bought, replace(effort, deadline=until))
+    bound = max(prices.bound_usd, priced_bound(potential, prices.usd, effort))
+    if any(each is None for each in rents):
+        rents = [each or _of_program(model, t) for t, each in enumerate(rents)]
+    whole = [each for each in rents if each is not None]
+    replicas = np.array([each.replicas for each in whole], dtype=np.int64).T
+    needed = _needed(potential, bought, whole, replicas)
+    counts = bought | {name: int(count.max(initial=0)) for name, count in needed.items()}
+    usd = sum(offered.usd(offer) * bought[offer.name] for offer in offered.paid)
+    usd += sum(each.usd for each in whole)
+    return Rented(Least(Verdict.LIMIT, bound, usd, counts, replicas), needed)
+
+
+def _needed(
+    potential: Potential, bought: Counts, rents: Sequence[Rent], replicas: Ints
+) -> dict[str, Ints]:
+    """Hourly offer -> [T] nodes on which replicas start and serve.
+
+    Nodes for starts are of the first hourly offer of a type that has enough of them.
+    """
+    offered, program = potential.offered, potential.program
+    needed = {
+        offer.name: np.array([each.rented[i] for each in rents], dtype=np.int64)
+        for i, offer in enumerate(offered.hourly)
+    }
+    held = program.held(replicas)
+    for node_type in offered.node_types:
+        size = offered.scenario.fleet.node_type(node_type).gpus
+        mine = [p for p, pool in enumerate(program.pools) if pool.node_type == node_type]
+        there = sum(
+            count for name, count in bought.items() if offered.by_name[name].node_type == node_type
+        )
+        offers = [offer for offer in offered.hourly if offer.node_type == node_type]
+        missing = -(-held[mine].sum(axis=0) // size) - there
+        missing -= sum((needed[offer.name] for offer in offers), start=np.zeros_like(missing))
+        for offer in offers:
+            room = missing if offer.most_nodes is None else offer.most_nodes - needed[offer.name]
+            more = np.clip(missing, 0, np.maximum(0, room))
+            needed[offer.name] = needed[offer.name] + more
+            missing = missing - more
+    return needed
+
+
+def _rounded(model: NodeModel, effort: Effort) -> Counts:
+    """Nodes of the offers that are paid anyway: those of the program, each rounded so that it
+    costs least while the others may be fractional."""
+    counts: Counts = {}
+    for name, nodes in model.bought.items():
+        low = floor((nodes.varValue or 0.0) + SOLVER_TOLERANCE)
+        values = {}
+        for count in (low, low + 1):
+            nodes.lowBound = nodes.upBound = count
+            answer = solver.run(model.model.lp, effort, integer=False)
+            if answer.verdict is Verdict.OPTIMAL and answer.objective is not None:
+                values[count] = answer.objective
+        counts[name] = min(values, key=lambda count: values[count], default=low + 1)
+        nodes.lowBound = nodes.upBound = counts[name]
+    solver.run(model.model.lp, effort, integer=False)
+    return counts
+
+
+def _beside(potential: Potential, bought: Counts, effort: Effort) -> list[Rent | None]:
+    """What each interval rents beside the nodes that are paid anyway; None where time ran out.
+
+    Each after the one before, whose replicas need not start: else two intervals that are alike
+    could have different nodes of the same cost.
+    """
+    offered = potential.offered
+    most = np.zeros(len(offered.node_types))
+    for offer in offered.paid:
+        most[offered.node_types.index(offer.node_type)] += bought[offer.name]
+    found: list[Rent | None] = []
+    for t in range(potential.program.intervals):
+        last = found[-1] if found else None
+        found.append(None if effort.over() else _after(potential, t, last, most, effort))
+    return found
+
+
+def _after(
+    potential: Potential, t: int, last: Rent | None, most: Floats, effort: Effort
+) -> Rent | None:
+    """What interval t rents beside at most so many nodes [node type], after the one before it.
+
+    Again with the capacities in smaller pools until those found serve all demand; at last with
+    those of single replicas.
+    """
+    alone, free = potential.at([t]), np.zeros(len(most))
+    sizes = None if last is None else np.array(last.replicas, dtype=np.int64)[:, None]
+    found: Rent | None = None
+    for turn in range(SIZED_ROUNDS + 1):
+        if sizes is not None and turn == SIZED_ROUNDS:
+            sizes = 0 * sizes
+        model = IntervalModel.of(potential, t, sizes)
+        if last is not None:
+            model.after(potential, last.replicas)
+        tried = model.least(free, most, replace(effort, nodes=NODES, gap=BESIDE_GAP))
+        if tried is None:
+            return found
+        found, counts = tried, np.array(tried.replicas, dtype=np.int64)[:, None]
+        if of_sizes(alone, counts).covered:
+            break
+        sizes = counts if sizes is None else np.minimum(sizes, counts)
+    return found
+
+
+def _of_program(model: NodeModel, t: int) -> Rent:
+    """What an interval rents in the program of fractional nodes, rounded up."""
+    whole = [ceil((over[t].varValue or 0.0) - SOLVER_TOLERANCE) for over in model.rented.values()]
+    sizes = [ceil((over[t].varValue or 0.0) - SOLVER_TOLERANCE) for over in model.model.n]
+    hours = model.offered.scenario.horizon.interval_hours
+    offers = model.offered.hourly
+    usd = sum(n * offer.usd_per_node_hour * hours for n, offer in zip(whole, offers, strict=True))
+    return Rent(0.0, usd, (), tuple(whole), tuple(sizes))
+
+
+def priced_bound(potential: Potential, prices_usd: Floats, effort: Effort) -> float:
+    """The bound at prices [node type, T] of nodes taken.
+
+    Intervals that time did not suffice for count what fractional nodes cost in them.
+    """
+    offered = potential.offered
+    fair = _affordable(offered, prices_usd)
+    bound = _worth_at_most(offered, fair)
+    most = None if offered.paid else np.zeros(len(offered.node_types))
+    for t in range(potential.program.intervals):
+        model = IntervalModel.of(potential, t)
+        least = model.least(fair[:, t], most, replace(effort, deadline=None), integer=False)
+        floor_usd = 0.0 if least is None else least.bound_usd
+        if not effort.over():
+            whole = model.least(fair[:, t], most, replace(effort, nodes=NODES, gap=RENT_GAP))
+            floor_usd = max(floor_usd, 0.0 if whole is None else whole.bound_usd)
+        bound += floor_usd
+    return bound
+
+
+def _affordable(offered: Offered, prices_usd: Floats) -> Floats:
+    """Prices whose sum over the horizon no offer without a limit is below."""
+    fair = prices_usd.copy()
+    for j, node_type in enumerate(offered.node_types):
+        limits = [
+            offered.usd(offer)
+            for offer in offered.paid
+            if offer.node_type == node_type and offer.most_nodes is None
+        ]
+        total = float(fair[j].sum())
+        if limits and total > min(limits):
+            fair[j] *= min(limits) / total * (1.0 - SOLVER_TOLERANCE)
+    return fair
+
+
+def _worth_at_most(offered: Offered, prices_usd: Floats) -> float:
+    """Σ_o most[o]·min(0, usd[o] - Σ_t mu[j(o),t]) of offers with a limit."""
+    total = dict(zip(offered.node_types, prices_usd.sum(axis=1).tolist(), strict=True))
+    limited = (offer for offer in offered.paid if offer.most_nodes is not None)
+    worth = 0.0
+    for offer in limited:
+        worth += (offer.most_nodes or 0) * min(0.0, offered.usd(offer) - total[offer.node_type])
+    return worth

@@ -1,0 +1,197 @@
+"""A size as JSON, in words, on a page and as a fleet file."""
+
+import io
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from rich.console import Console
+
+from heteroplan.entities.offers import OfferKind
+from heteroplan.entities.purchasing import Growth, Spares
+from heteroplan.inputs.fleet_files import read_fleet
+from heteroplan.outputs.plan.document.parts import document_text
+from heteroplan.outputs.size import sentences as words
+from heteroplan.outputs.size.document import SizeDocument
+from heteroplan.outputs.size.figures import Answer, document_of
+from heteroplan.outputs.size.fleet_file import fleet_yaml
+from heteroplan.outputs.size.frames import alternatives_frame, nodes_frame, orders_frame
+from heteroplan.outputs.size.page import size_html
+from heteroplan.outputs.size.text import render_size
+from heteroplan.sizing.alternatives import Alternative, alternative, todo
+from heteroplan.sizing.quarters import Planning
+from heteroplan.sizing.terms import sized
+from tests.pages import addresses
+from tests.sizes import OWN, QUICK, asking, offer, stands, terms
+
+MONTH = 30.4 * 24
+
+
+@pytest.fixture(scope="module")
+def answer() -> Answer:
+    """3 and 1 requests/s for an hour each, on two nodes that stand and one that is bought; a
+    reservation ends after the horizon. One more node stands on which nothing runs."""
+    made = asking(3.0, 1.0, standing={"c8": 2, "d8": 1})
+    all_terms = terms(
+        made,
+        stands(2, 1.0),
+        stands(1, 9.0, "d8"),
+        offer(usd=2.0, days=30.0),
+        offer("hour", "d8", OfferKind.ON_DEMAND, 9.0),
+        payments={"own": OWN},
+        spares={"c8": Spares(1.0, 100.0, 0.99)},
+        growth=Growth(0.1, 2),
+        today={"a": {"c8": 5}},
+    )
+    plan = Planning(made, all_terms)
+    return Answer(
+        made,
+        all_terms,
+        sized(made, all_terms, QUICK),
+        tuple(alternative(made, all_terms, kind, gpu, QUICK) for kind, gpu in todo(all_terms)),
+        tuple(plan.quarter(number, QUICK) for number in range(2)),
+    )
+
+
+@pytest.fixture(scope="module")
+def document(answer: Answer) -> SizeDocument:
+    return document_of(answer)
+
+
+def shown(document: SizeDocument, width: int = 100) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    render_size(document, console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_costs_by_hand(document: SizeDocument) -> None:
+    """2 x 1 + 1 x 2 USD an hour; 4 requests/s for an hour are 14,400 requests of 1,200 tokens."""
+    assert document.cost_usd == pytest.approx(8.0)
+    assert document.cost_usd_per_month == pytest.approx(4.0 * MONTH)
+    assert document.requests == pytest.approx(14_400)
+    assert document.usd_per_1000_requests == pytest.approx(8 / 14.4)
+    assert document.usd_per_million_tokens == pytest.approx(8 / (14_400 * 1200 / 1e6))
+    assert document.usd_per_million_output_tokens == pytest.approx(8 / (14_400 * 200 / 1e6))
+    assert document.covered
+    assert document.gap == pytest.approx(0.0, abs=1e-5)
+
+
+def test_nodes_where_they_stand_and_how_they_are_paid(document: SizeDocument) -> None:
+    rows = {each.offer: each for each in document.nodes}
+    assert {name: each.nodes for name, each in rows.items()} == {"existing c8": 2, "own": 1}
+    assert rows["own"].usd_once == pytest.approx(8766)
+    assert rows["own"].lead_time_days == 30
+    assert rows["existing c8"].usd_once == 0.0
+    (back,) = document.returned
+    assert (back.node_type, back.nodes) == ("d8", 1)
+    assert back.saved_usd_per_month == pytest.approx(9 * MONTH)
+
+
+def test_spares_and_what_they_cost(document: SizeDocument) -> None:
+    """3 nodes, 100 h of repair a year: 0.034 away on average, so one is enough in 99 %."""
+    (spare,) = document.spares
+    assert (spare.nodes, spare.spare_nodes) == (3, 1)
+    assert spare.cost_usd_per_month == pytest.approx(2 * MONTH)
+
+
+def test_what_node_types_are_there_for(document: SizeDocument) -> None:
+    (c8,) = (each for each in document.node_types if each.node_type == "c8")
+    assert (c8.nodes, c8.gpus, c8.peak_gpus) == (3, 24, 24)
+    assert (c8.first_full, c8.last_full) == (0, 0)
+    assert [(use.workload, use.share) for use in c8.uses] == [("a", 1.0)]
+
+
+def test_json_is_read_back(document: SizeDocument) -> None:
+    text = document_text(document)
+    assert SizeDocument.model_validate_json(text) == document
+
+
+def test_the_terminal_says_what_to_do_and_what_else_there_is(document: SizeDocument) -> None:
+    text = shown(document)
+    assert "3 nodes for 2,918 USD a month serve all demand" in text
+    assert "own serves 30 days after it is ordered" in text
+    assert "Nodes that stand and are of no use: 1 d8" in text
+    assert "today's nodes of each workload" in text
+    assert "By quarter" in text
+    assert "Orders" in text
+    rows = {line.split("  ")[0]: line for line in text.splitlines()}
+    assert "2" in rows["keep"]
+    assert "8,766" in rows["buy"]
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 200])
+def test_no_line_is_wider_than_the_terminal(document: SizeDocument, width: int) -> None:
+    assert max(map(len, shown(document, width).splitlines())) <= width
+
+
+def test_savings_against_others(document: SizeDocument) -> None:
+    """Today 5 nodes, which cost 1 USD an hour where they stand; the nodes that stand serve 3
+    requests/s for 11 USD an hour."""
+    kinds = {each.kind.value: each for each in document.alternatives}
+    assert kinds["today"].cost_usd == pytest.approx(10.0)
+    assert kinds["today"].saved_fraction == pytest.approx(0.2)
+    standing = kinds["standing"]
+    assert standing.cost_usd == pytest.approx((2 * 1 + 9) * 2)
+    assert standing.covered is True
+    assert standing.saved_fraction == pytest.approx(1 - 8 / 22)
+
+
+def test_the_page_is_whole_and_loads_nothing(document: SizeDocument) -> None:
+    page = size_html(document)
+    assert not addresses(page)
+    for text in ("what to buy or rent", "Instead of this fleet", "As demand grows", "Orders"):
+        assert text in page
+
+
+def test_a_fleet_that_serves_less_says_so(document: SizeDocument) -> None:
+    short = document.model_copy(update={"covered": False, "served_fraction": 2 / 3})
+    assert words.headline(short) == (
+        "3 nodes for 2,918 USD a month serve 66.7 % of the demand: no fleet that serves all of it "
+        "was found."
+    )
+    assert words.served_text(None, None) == "not known"
+
+
+def test_a_budget_is_kept_or_broken(document: SizeDocument) -> None:
+    kept = document.model_copy(update={"budget_usd_per_month": 3000.0})
+    broken = document.model_copy(update={"budget_usd_per_month": 2000.0})
+    assert "Of the budget of 3,000 USD a month 82 USD are left." in words.sentences(kept)
+    assert "This is more than the budget of 2,000 USD a month." in words.sentences(broken)
+
+
+def test_almost_all_is_not_all() -> None:
+    assert words.most_of(0.99999) == "> 99.9 %"
+    assert words.most_of(0.5) == "50.0 %"
+    assert words.served_text(True, 1.0) == "all"
+    assert words.served_text(None, 0.5) == "50.0 % at least"
+
+
+def test_the_fleet_file_is_the_fleet(answer: Answer, tmp_path: Path) -> None:
+    fleet = answer.sized.fleet
+    file = tmp_path / "fleet.yaml"
+    file.write_text(fleet_yaml(fleet), encoding="utf-8")
+    read = read_fleet(str(file))
+    assert [leaf.nodes for leaf in read.network.leaves] == [
+        {name: nodes for name, nodes in leaf.nodes.items() if nodes}
+        for leaf in fleet.network.leaves
+    ]
+    for shape in fleet.node_types:
+        again = read.node_type(shape.name)
+        assert again.usd_per_gpu_hour == pytest.approx(shape.usd_per_gpu_hour, abs=1e-6)
+        assert (again.gpus, again.gpu.memory_gib) == (shape.gpus, shape.gpu.memory_gib)
+
+
+def test_frames_have_a_row_each(document: SizeDocument) -> None:
+    assert list(nodes_frame(document)["nodes"]) == [2, 1]
+    assert len(alternatives_frame(document)) == len(document.alternatives)
+    orders = orders_frame(document)
+    assert orders["nodes"].sum() == sum(o.nodes for q in document.quarters for o in q.orders)
+    assert orders["order_by"].iloc[0].tzinfo == ZoneInfo("UTC")
+
+
+def test_an_alternative_that_does_not_exist_has_no_cost(answer: Answer) -> None:
+    none = Alternative(todo(answer.terms)[0][0], "C", covered=False)
+    found = document_of(Answer(answer.scenario, answer.terms, answer.sized, (none,)))
+    assert found.alternatives[0].cost_usd is None
+    assert words.alternative_rows(found)[0][2:] == ("none found", "", "no")

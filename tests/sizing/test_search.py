@@ -1,0 +1,196 @@
+"""Sizes of tiny scenarios, by hand and by brute force."""
+
+from dataclasses import replace
+from itertools import product
+from math import ceil
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from heteroplan.entities.offers import Offer, OfferKind, SizeLimits
+from heteroplan.errors import NoPlanError, UsageError
+from heteroplan.sizing import size
+from heteroplan.sizing.outcome import Sized
+from tests.sizing.offers import BIG, SMALL, offers, on_demand, purchase, two_types
+
+
+def counts(found: Sized) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for row in found.nodes:
+        total[row.offer] = total.get(row.offer, 0) + row.nodes
+    return total
+
+
+def test_the_cheaper_mix_is_bought() -> None:
+    """20 requests/s for 1 h. On H100 alone 2 + 2 replicas of 4 GPUs: 2 nodes, 32 USD. On L40S alone
+    4 + 3 replicas: 28 GPUs, 4 nodes, 25.6 USD. Prefill on one H100 node and decode on L40S (3
+    replicas, 2 nodes): 16 + 12.8 = 28.8 USD. One H100 node for 2 prefill replicas is no
+    cheaper than 2 L40S nodes."""
+    found = size(two_types([20.0]), offers(purchase(BIG, 16.0), purchase(SMALL, 6.4)))
+    assert found.covered
+    assert counts(found) == {f"{SMALL} bought": 4}
+    assert found.cost_usd == pytest.approx(25.6)
+    assert found.bound_usd == pytest.approx(25.6, rel=1e-5)
+
+
+def test_a_type_that_is_limited_is_filled_up_with_the_other() -> None:
+    """Two L40S nodes at most hold 3 decode replicas (24 requests/s) and one of prefill (5); one
+    H100 node has the rest of prefill: 12.8 + 16 USD."""
+    found = size(two_types([20.0]), offers(purchase(BIG, 16.0), purchase(SMALL, 6.4, most_nodes=2)))
+    assert counts(found) == {f"{BIG} bought": 1, f"{SMALL} bought": 2}
+    assert found.binding == (f"offer {SMALL} bought has no more than 2 nodes",)
+
+
+def test_a_short_peak_is_rented_and_the_base_bought() -> None:
+    """H100 alone: 10 requests/s take one node, 30 take three. 24 h, peak of 2 h. One node bought at
+    10 USD an hour costs 240 USD, and two rented for 2 h at 16 USD cost 64."""
+    demand = [10.0] * 22 + [30.0] * 2
+    found = size(two_types(demand), offers(purchase(BIG, 10.0), on_demand(BIG, 16.0)))
+    assert found.covered
+    assert found.cost_usd == pytest.approx(304.0)
+    assert found.bound_usd == pytest.approx(304.0, rel=1e-4)
+    hours = {row.offer: row.node_hours for row in found.nodes}
+    assert hours == pytest.approx({f"{BIG} bought": 24.0, f"{BIG} rented": 4.0})
+
+
+def test_rented_nodes_are_paid_for_starts_and_drains_too() -> None:
+    """One more node for 2 of 24 h, with 0.1 h of start-up and 0.05 h of drain, at 16 USD."""
+    demand = [10.0] * 22 + [20.0] * 2
+    made = two_types(demand, startup_s=360.0, drain_s=180.0)
+    found = size(made, offers(on_demand(BIG, 16.0)))
+    assert found.covered
+    assert found.cost_usd == pytest.approx(16.0 * (24.0 + 2.15))
+    assert found.bound_usd <= found.cost_usd
+
+
+def test_nodes_stand_where_there_are_places() -> None:
+    """Four nodes on leaves of one, two and two places."""
+    limits = SizeLimits(rack_places=(("l1", 1), ("l2", 2), ("l3", 2)))
+    made = two_types([40.0], leaves=3)
+    found = size(made, offers(purchase(BIG, 16.0), limits=limits))
+    assert found.covered
+    assert sum(row.nodes for row in found.nodes) == 4
+    for leaf, places in limits.rack_places:
+        assert sum(row.nodes for row in found.nodes if row.leaf == leaf) <= places
+    for on in found.fleet.network.leaves:
+        here = sum(row.nodes for row in found.nodes if row.leaf == on.name)
+        assert sum(on.nodes.values()) == here
+
+
+def test_power_that_suffices_for_few_nodes_buys_those_that_need_little() -> None:
+    """20 requests/s are 2 H100 nodes or 4 L40S nodes; 4 of these need 12 kW of the 11 kW there are,
+    one H100 and two L40S nodes 5 + 2 x 3 = 11 kW."""
+    limits = SizeLimits(power_w=(("s1", 11_000.0),), node_watts=((BIG, 5_000.0), (SMALL, 3_000.0)))
+    found = size(
+        two_types([20.0]), offers(purchase(BIG, 16.0), purchase(SMALL, 6.4), limits=limits)
+    )
+    assert found.covered
+    assert counts(found) == {f"{BIG} bought": 1, f"{SMALL} bought": 2}
+
+
+def test_a_budget_that_is_too_small_serves_as_much_as_it_can() -> None:
+    """30 requests/s need 3 H100 nodes (48 USD); for 40 USD there are two, which serve 20."""
+    found = size(two_types([30.0]), offers(purchase(BIG, 16.0), limits=SizeLimits(40.0)))
+    assert not found.covered
+    assert counts(found) == {f"{BIG} bought": 2}
+    assert found.plan.totals.served_fraction == pytest.approx(20 / 30)
+    assert found.bound_usd == pytest.approx(48.0, rel=1e-5)
+    assert "budget" in found.binding[0]
+
+
+def test_existing_nodes_that_cost_little_are_kept() -> None:
+    """Two H100 nodes that stand on l2 are kept at 1 USD an hour; a third is bought."""
+    kept = Offer("standing", BIG, OfferKind.EXISTING, 1.0, 2, leaves=("l2",))
+    found = size(two_types([30.0], leaves=2), offers(kept, purchase(BIG, 16.0)))
+    assert counts(found) == {"standing": 2, f"{BIG} bought": 1}
+    assert [row.leaf for row in found.nodes if row.offer == "standing"] == ["l2"]
+    assert found.cost_usd == pytest.approx(18.0)
+
+
+def test_existing_nodes_that_cost_more_than_new_ones_are_given_back() -> None:
+    """Keeping an H100 node costs 20 USD an hour, a new one 16."""
+    kept = Offer("standing", BIG, OfferKind.EXISTING, 20.0, 2, leaves=("l1",))
+    found = size(two_types([20.0]), offers(kept, purchase(BIG, 16.0)))
+    assert counts(found) == {f"{BIG} bought": 2}
+
+
+def test_offers_that_do_not_fit_are_refused_all_at_once() -> None:
+    wrong = Offer("a", "b200", OfferKind.PURCHASE, -1.0, leaves=("nowhere",))
+    with pytest.raises(UsageError) as caught:
+        size(two_types([20.0]), offers(wrong, purchase(), purchase()))
+    text = str(caught.value)
+    for part in ("b200", "nowhere", "below 0", "2 offers have this name"):
+        assert part in text
+
+
+def test_a_scenario_that_no_offered_type_serves_is_refused() -> None:
+    made = two_types([20.0])
+    load = made.workloads[0]
+    on_big = replace(load.profile, engines=load.profile.engines[:2])
+    alone = replace(made, workloads=(replace(load, profile=on_big),))
+    with pytest.raises(NoPlanError, match="no offered node type"):
+        size(alone, offers(purchase(SMALL, 6.4)))
+
+
+def brute_force(rps: list[float], usd: dict[str, float], hourly_usd: float | None) -> float:
+    """Least cost of nodes: all numbers of nodes that are bought, and for each interval all numbers
+    of H100 nodes that are rented beside them; an interval is served where some numbers of replicas
+    on each type fit the GPUs."""
+
+    def serves(big: int, small: int, rate: float) -> bool:
+        for prefill in range(ceil(rate / 10.0) + 1):
+            for decode in range(ceil(rate / 10.0) + 1):
+                rest_p, rest_d = max(0.0, rate - 10 * prefill), max(0.0, rate - 10 * decode)
+                on_small = ceil(rest_p / 5.0 - 1e-9) + ceil(rest_d / 8.0 - 1e-9)
+                if prefill + decode <= 2 * big and on_small <= 2 * small:
+                    return True
+        return False
+
+    most = ceil(2 * max(rps) / 5.0) + 1
+    best = float("inf")
+    for big, small in product(range(most), repeat=2):
+        cost = len(rps) * (big * usd[BIG] + small * usd[SMALL])
+        for rate in rps:
+            more = 0
+            while not serves(big + more, small, rate):
+                more += 1
+                if hourly_usd is None or more > most:
+                    cost = float("inf")
+                    break
+            cost += more * (hourly_usd or 0.0)
+        best = min(best, cost)
+    return best
+
+
+@settings(max_examples=6, deadline=None)
+@given(
+    rps=st.lists(st.sampled_from([0.0, 4.0, 9.0, 17.0, 26.0]), min_size=1, max_size=3),
+    small_usd=st.sampled_from([4.0, 6.4, 9.0]),
+)
+def test_bought_nodes_cost_what_brute_force_finds(rps: list[float], small_usd: float) -> None:
+    """Without starts, on one spine: the bound is the cost, and both are the least there is."""
+    found = size(two_types(rps), offers(purchase(BIG, 16.0), purchase(SMALL, small_usd)))
+    least = brute_force(rps, {BIG: 16.0, SMALL: small_usd}, None)
+    assert found.covered
+    assert found.cost_usd == pytest.approx(least)
+    assert found.bound_usd <= least * (1 + 1e-9)
+    assert found.gap <= 1e-4
+
+
+@settings(max_examples=6, deadline=None)
+@given(
+    rps=st.lists(st.sampled_from([0.0, 4.0, 9.0, 17.0, 26.0]), min_size=2, max_size=4),
+    rented_usd=st.sampled_from([12.0, 20.0, 40.0]),
+)
+def test_the_bound_is_never_above_the_least_cost_with_rented_nodes(
+    rps: list[float], rented_usd: float
+) -> None:
+    found = size(
+        two_types(rps),
+        offers(purchase(BIG, 10.0), purchase(SMALL, 5.0), on_demand(BIG, rented_usd)),
+    )
+    least = brute_force(rps, {BIG: 10.0, SMALL: 5.0}, rented_usd)
+    assert found.covered
+    assert found.bound_usd <= least * (1 + 1e-9)
+    assert found.cost_usd >= least * (1 - 1e-9)
