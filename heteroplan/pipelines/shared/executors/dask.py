@@ -136,7 +136,7 @@ class _Submitted:
         given = {"work": self._work, "task": self._sent[place], "asked": dict(versions())}
         key = f"heteroplan-case-{self._run}-{place}-{turn}"
         try:
-            future = self._client.submit(eval, _DO, given, key=key, pure=False)
+            future = self._client.submit(eval, _DO, given, key=key, pure=False, priority=-place)
         except (OSError, RuntimeError) as error:
             self._end(place, error)
             return
