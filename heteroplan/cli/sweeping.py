@@ -9,7 +9,7 @@ import typer
 from heteroplan.cli import options, sampling
 from heteroplan.cli.arguments import taking, written
 from heteroplan.cli.interrupts import Interrupt
-from heteroplan.cli.streams import emit, show, wrote
+from heteroplan.cli.streams import emit, say, show, wrote
 from heteroplan.errors import ExitCode, UsageError
 from heteroplan.pipelines.shared import limits
 
@@ -211,4 +211,5 @@ def _result(given: SweepArguments, interrupted: Interrupt) -> "SweepResult":
             sampled=sampling.kinds(given.sampled),
             stop=interrupted,
             done=progress.done,
+            told=lambda message: say([message]),
         )

@@ -65,8 +65,7 @@ class RiskOptions:
     solver: str = "HiGHS"
     """MIP and LP solver: HiGHS or one that PuLP finds here, such as gurobi, copt, cplex, cbc."""
     jobs: int = 1
-    """Plans that are made at a time, a process each; a script then needs
-    `if __name__ == "__main__":` (see `multiprocessing`)."""
+    """Plans that are made at a time, a process each."""
     dask: str | None = None
     """Address of a Dask cluster that makes the plans in place of processes here."""
     ray: str | None = None

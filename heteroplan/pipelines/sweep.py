@@ -11,6 +11,7 @@ from heteroplan.clock import Stop, never
 from heteroplan.errors import ExitCode, UsageError
 from heteroplan.pipelines.shared import limits
 from heteroplan.pipelines.shared.arguments import Name, check_limits, keywords, names
+from heteroplan.pipelines.shared.executors.flow import Told, untold
 from heteroplan.pipelines.shared.sampling import Sampling, sampled_cases
 from heteroplan.pipelines.shared.solving import check_effort
 from heteroplan.pipelines.shared.uncertainty import KINDS, kinds_of
@@ -67,8 +68,7 @@ class SweepOptions:
     solver: str = "HiGHS"
     """MIP and LP solver: HiGHS or one that PuLP finds here, such as gurobi, copt, cplex, cbc."""
     jobs: int = 1
-    """Cases that are planned at a time, a process each; a script then needs
-    `if __name__ == "__main__":` (see `multiprocessing`)."""
+    """Cases that are planned at a time, a process each."""
     dask: str | None = None
     """Address of a Dask scheduler whose workers plan the cases, such as `tcp://host:8786`."""
     ray: str | None = None
@@ -86,6 +86,8 @@ class SweepOptions:
     stop: Stop = never
     """Asked during the sweep: whether it should end with what is done."""
     done: Done = undisturbed
+    told: Told = untold
+    """Told what the sweep waits for, such as workers of a cluster."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,8 @@ def sweep(scenario: Name, options: SweepOptions) -> SweepResult:
         notes = chosen.notes
         tasks.cases = _sampled(chosen.cases, sampling)
     tasks.refuse_unknown(study)
-    with using(options.solver), executor_of(options.jobs, options.dask, options.ray) as executor:
+    where = (options.jobs, options.dask, options.ray, options.told)
+    with using(options.solver), executor_of(*where) as executor:
         found, interrupted = _run(tasks, executor, options)
     results = [found[place] for place in sorted(found)]
     document = document_of(base.scenario, study, search, results, notes)

@@ -51,7 +51,7 @@ class Dask:
         run = uuid4().hex
         ended: Ended = SimpleQueue()
         # A task of its own and not scattered: that would be lost with the worker that holds it.
-        shared = self._client.submit(_same, packed(work), key=f"heteroplan-work-{run}")
+        shared = self._client.submit(bytes, packed(work), key=f"heteroplan-work-{run}")
         under_way: dict[int, Any] = {}
 
         def begin(place: int) -> None:
@@ -81,14 +81,11 @@ class Dask:
     def _answer(self, future: Any) -> Any:
         from distributed.scheduler import KilledWorker
 
-        status = future.status
-        if status == "finished":
+        if future.status != "error":
             try:
                 return future.result()
             except (OSError, CancelledError) as error:
                 return Lost(self._gone(error))
-        if status != "error":
-            return Lost(self._gone(None))
         error = future.exception()
         if isinstance(error, KilledWorker):
             lost = error.allowed_failures + 1
@@ -100,9 +97,10 @@ class Dask:
             )
         return Lost(f"a Dask worker ended its task: {_told(error)}")
 
-    def _gone(self, error: BaseException | None) -> str:
-        why = "" if error is None else f" ({_told(error)})"
-        return f"the scheduler at {self._address} is gone{why}"
+    def _gone(self, error: BaseException) -> str:
+        if getattr(error, "reason", None) == "scheduler-connection-lost":
+            return f"the scheduler at {self._address} is gone"
+        return f"the scheduler at {self._address} has no result ({_told(error)})"
 
 
 def _told(error: BaseException) -> str:
@@ -147,10 +145,6 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         log.setLevel(before)
-
-
-def _same(work: bytes) -> bytes:
-    return work
 
 
 _OWN = threading.local()
