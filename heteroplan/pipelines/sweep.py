@@ -292,7 +292,10 @@ def _starts(tasks: "CaseTasks", executor: "Executor", options: SweepOptions) -> 
     from heteroplan.pipelines.shared.executors.executor import Lost
 
     for _, ended in executor.run(planned_case, [tasks.first()], options.stop):
-        if not isinstance(ended, Lost) and ended[1] is not None:
-            tasks.begun, plan = ended
+        if isinstance(ended, Lost):
+            continue
+        result, plan = ended
+        if plan is not None:
+            tasks.begun = result
             return (plan,)
     return ()
