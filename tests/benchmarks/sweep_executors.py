@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +32,6 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "RAY_ENABLE_UV_RUN_RUNTIME
 
 type Where = dict[str, str]
 """Options of `sweep`: jobs, dask or ray."""
-
-
-def nothing(task: int) -> int:
-    return task
 
 
 @contextmanager
@@ -143,10 +139,8 @@ def overhead_s(where: Where) -> float:
     """Of a task that does nothing [s]."""
     given: Any = {"jobs": 1, **where}
     given["jobs"] = int(given["jobs"])
-    with (
-        executor_of(**given) as executor,
-        closing(executor.run(nothing, range(NOTHINGS), never)) as ended,
-    ):
+    with executor_of(**given) as executor:
+        ended = iter(executor.run(abs, range(NOTHINGS), never))
         next(ended)
         began_s = time.perf_counter()
         for _ in ended:

@@ -215,7 +215,7 @@ class _Losing:
 
     def run[Task, Result](
         self, work: Callable[[Task], Result], tasks: Sequence[Task], stop: Stop
-    ) -> Generator[tuple[int, Result | Lost]]:
+    ) -> Generator[tuple[int, Result | Lost], None, None]:
         for place in reversed(range(len(tasks))):
             yield place, Lost("3 workers were lost") if place == 1 else work(tasks[place])
 

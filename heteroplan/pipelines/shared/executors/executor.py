@@ -23,7 +23,7 @@ class Executor(Protocol):
 
     def run[Task, Result](
         self, work: Callable[[Task], Result], tasks: Sequence[Task], stop: Stop
-    ) -> Generator[tuple[int, Result | Lost]]:
+    ) -> Generator[tuple[int, Result | Lost], None, None]:
         """Each task's place and what `work` made of it, in the order in which they end.
 
         `work` is a function of a module, or a `functools.partial` of one with what all tasks share:

@@ -22,7 +22,7 @@ class Processes:
 
     def run[Task, Result](
         self, work: Callable[[Task], Result], tasks: Sequence[Task], stop: Stop
-    ) -> Generator[tuple[int, Result | Lost]]:
+    ) -> Generator[tuple[int, Result | Lost], None, None]:
         """As `Executor.run`."""
         jobs = min(self._jobs, len(tasks))
         sent = packed(work)
