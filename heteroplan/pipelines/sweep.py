@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -274,13 +275,14 @@ def _run(
     try:
         starts = _starts(tasks, executor, options) if options.start_from_first else ()
         work = partial(case_result, starts=starts) if starts else case_result
-        for place, result in executor.run(work, tasks, options.stop):
-            if isinstance(result, Lost):
-                result = failed(tasks.cases[place], "", result.reason)
-            elif tasks.store is not None and place not in tasks.known:
-                tasks.store.keep(result)
-            found[place] = result
-            options.done(len(found), len(tasks.known), len(tasks))
+        with closing(executor.run(work, tasks, options.stop)) as ended:
+            for place, result in ended:
+                if isinstance(result, Lost):
+                    result = failed(tasks.cases[place], "", result.reason)
+                elif tasks.store is not None and place not in tasks.known:
+                    tasks.store.keep(result)
+                found[place] = result
+                options.done(len(found), len(tasks.known), len(tasks))
     except KeyboardInterrupt:
         return found, True
     return found, False
@@ -292,7 +294,10 @@ def _starts(tasks: "CaseTasks", executor: "Executor", options: SweepOptions) -> 
     from heteroplan.pipelines.shared.executors.executor import Lost
 
     for _, ended in executor.run(planned_case, [tasks.first()], options.stop):
-        if not isinstance(ended, Lost) and ended[1] is not None:
-            tasks.begun, plan = ended
+        if isinstance(ended, Lost):
+            continue
+        result, plan = ended
+        if plan is not None:
+            tasks.begun = result
             return (plan,)
     return ()
