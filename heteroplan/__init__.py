@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from heteroplan.pipelines.nightly import NightlyResult, nightly
     from heteroplan.pipelines.plan import PlanResult, plan
     from heteroplan.pipelines.replay import ReplayResult, replay
+    from heteroplan.pipelines.risk import RiskResult, risk
     from heteroplan.pipelines.size import SizeResult, size
     from heteroplan.pipelines.stress import StressResult, stress
     from heteroplan.pipelines.study import StudyResult, study
@@ -53,6 +54,7 @@ __all__ = [
     "NightlyResult",
     "PlanResult",
     "ReplayResult",
+    "RiskResult",
     "SizeResult",
     "StressResult",
     "StudyResult",
@@ -67,6 +69,7 @@ __all__ = [
     "nightly",
     "plan",
     "replay",
+    "risk",
     "size",
     "stress",
     "study",
@@ -90,6 +93,8 @@ _PIPELINES = {
     "nightly": "nightly",
     "NightlyResult": "nightly",
     "replay": "replay",
+    "risk": "risk",
+    "RiskResult": "risk",
     "ReplayResult": "replay",
     "size": "size",
     "SizeResult": "size",

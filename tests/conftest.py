@@ -3,13 +3,12 @@
 On CI (`CI` in the environment) the same cases each time; by hand others each time; many more with
 `--hypothesis-profile wide`. Where Python is told to keep no compiled modules, the cache of pytest
 keeps them: else each process that a test starts compiles all that it imports anew, for a second.
-Each worker of pytest-xdist keeps the loops that numba compiles in a folder of its own: two
-processes that add to one cache at once may leave an index there that names the wrong code.
 """
 
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,6 @@ CACHE = Path(__file__).parents[1] / ".pytest_cache"
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
     sys.dont_write_bytecode = False
     sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(CACHE / "bytecode")
-if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-    os.environ["NUMBA_CACHE_DIR"] = str(CACHE / "numba" / worker)
 
 
 def _drop_old_loops() -> None:
@@ -34,13 +31,10 @@ def _drop_old_loops() -> None:
     """
     room = Path(__file__).parents[1] / "heteroplan" / "simulation" / "events"
     newest = max(each.stat().st_mtime for each in room.glob("*.py"))
-    folders = [room / "__pycache__"]
-    if own := os.environ.get("NUMBA_CACHE_DIR"):
-        folders += Path(own).glob("events_*")
-    for folder in folders:
-        for loop in folder.glob("*.nb?"):
+    for loop in (room / "__pycache__").glob("*.nb?"):
+        with suppress(FileNotFoundError):
             if loop.stat().st_mtime < newest:
-                loop.unlink(missing_ok=True)
+                loop.unlink()
 
 
 _drop_old_loops()
@@ -62,8 +56,9 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     for item in items:
-        if item.get_closest_marker("realdata"):
-            item.user_properties.append(("realdata", True))  # JUnit XML knows no marks
+        for mark in ("realdata", "needs_ray"):
+            if item.get_closest_marker(mark):
+                item.user_properties.append((mark, True))  # JUnit XML knows no marks
     if settings.get_current_profile_name() != "wide":
         return
     tests: set[Any] = {getattr(item, "obj", None) for item in items}

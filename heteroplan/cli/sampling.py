@@ -79,6 +79,8 @@ class RiskArguments:
     time_limit: float
     solver: str
     jobs: int
+    dask: str | None
+    ray: str | None
     out: Path | None
     json: bool
 
@@ -136,6 +138,8 @@ def _result(given: RiskArguments, interrupted: Interrupt) -> "RiskResult":
             time_limit_s=given.time_limit,
             solver=given.solver,
             jobs=given.jobs,
+            dask=given.dask,
+            ray=given.ray,
             stop=interrupted,
             done=progress.done,
         )

@@ -75,7 +75,7 @@ class SweepArguments:
             parser=options.wholes(*limits.SWEEP["steps"]),
             metavar="N",
             help="Steps after which the search of a case ends with what it has, the same on every "
-            "machine.",
+            "machine; default: 20, or as the study says.",
         ),
     ] = None
     time_limit: Annotated[
@@ -175,6 +175,8 @@ def _risk_arguments(given: SweepArguments) -> sampling.RiskArguments:
         time_limit=given.time_limit,
         solver=given.solver,
         jobs=given.jobs or cores(),
+        dask=given.dask,
+        ray=given.ray,
         out=given.out,
         json=given.json,
     )

@@ -1,7 +1,7 @@
 """How much the number of arrivals varies from window to window."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from math import exp, log
 
@@ -40,29 +40,50 @@ class Arrivals:
     points: tuple[Dispersion, ...] = ()
     """Each scale with each percentile, in the order of the scales, then of the percentiles."""
     source: ArrivalsSource = ArrivalsSource.ASSUMED
+    _prefill: "_Curves" = field(init=False, repr=False, compare=False)
+    _decode: "_Curves" = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_prefill", _curves(self.points, "prefill"))
+        object.__setattr__(self, "_decode", _curves(self.points, "decode"))
 
     def prefill(self, scale_s: float, percentile: float) -> float:
         """Dispersion of missed input tokens at a time scale, 1 or more."""
-        return self._at(scale_s, percentile, [each.prefill for each in self.points])
+        return _at(self._prefill, scale_s, percentile)
 
     def decode(self, scale_s: float, percentile: float) -> float:
         """Dispersion of output tokens at a time scale, 1 or more."""
-        return self._at(scale_s, percentile, [each.decode for each in self.points])
+        return _at(self._decode, scale_s, percentile)
 
-    def _at(self, scale_s: float, percentile: float, values: Sequence[float]) -> float:
-        """Straight between the points in log scale, in ln(1 - percentile) and in log dispersion.
 
-        As at the nearest point beyond the first and the last of them.
-        """
-        if not self.points:
-            return 1.0
-        by_scale: dict[float, list[tuple[float, float]]] = {}
-        for point, value in zip(self.points, values, strict=True):
-            late = -log(1.0 - point.percentile)
-            by_scale.setdefault(log(point.scale_s), []).append((late, log(value)))
-        wanted = -log(1.0 - percentile)
-        at_scales = [(scale, _between(found, wanted)) for scale, found in by_scale.items()]
-        return exp(_between(at_scales, log(scale_s)))
+type _Curves = tuple[tuple[float, tuple[tuple[float, float], ...]], ...]
+"""By log scale: log dispersion over -ln(1 - percentile)."""
+
+
+def _curves(points: Sequence[Dispersion], tokens: str) -> _Curves:
+    by_scale: dict[float, list[tuple[float, float]]] = {}
+    for point in points:
+        late = -log(1.0 - point.percentile)
+        value = log(getattr(point, tokens))
+        by_scale.setdefault(log(point.scale_s), []).append((late, value))
+    return tuple((scale, tuple(curve)) for scale, curve in by_scale.items())
+
+
+def _at(curves: _Curves, scale_s: float, percentile: float) -> float:
+    """Straight between the points in log scale, in ln(1 - percentile) and in log dispersion.
+
+    As at the nearest point beyond the first and the last of them.
+    """
+    if not curves:
+        return 1.0
+    wanted, at = -log(1.0 - percentile), log(scale_s)
+    before, curve = curves[0]
+    for after, later in curves[1:] if at > before else ():
+        if at <= after:
+            low, high = _between(curve, wanted), _between(later, wanted)
+            return exp(low + (high - low) * (at - before) / (after - before))
+        before, curve = after, later
+    return exp(_between(curve, wanted))
 
 
 POISSON = Arrivals()
@@ -70,10 +91,10 @@ POISSON = Arrivals()
 
 def _between(points: Sequence[tuple[float, float]], at: float) -> float:
     """Straight between points of rising abscissa; the nearest one's beyond them."""
-    (before, low), *rest = points
+    before, low = points[0]
     if at <= before:
         return low
-    for after, high in rest:
+    for after, high in points[1:]:
         if at <= after:
             return low + (high - low) * (at - before) / (after - before)
         before, low = after, high

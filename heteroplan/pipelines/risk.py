@@ -67,6 +67,10 @@ class RiskOptions:
     jobs: int = 1
     """Plans that are made at a time, a process each; a script then needs
     `if __name__ == "__main__":` (see `multiprocessing`)."""
+    dask: str | None = None
+    """Address of a Dask cluster that makes the plans in place of processes here."""
+    ray: str | None = None
+    """Address of a Ray cluster that makes the plans, or `auto`."""
     stop: Stop = never
     """Asked during the plans: whether to end."""
     done: Done = undisturbed
@@ -161,7 +165,7 @@ def risk(scenario: Name, options: RiskOptions) -> RiskResult:
     tasks = list(_tasks(own, source, what, options))
     options.done(0, 0, len(tasks))
     plans = {}
-    with executor_of(options.jobs) as executor:
+    with executor_of(options.jobs, options.dask, options.ray) as executor:
         for place, made in executor.run(quantile_plan, tasks, options.stop):
             plans[place] = no_plan(tasks[place], made.reason) if isinstance(made, Lost) else made
             options.done(len(plans), 0, len(tasks))

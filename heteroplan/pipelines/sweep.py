@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 type Done = Callable[[int, int, int], None]
 """Told how many cases are done, how many of them were known before, and of how many."""
 
-GAP, CASE_LIMIT_S = 0.01, 600.0
+GAP, STEPS, CASE_LIMIT_S = 0.01, 20, 600.0
 """Of a case, where nothing else is asked for."""
 
 
@@ -58,8 +58,8 @@ class SweepOptions:
     gap: float | None = None
     """Gap at which the search of a case ends; that of the study, or 0.01, where not given."""
     steps: int | None = None
-    """Steps after which the search of a case ends, the same on every machine; as many as the gap
-    takes where neither this nor the study says so."""
+    """Steps after which the search of a case ends, the same on every machine; those of the study,
+    or 20, where not given."""
     time_limit_s: float = CASE_LIMIT_S
     """For each case: a safety, since results depend on the machine where the clock ends one [s]."""
     start_from_first: bool = False
@@ -166,7 +166,8 @@ def sweep(scenario: Name, options: SweepOptions) -> SweepResult:
     check_effort(gap, options.time_limit_s)
     check_limits(options, limits.SWEEP)
     sampling = _sampling(options)
-    search = Search(gap=gap, steps=_first(options.steps, study.steps), solver=options.solver)
+    steps = _first(options.steps, study.steps, STEPS)
+    search = Search(gap=gap, steps=steps, solver=options.solver)
     tasks = CaseTasks(
         os.fspath(scenario),
         (*Case(0, study.fixed).overrides, *names(options.overrides)),

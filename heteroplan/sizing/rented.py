@@ -11,7 +11,8 @@ for them adds Σ_t mu[j,t]·x[j] at most. An offer without a limit needs Σ_t mu
 are the duals of the program whose nodes may be fractional, improved by subgradient steps.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from math import ceil, floor, inf
 from time import monotonic
 
@@ -20,7 +21,9 @@ import pulp
 
 from heteroplan.numerics.tolerances import SOLVER_TOLERANCE
 from heteroplan.optimize.formulation.model import build_model
+from heteroplan.optimize.incumbent import of_sizes
 from heteroplan.optimize.program.problem import Floats, Ints
+from heteroplan.optimize.program.sizes import at_sizes
 from heteroplan.optimize.rules.mip import INTEGER, Model, Terms
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict
@@ -32,7 +35,11 @@ NODES = 2_000
 """Branch-and-bound nodes of one interval; counted, so that a run does not depend on the clock."""
 RENT_GAP = 1e-3
 """To which one interval is solved."""
-BESIDE_SHARE = 0.6
+BESIDE_GAP = 3e-3
+"""The same where what stands beside the nodes bought is looked for, not a bound."""
+SIZED_ROUNDS = 3
+"""Times that an interval is solved where capacities depend on the sizes of pools."""
+BESIDE_SHARE = 0.5
 """Of the time, for what is rented beside the nodes that are bought; the rest is for the bound."""
 
 
@@ -59,12 +66,25 @@ class IntervalModel:
     scale_usd: float
     taken: list[pulp.LpVariable]
     rented: list[pulp.LpVariable]
+    starting: Terms = field(default_factory=list)
+    """What replicas more than in the interval before cost, in `scale_usd`."""
+
+    def after(self, potential: Potential, replicas: Sequence[int]) -> None:
+        """Count starts beside so many replicas [P] of the interval before."""
+        for p, pool in enumerate(potential.program.pools):
+            up = self.model.lp.add_variable(f"started_{p}", 0)
+            row = [(up, 1.0), (self.model.n[p][0], -1.0)]
+            self.model.add(row, ">=", -float(replicas[p]), f"started_{p}")
+            self.starting.append((up, pool.start_cost / self.scale_usd))
 
     @classmethod
-    def of(cls, potential: Potential, t: int) -> "IntervalModel":
+    def of(cls, potential: Potential, t: int, sizes: Ints | None = None) -> "IntervalModel":
+        """Of interval t; with the capacities in pools of `sizes` [P, 1] where given."""
         offered = potential.offered
         hours = offered.scenario.horizon.interval_hours
-        model = build_model(potential.at([t]), allow_short=False)
+        alone = potential.at([t])
+        program = alone if sizes is None else at_sizes(alone, sizes)
+        model = build_model(program, allow_short=False)
         taken = [
             model.lp.add_variable(f"u_{j}", 0, MANY_NODES, INTEGER)
             for j in range(len(offered.node_types))
@@ -103,6 +123,7 @@ class IntervalModel:
             (y, offer.usd_per_node_hour * hours / self.scale_usd)
             for y, offer in zip(self.rented, self.offered.hourly, strict=True)
         ]
+        terms += self.starting
         for j, u in enumerate(self.taken):
             u.upBound = MANY_NODES if most is None else float(most[j])
         self.model.lp.setObjective(pulp.LpAffineExpression.from_list(terms))
@@ -144,23 +165,46 @@ def rented(potential: Potential, effort: Effort) -> Rented:
     began, end = monotonic(), effort.deadline or inf
     until = began + BESIDE_SHARE * (end - began)
     rents = _beside(potential, bought, replace(effort, deadline=until))
-    bound = prices.bound_usd
-    if not offered.paid and None not in rents:
-        bound = max(bound, sum(each.bound_usd for each in rents if each is not None))
-    else:
-        bound = max(bound, priced_bound(potential, prices.usd, effort))
+    bound = max(prices.bound_usd, priced_bound(potential, prices.usd, effort))
     if any(each is None for each in rents):
         rents = [each or _of_program(model, t) for t, each in enumerate(rents)]
     whole = [each for each in rents if each is not None]
-    needed = {
-        offer.name: np.array([each.rented[i] for each in whole], dtype=np.int64)
-        for i, offer in enumerate(offered.hourly)
-    }
+    replicas = np.array([each.replicas for each in whole], dtype=np.int64).T
+    needed = _needed(potential, bought, whole, replicas)
     counts = bought | {name: int(count.max(initial=0)) for name, count in needed.items()}
     usd = sum(offered.usd(offer) * bought[offer.name] for offer in offered.paid)
     usd += sum(each.usd for each in whole)
-    replicas = np.array([each.replicas for each in whole], dtype=np.int64).T
     return Rented(Least(Verdict.LIMIT, bound, usd, counts, replicas), needed)
+
+
+def _needed(
+    potential: Potential, bought: Counts, rents: Sequence[Rent], replicas: Ints
+) -> dict[str, Ints]:
+    """Hourly offer -> [T] nodes on which replicas start and serve.
+
+    Nodes for starts are of the first hourly offer of a type that has enough of them.
+    """
+    offered, program = potential.offered, potential.program
+    needed = {
+        offer.name: np.array([each.rented[i] for each in rents], dtype=np.int64)
+        for i, offer in enumerate(offered.hourly)
+    }
+    held = program.held(replicas)
+    for node_type in offered.node_types:
+        size = offered.scenario.fleet.node_type(node_type).gpus
+        mine = [p for p, pool in enumerate(program.pools) if pool.node_type == node_type]
+        there = sum(
+            count for name, count in bought.items() if offered.by_name[name].node_type == node_type
+        )
+        offers = [offer for offer in offered.hourly if offer.node_type == node_type]
+        missing = -(-held[mine].sum(axis=0) // size) - there
+        missing -= sum((needed[offer.name] for offer in offers), start=np.zeros_like(missing))
+        for offer in offers:
+            room = missing if offer.most_nodes is None else offer.most_nodes - needed[offer.name]
+            more = np.clip(missing, 0, np.maximum(0, room))
+            needed[offer.name] = needed[offer.name] + more
+            missing = missing - more
+    return needed
 
 
 def _rounded(model: NodeModel, effort: Effort) -> Counts:
@@ -182,19 +226,46 @@ def _rounded(model: NodeModel, effort: Effort) -> Counts:
 
 
 def _beside(potential: Potential, bought: Counts, effort: Effort) -> list[Rent | None]:
-    """What each interval rents beside the nodes that are paid anyway; None where time ran out."""
+    """What each interval rents beside the nodes that are paid anyway; None where time ran out.
+
+    Each after the one before, whose replicas need not start: else two intervals that are alike
+    could have different nodes of the same cost.
+    """
     offered = potential.offered
     most = np.zeros(len(offered.node_types))
     for offer in offered.paid:
         most[offered.node_types.index(offer.node_type)] += bought[offer.name]
-    free = np.zeros(len(offered.node_types))
     found: list[Rent | None] = []
     for t in range(potential.program.intervals):
-        if effort.over():
-            found.append(None)
-            continue
-        model = IntervalModel.of(potential, t)
-        found.append(model.least(free, most, replace(effort, nodes=NODES, gap=RENT_GAP)))
+        last = found[-1] if found else None
+        found.append(None if effort.over() else _after(potential, t, last, most, effort))
+    return found
+
+
+def _after(
+    potential: Potential, t: int, last: Rent | None, most: Floats, effort: Effort
+) -> Rent | None:
+    """What interval t rents beside at most so many nodes [node type], after the one before it.
+
+    Again with the capacities in smaller pools until those found serve all demand; at last with
+    those of single replicas.
+    """
+    alone, free = potential.at([t]), np.zeros(len(most))
+    sizes = None if last is None else np.array(last.replicas, dtype=np.int64)[:, None]
+    found: Rent | None = None
+    for turn in range(SIZED_ROUNDS + 1):
+        if sizes is not None and turn == SIZED_ROUNDS:
+            sizes = 0 * sizes
+        model = IntervalModel.of(potential, t, sizes)
+        if last is not None:
+            model.after(potential, last.replicas)
+        tried = model.least(free, most, replace(effort, nodes=NODES, gap=BESIDE_GAP))
+        if tried is None:
+            return found
+        found, counts = tried, np.array(tried.replicas, dtype=np.int64)[:, None]
+        if of_sizes(alone, counts).covered:
+            break
+        sizes = counts if sizes is None else np.minimum(sizes, counts)
     return found
 
 
@@ -216,12 +287,13 @@ def priced_bound(potential: Potential, prices_usd: Floats, effort: Effort) -> fl
     offered = potential.offered
     fair = _affordable(offered, prices_usd)
     bound = _worth_at_most(offered, fair)
+    most = None if offered.paid else np.zeros(len(offered.node_types))
     for t in range(potential.program.intervals):
         model = IntervalModel.of(potential, t)
-        least = model.least(fair[:, t], None, replace(effort, deadline=None), integer=False)
+        least = model.least(fair[:, t], most, replace(effort, deadline=None), integer=False)
         floor_usd = 0.0 if least is None else least.bound_usd
         if not effort.over():
-            whole = model.least(fair[:, t], None, replace(effort, nodes=NODES, gap=RENT_GAP))
+            whole = model.least(fair[:, t], most, replace(effort, nodes=NODES, gap=RENT_GAP))
             floor_usd = max(floor_usd, 0.0 if whole is None else whole.bound_usd)
         bound += floor_usd
     return bound

@@ -241,7 +241,7 @@ class _Search:
             scenario,
             candidates,
             starts,
-            gap=self.gap / 2 if made.hourly else 1.0 if trying else self.gap,
+            gap=1.0 if trying and (made.marginal.outages or not made.hourly) else self.gap / 2,
             seconds=max(LEAST_TRIAL_S, self.left_s * self._share(trying)),
             steps=TRIAL_STEPS if trying else None,
             stop=self.stop,

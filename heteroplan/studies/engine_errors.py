@@ -1,9 +1,8 @@
 """Engines that are slower or faster than their profile says, as far as its fit errs."""
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from math import exp, pi, sqrt
-from typing import Any
 
 import numpy as np
 
@@ -50,7 +49,7 @@ def with_slowness(scenario: Scenario, spreads_by: Mapping[EngineKey, float]) -> 
     def changed(profile: Profile) -> Profile:
         if id(profile) not in made:
             engines = tuple(
-                slower(each, factors.get((profile.model, each.name), 1.0))
+                each.times_as_fast(1.0 / factors.get((profile.model, each.name), 1.0))
                 for each in profile.engines
             )
             made[id(profile)] = replace(profile, engines=engines)
@@ -58,25 +57,3 @@ def with_slowness(scenario: Scenario, spreads_by: Mapping[EngineKey, float]) -> 
 
     workloads = tuple(replace(load, profile=changed(load.profile)) for load in scenario.workloads)
     return replace(scenario, workloads=workloads)
-
-
-def slower(engine: Engine, factor: float) -> Engine:
-    """Every time of the engine times `factor`; a capacity that was given over it."""
-    if factor == 1.0:
-        return engine
-    rate = engine.capacity_rps
-    return replace(
-        engine,
-        prefill=_times(engine.prefill, factor),
-        decode=_times(engine.decode, factor),
-        ttft=_times(engine.ttft, factor),
-        capacity_rps=None if rate is None else rate / factor,
-    )
-
-
-def _times(coefficients: Any, factor: float) -> Any:
-    """Coefficients, all of which are times, times `factor`."""
-    if coefficients is None:
-        return None
-    longer = {each.name: getattr(coefficients, each.name) * factor for each in fields(coefficients)}
-    return replace(coefficients, **longer)

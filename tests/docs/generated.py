@@ -333,6 +333,8 @@ SCHEMAS = (
     "scenario",
     "fleet",
     "profile",
+    "sweep-study",
+    "sweep",
     "plan",
     "comparison",
     "replay",

@@ -11,14 +11,13 @@ Three kinds of block are renewed:
 - What stands between `<!-- generated: NAME -->` and `<!-- end -->`: text made by `generated`.
 """
 
-import os
 import re
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from tests.docs.generated import GENERATED
+from tests.docs.made_plans import with_made_plans
+from tests.docs.running import bash
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
@@ -44,23 +43,26 @@ def has_commands(text: str) -> bool:
     return any(found["kind"] == "console" for found in _BLOCK.finditer(text))
 
 
-def with_outputs(text: str) -> str:
-    """The page with its commands run anew. Raises AssertionError for a command that fails."""
+def with_outputs(text: str, made: Path) -> str:
+    """The page with its commands run anew. Raises AssertionError for a command that fails.
+
+    `made` is a folder that pages share: a plan that is there is not made again.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for shared in ("scenarios", "fleets"):
             (folder / shared).symlink_to(ROOT / shared)
-        return _BLOCK.sub(lambda found: _renewed(found, folder), text)
+        return _BLOCK.sub(lambda found: _renewed(found, folder, made), text)
 
 
-def _renewed(block: re.Match[str], folder: Path) -> str:
+def _renewed(block: re.Match[str], folder: Path, made: Path) -> str:
     if block["file"]:
         path = folder / block["file"]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(block["body"], encoding="utf-8")
     if block["kind"] != "console":
         return block[0]
-    return f"```console\n{_session(_commands(block['body']), folder)}```"
+    return f"```console\n{_session(_commands(block['body']), folder, made)}```"
 
 
 def _commands(body: str) -> list[str]:
@@ -68,28 +70,12 @@ def _commands(body: str) -> list[str]:
     return re.findall(r"^\$ .*\n(?:> .*\n)*", body, re.M)
 
 
-def _session(commands: list[str], folder: Path) -> str:
+def _session(commands: list[str], folder: Path, made: Path) -> str:
     text, code = "", 0
     for shown in commands:
         line = re.sub(r"^[$>] ", "", shown, flags=re.M)
         assert code == 0 or line.startswith("echo $?"), f"{text}\nended with {code}"
-        done = subprocess.run(
-            ["bash", "-c", f"(exit {code}); {line}"],
-            cwd=folder,
-            env={
-                **os.environ,
-                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-                "COLUMNS": "80",
-                "NO_COLOR": "1",
-                "PYTHONUNBUFFERED": "1",
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-            check=False,
-        )
+        done = bash(f"(exit {code}); {with_made_plans(line, folder, made)}", folder)
         code = done.returncode
         text += shown + "".join(f"{each.rstrip()}\n" for each in done.stdout.splitlines())
     assert code == 0, f"{text}\nended with {code}"

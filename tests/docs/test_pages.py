@@ -1,5 +1,6 @@
 """Pages show what the program prints, link to what is there, and name what exists."""
 
+import os
 import re
 from pathlib import Path
 
@@ -31,6 +32,15 @@ def shown(page: Path) -> str:
     return TEXTS[ROOT / "docs" / page]
 
 
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What pages share, and the workers of pytest-xdist."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "plans of pages"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_generated_parts_are_those_of_the_program(page: Path) -> None:
     assert with_generated(TEXTS[page]) == TEXTS[page], RENEW
@@ -45,9 +55,9 @@ def test_generated_parts_are_those_of_the_program(page: Path) -> None:
     ],
     ids=named,
 )
-def test_outputs_are_those_of_the_commands(page: Path) -> None:
+def test_outputs_are_those_of_the_commands(page: Path, made: Path) -> None:
     """Line by line, in the order of the page; only seconds may differ."""
-    assert without_seconds(with_outputs(TEXTS[page])) == without_seconds(TEXTS[page]), RENEW
+    assert without_seconds(with_outputs(TEXTS[page], made)) == without_seconds(TEXTS[page]), RENEW
 
 
 def without_code(text: str) -> str:

@@ -287,14 +287,17 @@ def test_values_of_several_kinds_are_text_in_parquet(files: ScenarioFiles, tmp_p
     assert table["workloads.chat.pd_ratio"][1] == '{"min": 1}'
 
 
-def test_the_default_gap_is_a_percent_and_a_study_may_say_another(files: ScenarioFiles) -> None:
+def test_a_search_ends_at_its_gap_or_after_steps_as_the_study_or_the_caller_says(
+    files: ScenarioFiles,
+) -> None:
     study = files.folder / "study.yaml"
     study.write_text("vary: {demand: [1]}\ngap: 0.1\nsteps: 3\n")
     found = heteroplan.sweep(files.folder, study=study).document.search
     assert (found.gap, found.steps) == (0.1, 3)
     given = heteroplan.sweep(files.folder, study=study, gap=0.2, steps=4).document.search
     assert (given.gap, given.steps) == (0.2, 4)
-    assert swept(files, "demand=1").document.search.gap == pipeline.GAP == 0.01
+    plain = swept(files, "demand=1").document.search
+    assert (plain.gap, plain.steps) == (pipeline.GAP, pipeline.STEPS) == (0.01, 20)
 
 
 def test_cases_may_start_from_the_plan_of_the_first(

@@ -127,14 +127,13 @@ def test_an_error_of_a_fit_is_one_of_times() -> None:
     assert np.abs(spread * np.random.default_rng(1).standard_normal(100_000)).mean() == (
         pytest.approx(0.08, rel=0.01)
     )
-    slow = engine_errors.slower(given, 1.25)
-    assert slow.decode == DecodeCoefficients(25.0, 0.125, 2.5e-5)
-    assert slow.capacity_rps == pytest.approx(8.0)
     load = builders.workload(engines=[given, builders.engine("prefill", role=Role.PREFILL)])
     made = builders.scenario([load])
     assert engine_errors.spreads(made) == {("model-w", "decode"): spread}
     (changed,) = engine_errors.with_slowness(made, {("model-w", "decode"): 2.0}).workloads
     first, second = changed.profile.engines
+    assert first.decode is not None
+    assert first.decode.base_ms == pytest.approx(20.0 * exp(2 * spread))
     assert first.capacity_rps == pytest.approx(10.0 / exp(2 * spread))
     assert second.capacity_rps == 10.0
 

@@ -50,8 +50,9 @@ def _given_up(plan: PlanDocument) -> str:
     unit = amount_unit(plan.objective)
     more = f"{given_up:,.2f} {unit} more" if given_up >= 0 else f"{-given_up:,.2f} {unit} less"
     fewer = f"{abs(spared):,} {'fewer' if spared >= 0 else 'more'} changes"
+    told = "The last pass" if spared >= 0 else "To keep min_run and max_changes"
     return (
-        f"The last pass: {fewer} for {more}; "
+        f"{told}: {fewer} for {more}; "
         f"gap {percent(_gap(plan, before))} before, {percent(_gap(plan, after))} after."
     )
 

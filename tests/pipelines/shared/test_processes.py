@@ -81,7 +81,7 @@ def test_errors_of_tasks_are_those_of_the_caller() -> None:
 
 
 def test_a_killed_process_is_told_with_what_to_do() -> None:
-    with pytest.raises(NoPlanError, match=r"ended from outside.*--jobs 1"):
+    with pytest.raises(NoPlanError, match=r"from outside \(SIGKILL\), .*; --jobs 1"):
         results(killed, range(2), jobs=2, time_limit_s=60, stop=never)
 
 

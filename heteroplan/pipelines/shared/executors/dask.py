@@ -1,8 +1,10 @@
 """Tasks on the workers of a Dask cluster."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -10,9 +12,9 @@ from typing import Any
 from uuid import uuid4
 
 from heteroplan.clock import Stop
-from heteroplan.errors import NoPlanError, UsageError
+from heteroplan.errors import UsageError
 from heteroplan.pipelines.shared.executors.executor import Lost
-from heteroplan.pipelines.shared.executors.flow import Ended, flow
+from heteroplan.pipelines.shared.executors.flow import Ended, Told, UnderWay, flow
 from heteroplan.pipelines.shared.executors.own_process import ClosedError, OwnProcess
 from heteroplan.pipelines.shared.executors.payload import Versions, opened, packed, versions
 
@@ -22,8 +24,12 @@ IDLE_S = 60.0
 """After which a process of a worker that has no task ends [s]."""
 LOOK_S = 0.5
 """How often a worker looks whether anybody still wants what it does [s]."""
-LEAST_UNDER_WAY = 64
-"""Tasks that a cluster is told of, so that one that grows with them does."""
+_DO = (
+    "__import__('importlib').import_module('heteroplan.pipelines.shared.executors.dask')"
+    ".in_thread_of_worker(work, task, asked)"
+)
+"""What a worker evaluates: as text it can be read where Python or heteroplan is of another version,
+and by a scheduler without heteroplan."""
 
 
 class Dask:
@@ -33,9 +39,10 @@ class Dask:
     from answering its scheduler, and two would wait for each other.
     """
 
-    def __init__(self, address: str, client: Any) -> None:
+    def __init__(self, address: str, client: Any, told: Told) -> None:
         self._address = address
         self._client = client
+        self._under_way = UnderWay(f"--dask {address}", told, self._threads)
 
     def run[Task, Result](
         self, work: Callable[[Task], Result], tasks: Sequence[Task], stop: Stop
@@ -48,40 +55,54 @@ class Dask:
         under_way: dict[int, Any] = {}
 
         def begin(place: int) -> None:
-            future = self._client.submit(
-                in_thread_of_worker, shared, packed(tasks[place]), dict(versions()),
-                key=f"heteroplan-case-{run}-{place}", pure=False,
-            )  # fmt: skip
+            given = {"work": shared, "task": packed(tasks[place]), "asked": dict(versions())}
+            key = f"heteroplan-case-{run}-{place}"
+            try:
+                future = self._client.submit(eval, _DO, given, key=key, pure=False)
+            except (OSError, RuntimeError) as error:
+                ended.put((place, Lost(self._gone(error))))
+                return
             under_way[place] = future
             future.add_done_callback(lambda _: ended.put((place, None)))
 
         try:
-            for place, _ in flow(begin, len(tasks), ended, self._width, stop):
-                yield place, opened(self._answer(under_way.pop(place)))
+            for place, lost in flow(begin, len(tasks), ended, self._under_way, stop):
+                yield place, lost or opened(self._answer(under_way.pop(place)))
         finally:
-            self._client.cancel([*under_way.values(), shared])
+            with suppress(OSError, RuntimeError):
+                self._client.cancel([*under_way.values(), shared])
 
-    def _width(self) -> int:
-        workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
-        return max(LEAST_UNDER_WAY, 2 * sum(worker["nthreads"] for worker in workers))
+    def _threads(self) -> int:
+        try:
+            return sum(self._client.nthreads().values())
+        except (OSError, RuntimeError):
+            return 0
 
     def _answer(self, future: Any) -> Any:
         from distributed.scheduler import KilledWorker
 
-        if future.status == "finished":
-            return future.result()
-        if future.status != "error":
-            raise NoPlanError(
-                f"--dask {self._address}: its scheduler is gone; what ended before is kept"
-            )
+        status = future.status
+        if status == "finished":
+            try:
+                return future.result()
+            except (OSError, CancelledError) as error:
+                return Lost(self._gone(error))
+        if status != "error":
+            return Lost(self._gone(None))
         error = future.exception()
         if isinstance(error, KilledWorker):
             lost = error.allowed_failures + 1
-            return Lost(f"{lost} Dask workers that had it, one after the other, died")
-        raise UsageError(
-            f"--dask {self._address}: a worker cannot do a task ({_told(error)}): install "
-            f"heteroplan {versions()['heteroplan']} there"
-        )
+            return Lost(f"{lost} Dask workers that had the task, one after the other, died")
+        if isinstance(error, ImportError | AttributeError | TypeError):
+            raise UsageError(
+                f"--dask {self._address}: a worker cannot do a task ({_told(error)}): install "
+                f"heteroplan {versions()['heteroplan']} there"
+            )
+        return Lost(f"a Dask worker ended its task: {_told(error)}")
+
+    def _gone(self, error: BaseException | None) -> str:
+        why = "" if error is None else f" ({_told(error)})"
+        return f"the scheduler at {self._address} is gone{why}"
 
 
 def _told(error: BaseException) -> str:
@@ -95,7 +116,7 @@ def _told(error: BaseException) -> str:
 
 
 @contextmanager
-def connected(address: str) -> Iterator[Dask]:
+def connected(address: str, told: Told) -> Iterator[Dask]:
     """To a scheduler, by its address or the file that it wrote (`--scheduler-file`).
 
     Raises UsageError where none answers.
@@ -112,8 +133,20 @@ def connected(address: str) -> Iterator[Dask]:
             f"--dask {address}: no scheduler answers there ({_told(error)}); write its address, "
             "such as tcp://10.0.0.1:8786, or the file that `dask scheduler --scheduler-file` wrote"
         ) from None
-    with client:
-        yield Dask(address, client)
+    with _quiet(), client:
+        yield Dask(address, client, told)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What becomes of tasks is said by their results, and not by lines of a log as well."""
+    log = logging.getLogger("distributed.client")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def _same(work: bytes) -> bytes:

@@ -2,28 +2,27 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from typing import Any
 
 from heteroplan.clock import Stop
-from heteroplan.errors import NoPlanError, UsageError
+from heteroplan.errors import UsageError
 from heteroplan.pipelines.shared.executors.executor import Lost
-from heteroplan.pipelines.shared.executors.flow import Ended, flow
+from heteroplan.pipelines.shared.executors.flow import Ended, Told, UnderWay, flow
 from heteroplan.pipelines.shared.executors.own_process import MOST_LOST
 from heteroplan.pipelines.shared.executors.payload import carried_out, opened, packed, versions
 
-LEAST_UNDER_WAY = 64
-"""Tasks that a cluster is told of, so that one that grows with them does."""
 _UV = "RAY_ENABLE_UV_RUN_RUNTIME_ENV"
 
 
 class Ray:
     """An `Executor`: processes of a Ray cluster, one processor for each task."""
 
-    def __init__(self, address: str, ray: Any) -> None:
+    def __init__(self, address: str, ray: Any, told: Told) -> None:
         self._address = address
         self._ray = ray
+        self._under_way = UnderWay(f"--ray {address}", told, self._processors)
 
     def run[Task, Result](
         self, work: Callable[[Task], Result], tasks: Sequence[Task], stop: Stop
@@ -36,42 +35,44 @@ class Ray:
         under_way: dict[int, Any] = {}
 
         def begin(place: int) -> None:
-            under_way[place] = remote.remote(shared, packed(tasks[place]), asked)
-            future = under_way[place].future()
-            future.add_done_callback(lambda over: ended.put((place, over)))
+            try:
+                reference = remote.remote(shared, packed(tasks[place]), asked)
+            except (self._ray.exceptions.RayError, ConnectionError) as error:
+                ended.put((place, Lost(self._gone(error))))
+                return
+            under_way[place] = reference
+            reference.future().add_done_callback(lambda over: ended.put((place, over)))
 
         try:
-            for place, over in flow(begin, len(tasks), ended, self._width, stop):
-                answer = opened(self._answer(over))
-                del under_way[place]
-                yield place, answer
+            for place, over in flow(begin, len(tasks), ended, self._under_way, stop):
+                under_way.pop(place, None)
+                yield place, over if isinstance(over, Lost) else opened(self._answer(over))
         finally:
-            for reference in under_way.values():
-                self._ray.cancel(reference, force=True)
+            with suppress(self._ray.exceptions.RayError, ConnectionError):
+                for reference in under_way.values():
+                    self._ray.cancel(reference, force=True)
 
-    def _width(self) -> int:
-        return max(LEAST_UNDER_WAY, 2 * int(self._ray.cluster_resources().get("CPU", 0)))
+    def _processors(self) -> int:
+        return int(self._ray.cluster_resources().get("CPU", 0))
 
     def _answer(self, over: Any) -> Any:
         errors = self._ray.exceptions
         try:
             return over.result()
-        except (
-            errors.WorkerCrashedError,
-            errors.NodeDiedError,
-            errors.OutOfMemoryError,
-            errors.LocalRayletDiedError,
-        ) as error:
-            return Lost(f"{MOST_LOST} Ray workers that had it died, the last: {_first(error)}")
+        except (errors.WorkerCrashedError, errors.NodeDiedError, errors.OutOfMemoryError) as error:
+            return Lost(
+                f"{MOST_LOST} Ray workers that had the task died, the last: {_first(error)}"
+            )
         except (errors.RayTaskError, errors.RuntimeEnvSetupError) as error:
             raise UsageError(
                 f"--ray {self._address}: a worker cannot do a task ({_cause(error)}): install "
                 f"heteroplan {versions()['heteroplan']} there"
             ) from None
         except (errors.RayError, ConnectionError) as error:
-            raise NoPlanError(
-                f"--ray {self._address}: {_first(error)}; what ended before is kept"
-            ) from None
+            return Lost(self._gone(error))
+
+    def _gone(self, error: BaseException) -> str:
+        return f"the cluster at {self._address} is gone ({_first(error)})"
 
 
 def _first(error: BaseException) -> str:
@@ -85,7 +86,7 @@ def _cause(error: Any) -> str:
 
 
 @contextmanager
-def connected(address: str) -> Iterator[Ray]:
+def connected(address: str, told: Told) -> Iterator[Ray]:
     """To a cluster: `auto` for the one of this machine, `HOST:6379`, or `ray://HOST:10001`.
 
     Where this process is connected already, that connection is used and kept. Raises UsageError
@@ -98,7 +99,7 @@ def connected(address: str) -> Iterator[Ray]:
     except ImportError:
         raise UsageError("--ray: this needs an extra: pip install 'heteroplan[ray]'") from None
     if ray.is_initialized():
-        yield Ray(address, ray)
+        yield Ray(address, ray, told)
         return
     try:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
@@ -108,7 +109,7 @@ def connected(address: str) -> Iterator[Ray]:
             "HOST:6379 or ray://HOST:10001"
         ) from None
     try:
-        yield Ray(address, ray)
+        yield Ray(address, ray, told)
     finally:
         ray.shutdown()
 

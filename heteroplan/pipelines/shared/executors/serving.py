@@ -40,8 +40,11 @@ def serve(idle_s: float | None) -> None:
             break
         if task is None:
             break
-        pickle.dump(carried_out(work, task, asked), answers)
-        answers.flush()
+        try:
+            pickle.dump(carried_out(work, task, asked), answers)
+            answers.flush()
+        except BrokenPipeError:
+            break
     sys.stderr.flush()
     os._exit(0)
 
