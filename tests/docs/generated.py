@@ -340,6 +340,7 @@ SCHEMAS = (
     "scenario",
     "fleet",
     "profile",
+    "offers",
     "sweep-study",
     "sweep",
     "plan",
@@ -347,6 +348,7 @@ SCHEMAS = (
     "replay",
     "curation",
     "calibration",
+    "size",
 )
 """That pages show."""
 GENERATED: dict[str, Callable[[], str]] = {
