@@ -70,6 +70,16 @@ def test_functions_are_kept_with_it() -> None:
     assert (Path(kept.cache_path) / LOCK).exists()
 
 
+def test_what_is_kept_is_found_again() -> None:
+    """By a second function of the same code, as in another process."""
+    assert doubled(1) == 2
+    written: Any = doubled
+    again: Any = compiled(written.py_func)
+    assert again(21) == 42
+    assert sum(again.stats.cache_hits.values()) == 1
+    assert not again.stats.cache_misses
+
+
 def test_nobody_else_has_the_lock_meanwhile(tmp_path: Path) -> None:
     with locked(tmp_path):
         handle = os.open(tmp_path / LOCK, os.O_RDWR)
