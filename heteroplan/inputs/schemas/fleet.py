@@ -51,6 +51,8 @@ class NodeTypeSpec(Strict):
     """Price of one GPU [USD/h]."""
     failures: FailuresSpec | None = None
     """How often nodes of this type fail; as the fleet's `failures` say by default."""
+    latency: list[LatencySpec] = Field([], max_length=10_000)
+    """Round trips between regions of clusters; within a region they take no time."""
 
 
 class LeafSpec(Strict):
@@ -130,8 +132,6 @@ class FleetFile(Strict):
     """Number of nodes by node type, all in one network domain; or give `network`."""
     bandwidth: BandwidthSpec = BandwidthSpec()
     """Share of the NIC bandwidth that is available between switches."""
-    latency: list[LatencySpec] = Field([], max_length=10_000)
-    """Round trips between regions of clusters; within a region they take no time."""
     unavailable: list[OutageSpec] = Field([], max_length=10_000)
     """Nodes in maintenance or failed, and when."""
     failures: FailuresSpec | None = None
