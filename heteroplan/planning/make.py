@@ -40,7 +40,7 @@ PACK_CPU_S, LEAST_PACK_CPU_S, VERIFY_CPU_S = 2.5e-6, 1e-6, 2e-7
 """CPU seconds a GPU and interval to pack a plan on nodes, to do so in the quickest way, and to
 write it down and verify it."""
 MOST_PACKING = 0.4
-"""Share of the time of a plan that is kept for the quickest packing at most."""
+"""Share of the time of a plan that is kept for packing at most."""
 AGAIN_SHARE = 0.15
 """Of the time to solve, kept to solve again where replicas find no room on nodes."""
 PACKING_SHARE = 0.1
@@ -165,10 +165,7 @@ class _Times:
         Where packing leaves demand unserved it may take `spare_s` as well.
         """
         settled = clock.end - clock.reserve(VERIFY_CPU_S * gpu_intervals, slowness)
-        packing_s = max(
-            clock.reserve(PACK_CPU_S * gpu_intervals, slowness),
-            clock.reserve(LEAST_PACK_CPU_S * gpu_intervals, slowness, MOST_PACKING),
-        )
+        packing_s = clock.reserve(PACK_CPU_S * gpu_intervals, slowness, MOST_PACKING)
         solved = settled - max(packing_s, SETTLE_SHARE * clock.seconds)
         return cls(clock.began, solved, settled + spare_s)
 
