@@ -51,8 +51,6 @@ class NodeTypeSpec(Strict):
     """Price of one GPU [USD/h]."""
     failures: FailuresSpec | None = None
     """How often nodes of this type fail; as the fleet's `failures` say by default."""
-    latency: list[LatencySpec] = Field([], max_length=10_000)
-    """Round trips between regions of clusters; within a region they take no time."""
 
 
 class LeafSpec(Strict):
@@ -136,6 +134,8 @@ class FleetFile(Strict):
     """Nodes in maintenance or failed, and when."""
     failures: FailuresSpec | None = None
     """How often nodes fail, of every node type without its own `failures`."""
+    latency: list[LatencySpec] = Field([], max_length=10_000)
+    """Round trips between regions of clusters; within a region they take no time."""
 
     @field_validator("nodes")
     @classmethod
