@@ -163,7 +163,8 @@ class _Fields:
 
     def _of_name(self, name: str) -> str:
         if name not in self.paths:
-            return self._type(self.inside[name])
+            itself = name in _references(self.inside[name])
+            return "any JSON value" if itself else self._type(self.inside[name])
         path = self.paths[name]
         return f"[{path}](#{slug(f'{self.kind}: {path}')})"
 
@@ -333,6 +334,7 @@ SCHEMAS = (
     "scenario",
     "fleet",
     "profile",
+    "offers",
     "sweep-study",
     "sweep",
     "plan",
@@ -340,6 +342,7 @@ SCHEMAS = (
     "replay",
     "curation",
     "calibration",
+    "size",
 )
 """That pages show."""
 GENERATED: dict[str, Callable[[], str]] = {

@@ -78,6 +78,17 @@ class ClusterSpec(Strict):
     """Name of the cluster."""
     spines: list[SpineSpec] = Field(min_length=1)
     """Spines of the cluster."""
+    region: Label | None = None
+    """Region in which the cluster stands."""
+
+
+class LatencySpec(Strict):
+    """How far two regions are apart."""
+
+    between: Annotated[list[Label], Field(min_length=2, max_length=2)]
+    """Names of the two regions."""
+    round_trip_ms: NotNegative
+    """Time to the other region and back [ms]."""
 
 
 class BandwidthSpec(Strict):
@@ -119,6 +130,8 @@ class FleetFile(Strict):
     """Number of nodes by node type, all in one network domain; or give `network`."""
     bandwidth: BandwidthSpec = BandwidthSpec()
     """Share of the NIC bandwidth that is available between switches."""
+    latency: list[LatencySpec] = Field([], max_length=10_000)
+    """Round trips between regions of clusters; within a region they take no time."""
     unavailable: list[OutageSpec] = Field([], max_length=10_000)
     """Nodes in maintenance or failed, and when."""
     failures: FailuresSpec | None = None
