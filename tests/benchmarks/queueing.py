@@ -103,9 +103,7 @@ def pools(arrivals: int) -> None:
     for routing, mix in product(ROUTERS, MIXES):
         chosen = [each for each in found if (each.routing, each.mix) == (routing, mix)]
         _row(routing, mix, chosen)
-    bursty = [
-        each for each in found if each.routing is Routing.LEAST_LOADED and each.dispersion > 1
-    ]
+    shared = [each for each in found if each.routing is Routing.LEAST_LOADED]
     for least, most in pairwise(BORNE):
         between = [each for each in shared if least <= each.borne < most]
         chosen = [each for each in between if each.dispersion > 1]

@@ -130,12 +130,12 @@ class FleetFile(Strict):
     """Number of nodes by node type, all in one network domain; or give `network`."""
     bandwidth: BandwidthSpec = BandwidthSpec()
     """Share of the NIC bandwidth that is available between switches."""
-    latency: list[LatencySpec] = Field([], max_length=10_000)
-    """Round trips between regions of clusters; within a region they take no time."""
     unavailable: list[OutageSpec] = Field([], max_length=10_000)
     """Nodes in maintenance or failed, and when."""
     failures: FailuresSpec | None = None
     """How often nodes fail, of every node type without its own `failures`."""
+    latency: list[LatencySpec] = Field([], max_length=10_000)
+    """Round trips between regions of clusters; within a region they take no time."""
 
     @field_validator("nodes")
     @classmethod
