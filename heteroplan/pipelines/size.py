@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from heteroplan.sizing.quarters import Quarter
     from heteroplan.sizing.terms import Search
 
-SIZE_WEIGHT, QUARTER_WEIGHT, ALTERNATIVE_WEIGHT = 4.0, 2.0, 1.0
+SIZE_WEIGHT, QUARTER_WEIGHT, ALTERNATIVE_WEIGHT = 6.0, 2.0, 1.0
 """How the time is divided: what one does not need the next ones have."""
 
 
@@ -81,9 +81,12 @@ class SizeResult:
 
     @property
     def over_budget(self) -> bool:
-        """Whether the fleet costs more than it may."""
-        budget, usd = self.document.budget_usd_per_month, self.document.cost_usd_per_month
-        return budget is not None and usd > budget * (1 + 1e-6)
+        """Whether the fleet costs more than it may, or any that covers the demand is proven to."""
+        from heteroplan.outputs.size.sentences import is_over, least_usd_per_month
+
+        found = self.document
+        short = not found.covered and is_over(found, least_usd_per_month(found))
+        return short or is_over(found, found.cost_usd_per_month)
 
     def json_text(self) -> str:
         """The document as JSON."""
@@ -172,13 +175,15 @@ def _answer(
 ) -> "Answer":
     """The size, then the quarters, then what it is compared with."""
     from heteroplan.sizing.alternatives import todo
+    from heteroplan.sizing.terms import sized
 
     others = todo(terms) if options.compare else ()
     quarters = 0 if terms.growth is None else terms.growth.quarters
     times = _Times(
         clock, SIZE_WEIGHT + QUARTER_WEIGHT * quarters + ALTERNATIVE_WEIGHT * len(others)
     )
-    found = _sized(loaded, terms, options, times.take(SIZE_WEIGHT))
+    search = _search(options, times.take(SIZE_WEIGHT), options.progress)
+    found = sized(loaded.scenario, terms, search)
     made = answer(loaded.scenario, terms, found)
     made = replace(made, quarters=tuple(_quarters(loaded, terms, options, times)))
     if others:
@@ -192,28 +197,10 @@ def _best(answer: "Answer") -> "Sized":
 
     best = answer.sized
     for each in answer.alternatives:
-        best = better(each.sized, best)
+        best = better(each.sized, best) or best
     if best is answer.sized:
         return best
     return replace(best, bound_usd=min(answer.sized.bound_usd, best.cost_usd))
-
-
-def _sized(loaded: "Loaded", terms: "Purchasing", options: SizeOptions, seconds: float) -> "Sized":
-    """The size; where none is found within the budget, the one without it."""
-    from heteroplan.sizing.terms import sized
-
-    budget = terms.offers.limits.budget_usd
-    clock = Clock(seconds)
-    try:
-        share = seconds if budget is None else seconds / 2
-        return sized(loaded.scenario, terms, _search(options, share, options.progress))
-    except NoPlanError:
-        if budget is None or options.stop():
-            raise
-    bounds = replace(terms.offers.limits, budget_usd=None)
-    unlimited = replace(terms, offers=replace(terms.offers, limits=bounds))
-    left_s = max(clock.left_s(), LEAST_SHARE * seconds)
-    return sized(loaded.scenario, unlimited, _search(options, left_s, options.progress))
 
 
 def _quarters(

@@ -42,40 +42,64 @@ def sized(scenario: Scenario, terms: Purchasing, search: Search) -> Sized:
     Nodes that are kept cost nothing more in the search, as they are paid in any case; afterwards
     all of them stand in the fleet, and cost and bound hold what they cost. A search may end
     without a use for some. Where nodes are offered by the hour too, a search without them comes
-    first, which is much shorter: the answer is no dearer than its. Raises NoPlanError and
-    UsageError.
+    first, which is much shorter: the answer is no dearer than its. Where nothing is found within
+    the budget, the answer is above it. Raises NoPlanError and UsageError.
     """
+    end = monotonic() + search.time_limit_s
     paid = tuple(each for each in terms.offers.offers if not each.hourly)
-    if not paid or len(paid) == len(terms.offers.offers):
-        return _sized(scenario, terms, search)
-    began = monotonic()
-    fewer = replace(terms, offers=replace(terms.offers, offers=paid))
-    simple = replace(search, time_limit_s=PAID_SHARE * search.time_limit_s, progress=silent)
-    first = _or_none(scenario, fewer, simple)
-    left_s = max(began + search.time_limit_s - monotonic(), PAID_SHARE * search.time_limit_s)
-    second = _or_none(scenario, terms, replace(search, time_limit_s=left_s))
-    if first is None and second is None:
-        raise NoPlanError("no fleet of these offers was found; raise --time-limit")
-    bound_usd = 0.0 if second is None else second.bound_usd
+    first: Sized | None = None
+    failed: list[NoPlanError] = []
+    if paid and len(paid) < len(terms.offers.offers):
+        fewer = replace(terms, offers=replace(terms.offers, offers=paid))
+        simple = replace(search, time_limit_s=PAID_SHARE * search.time_limit_s, progress=silent)
+        first = _or_none(scenario, fewer, simple, failed)
+    second = _within(scenario, terms, search, end, failed)
+    limits = terms.offers.limits
+    if second is None and limits.budget_usd is not None and not search.stop():
+        free = replace(terms.offers, limits=replace(limits, budget_usd=None))
+        second = _within(scenario, replace(terms, offers=free), search, end, failed)
+        if first is not None and second is not None and _serves(first):
+            return replace(first, bound_usd=second.bound_usd)
     best = better(first, second)
-    return best if best is second else replace(best, bound_usd=min(bound_usd, best.cost_usd))
+    if best is None:
+        raise failed[-1]
+    if best is second:
+        return best
+    bound_usd = 0.0 if second is None else second.bound_usd
+    return replace(best, bound_usd=min(bound_usd, best.cost_usd) if best.covered else bound_usd)
 
 
-def better(one: Sized | None, other: Sized | None) -> Sized:
+def _within(
+    scenario: Scenario, terms: Purchasing, search: Search, end: float, failed: list[NoPlanError]
+) -> Sized | None:
+    """In the time until `end`, or in a share of all of it where that is over."""
+    left_s = max(end - monotonic(), PAID_SHARE * search.time_limit_s)
+    return _or_none(scenario, terms, replace(search, time_limit_s=left_s), failed)
+
+
+def _serves(found: Sized) -> bool:
+    return found.plan.totals.served_fraction > 0.0
+
+
+def better(one: Sized | None, other: Sized | None) -> Sized | None:
     """The one that covers the demand, then the cheaper one, the second of two alike; of two that
-    are short the one that serves more."""
+    are short the one that serves more. None where both are."""
     found = [each for each in (other, one) if each is not None]
 
     def rank(each: Sized) -> tuple[float, float]:
         return -1.0 if each.covered else -each.plan.totals.served_fraction / 2, each.cost_usd
 
-    return min(found, key=rank)
+    return min(found, key=rank, default=None)
 
 
-def _or_none(scenario: Scenario, terms: Purchasing, search: Search) -> Sized | None:
+def _or_none(
+    scenario: Scenario, terms: Purchasing, search: Search, failed: list[NoPlanError]
+) -> Sized | None:
+    """None where there is no fleet, for a reason that is added to `failed`."""
     try:
         return _sized(scenario, terms, search)
-    except NoPlanError:
+    except NoPlanError as error:
+        failed.append(error)
         return None
 
 

@@ -78,7 +78,8 @@ def test_without_offers_nodes_cost_what_the_fleet_says(files: ScenarioFiles) -> 
     assert "14,592" in out, "one node of 8 x 2.50 USD for 729.6 hours"
 
 
-def test_more_than_the_budget_ends_with_1_and_shows_the_fleet(files: ScenarioFiles) -> None:
+def test_a_budget_that_is_proven_too_small_ends_with_1(files: ScenarioFiles) -> None:
+    """A node costs 5,826 USD a month; by the hour each of its two hours 32 USD."""
     given = [str(files.folder), "--offers", str(files.folder / "offers.yaml"), "--from-nothing"]
     code, out = run(*given, "--budget-usd", "1000", "--no-compare")
     assert code == 1

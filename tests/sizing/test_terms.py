@@ -77,7 +77,8 @@ def test_the_search_has_what_is_left_of_the_budget() -> None:
     )
     with pytest.raises(NoPlanError, match="asked"):
         sized(made, budget, Search(sizer=sizer))
-    (offers,) = asked
+    offers, free = asked
+    assert free.limits.budget_usd is None
     assert offers.limits.budget_usd == pytest.approx(2.0)
     prices = {each.kind: each.usd_per_node_hour for each in offers.offers}
     assert prices == {OfferKind.PURCHASE: 2.0, OfferKind.EXISTING: 0.0}
@@ -107,3 +108,19 @@ def test_the_better_one_covers_and_is_cheaper() -> None:
     assert better(cheap, dear) is better(dear, cheap) is cheap
     assert better(short, dear) is better(dear, short) is dear
     assert better(None, dear) is dear
+    assert better(None, None) is None
+
+
+def test_above_the_budget_where_nothing_is_within() -> None:
+    """3 nodes of 2 USD; the search with a budget of 1 finds none."""
+    made = asking(3.0)
+    little = terms(made, offer(usd=2.0), limits=SizeLimits(budget_usd=1.0))
+
+    def sizer(of: Scenario, offers: Offers, **others: Any) -> Sized:
+        if offers.limits.budget_usd is not None:
+            raise NoPlanError("nothing within")
+        return size(of, offers, **others)
+
+    found = sized(made, little, Search(gap=0.0, sizer=sizer))
+    assert (found.covered, counts(found)) == (True, {"own": 3})
+    assert found.cost_usd == pytest.approx(6.0)

@@ -123,6 +123,7 @@ def test_an_error_of_a_fit_is_one_of_times() -> None:
     source = Source(SourceKind.FITTED, error_mape=0.08)
     given = replace(builders.engine(), source=source, decode=DecodeCoefficients(20.0, 0.1, 2e-5))
     spread = engine_errors.spread_of(given)
+    assert spread is not None
     assert spread == pytest.approx(0.08 * sqrt(pi / 2))
     assert np.abs(spread * np.random.default_rng(1).standard_normal(100_000)).mean() == (
         pytest.approx(0.08, rel=0.01)

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from heteroplan.entities.offers import OfferKind
+from heteroplan.entities.purchasing import HOURS_PER_MONTH
 from heteroplan.outputs.shared.words import figure, signed_share, time_span
 from heteroplan.outputs.size.document import (
     AlternativePart,
@@ -14,6 +15,7 @@ from heteroplan.outputs.size.document import (
 )
 from heteroplan.sizing.alternatives import AlternativeKind
 from heteroplan.text import percent
+from heteroplan.units import S_PER_HOUR
 
 KINDS = {
     OfferKind.EXISTING: "stands already",
@@ -31,6 +33,9 @@ POWER_HEADS = ("spine", ">full load kW", ">peak of the plan kW", ">limit kW")
 SPARE_HEADS = ("node type", ">nodes", ">spares", ">enough", ">USD a month")
 MOST_USES = 3
 MOST_TYPES = 4
+_OF_BUDGET = "the budget of"
+"""How limits begin that `sentences` tells in a month's USD."""
+_ROUNDING = 1e-6
 
 
 def headline(found: SizeDocument) -> str:
@@ -68,15 +73,13 @@ def sentences(found: SizeDocument) -> Iterator[str]:
     """Budget, what comes late, what binds, and what goes back."""
     budget = found.budget_usd_per_month
     if budget is not None:
-        if found.cost_usd_per_month > budget * (1 + 1e-6):
-            yield f"This is more than the budget of {budget:,.0f} USD a month."
-        else:
-            left = budget - found.cost_usd_per_month
-            yield f"Of the budget of {budget:,.0f} USD a month {left:,.0f} USD are left."
+        yield _budget(found, budget)
     days = {each.offer: each.lead_time_days for each in found.nodes if each.lead_time_days > 0}
     for offer, late in days.items():
         yield f"{offer} serves {late:g} days after it is ordered."
     for each in found.binding:
+        if each.startswith(_OF_BUDGET):
+            continue
         yield f"What binds: {each.rstrip('.')}."
     back: dict[str, int] = defaultdict(int)
     for part in found.returned:
@@ -88,6 +91,32 @@ def sentences(found: SizeDocument) -> Iterator[str]:
             f"Nodes that stand and are of no use: {counts}. Without them it is {usd:,.0f} USD a "
             "month less."
         )
+
+
+def least_usd_per_month(found: SizeDocument) -> float:
+    """What serving all demand costs at least, as far as it is proven."""
+    hours = found.horizon.intervals * found.horizon.interval_s / S_PER_HOUR
+    return found.bound_usd / hours * HOURS_PER_MONTH
+
+
+def is_over(found: SizeDocument, usd_per_month: float) -> bool:
+    """Whether that is more than the budget, where there is one."""
+    budget = found.budget_usd_per_month
+    return budget is not None and usd_per_month > budget * (1 + _ROUNDING)
+
+
+def _budget(found: SizeDocument, budget: float) -> str:
+    allowed = f"the budget of {budget:,.0f} USD a month"
+    least = least_usd_per_month(found)
+    if is_over(found, found.cost_usd_per_month):
+        return f"This is more than {allowed}."
+    if not found.covered and is_over(found, least):
+        return (
+            f"To serve all costs {least:,.0f} USD a month at least, which is more than {allowed}: "
+            "this fleet serves most for it."
+        )
+    left = budget - found.cost_usd_per_month
+    return f"Of {allowed} {left:,.0f} USD are left."
 
 
 def node_rows(found: SizeDocument) -> list[tuple[str, ...]]:

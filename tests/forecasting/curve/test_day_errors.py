@@ -2,6 +2,7 @@
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from tests.forecasting.made_traces import hourly
 UTC = zone_of("UTC")
 
 
-def errors(folder: Path, *days: list[int], interval_s: int = 3600, **options: float) -> DayErrors:
+def errors(folder: Path, *days: list[int], interval_s: int = 3600, **options: Any) -> DayErrors:
     trace = TraceOptions(step_s=3600, interval_s=interval_s, zone=UTC, stamp_zone=UTC)
     found = past([hourly(folder, days)], trace)
     asked = CurveOptions(interval_s=interval_s, weekdays="alike", trend=1.0, **options)
