@@ -11,6 +11,7 @@ import numpy as np
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import Network
 from heteroplan.entities.scenario import Objective, Scenario
+from heteroplan.entities.workload import Role
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.coarser import one_domain
 from heteroplan.optimize.program.problem import Floats, Problem
@@ -18,6 +19,9 @@ from heteroplan.sizing.offered import Offered
 
 MANY_NODES = 100_000
 """Of each offered type on each leaf: more than any demand is of use for."""
+
+CELLS, LEAST_TIMES = 1_200, 8
+"""Pools times intervals of a program of the busiest ones, and intervals at least."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,12 +70,29 @@ class Potential:
         return self.program.workloads[w].rps
 
     def busiest(self) -> list[int]:
-        """Intervals that no other one outdoes in everything, in their order."""
+        """Intervals that no other one outdoes in everything, in their order.
+
+        Of a large program those that cost most; fewer only make a bound weaker.
+        """
         loads, kept = self.loads(), list[int]()
         for t in np.argsort(-loads.sum(axis=0), kind="stable"):
             if not (loads[:, kept] >= loads[:, [t]]).all(axis=0).any():
                 kept.append(int(t))
-        return sorted(kept)
+        most = max(LEAST_TIMES, CELLS // max(1, len(self.program.pools)))
+        cost = self.about_usd()
+        return sorted(sorted(kept, key=lambda t: -float(cost[t]))[:most])
+
+    def about_usd(self) -> Floats:
+        """[T] what an interval costs where each role has the pool that serves it for least."""
+        cheapest: dict[tuple[int, Role], Floats] = {}
+        for pool in self.program.pools:
+            usd = np.where(np.isfinite(pool.mix_load), pool.mix_load * pool.plain_cost, np.inf)
+            known = cheapest.get((pool.workload, pool.role), usd)
+            cheapest[pool.workload, pool.role] = np.minimum(known, usd)
+        total = np.zeros(self.program.intervals)
+        for usd in cheapest.values():
+            total += np.where(np.isfinite(usd), usd, 0.0)
+        return total
 
     def at(self, times: list[int]) -> Problem:
         """The program of some intervals, each on its own: nothing starts or stops."""

@@ -55,8 +55,8 @@ STEPS_ALIKE = 3
 """Trials that fail before the steps between costs grow."""
 BUDGET_SHARE = 0.5
 """Of the time limit, beyond it, for a fleet within a budget that does not cover the demand."""
-BETWEEN = 3
-"""Trials between the last nodes that failed and the first that covered, where steps had grown."""
+BETWEEN = 6
+"""Trials between the last nodes that failed, or the bound, and the cheapest that covered."""
 FEWER = 0.6
 """Of the nodes of an offer that are left where too much of a workload stands on them."""
 HOURLY_ROOM = 1.25
@@ -207,9 +207,11 @@ class _Search:
                 found = replace(first, counts=grown(self.offered, first.counts, low))
                 if usd_of(self.offered, found.counts) < low * (1 - self.gap):
                     return
-        failing = usd / (1 + step)
-        for _ in range(BETWEEN if failed > STEPS_ALIKE else 0):
+        failing = max(self.bound_usd, usd / (1 + step) if failed else 0.0)
+        for _ in range(BETWEEN):
             best_usd = self.best.cost_usd if self.best is not None else usd
+            if best_usd - failing <= self.gap * best_usd:
+                return
             middle = (failing + best_usd) / 2
             yield Tried(replace(first, counts=grown(self.offered, first.counts, middle)), times)
             if self.best is not None and self.best.cost_usd == best_usd:
