@@ -168,7 +168,7 @@ def _comment(text: str) -> Iterator[str]:
 
 
 def _node_type(each: NodeTypeSpec) -> Iterator[str]:
-    fields = list(dict(each).items())
+    fields = [(name, value) for name, value in each if value is not None]
     for i, (name, value) in enumerate(fields):
         yield f"  {'-' if i == 0 else ' '} {name}: {_scalar(value)}"
 
