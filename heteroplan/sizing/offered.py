@@ -1,13 +1,17 @@
 """Offers of a scenario: which of its node types can be had how, and what they cost over it."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.offers import Offer, OfferKind, Offers, SizeLimits
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import UsageError
+from heteroplan.profiles.capacity.candidates import candidates_of
+
+type Rate = Callable[[Scenario], Sequence[Candidate]]
 
 
 @dataclass(frozen=True)
@@ -17,14 +21,16 @@ class Offered:
     scenario: Scenario
     offers: tuple[Offer, ...]
     limits: SizeLimits
+    rate: Rate = candidates_of
+    """What each engine serves on the nodes of a scenario."""
 
     @classmethod
-    def of(cls, scenario: Scenario, offers: Offers) -> "Offered":
+    def of(cls, scenario: Scenario, offers: Offers, rate: Rate = candidates_of) -> "Offered":
         """Raises UsageError with everything that does not fit together."""
         problems = list(_problems(scenario, offers))
         if problems:
             raise UsageError(*problems)
-        return cls(scenario, offers.offers, offers.limits)
+        return cls(scenario, offers.offers, offers.limits, rate)
 
     @cached_property
     def hours(self) -> float:

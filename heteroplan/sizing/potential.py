@@ -14,7 +14,6 @@ from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.coarser import one_domain
 from heteroplan.optimize.program.problem import Floats, Problem
-from heteroplan.profiles.capacity.candidates import candidates_of
 from heteroplan.sizing.offered import Offered
 
 MANY_NODES = 100_000
@@ -34,7 +33,7 @@ class Potential:
     def of(cls, offered: Offered) -> "Potential":
         """Engines on all offered node types wherever the network has a leaf for them."""
         scenario = everywhere(offered)
-        candidates = candidates_of(scenario)
+        candidates = offered.rate(scenario)
         merged = one_domain(build_problem(scenario, candidates), proves=True).program
         program = replace(merged.without_stability(), supplies=(), before=None)
         return cls(offered, tuple(candidates), program)

@@ -144,12 +144,19 @@ class NodeModel:
 
 
 def node_model(
-    potential: Potential, times: Sequence[int], *, allow_short: bool = False
+    potential: Potential,
+    times: Sequence[int],
+    *,
+    allow_short: bool = False,
+    constant: bool = False,
 ) -> NodeModel:
-    """The program of some intervals. Hourly offers are paid in these alone."""
+    """The program of some intervals. Hourly offers are paid in these alone.
+
+    With `constant` pools keep one size, as they do where nothing scales.
+    """
     offered = potential.offered
     program = potential.at(list(times))
-    model = build_model(program, allow_short=allow_short)
+    model = build_model(program, allow_short=allow_short, constant=constant)
     prices = [offered.usd(each) for each in offered.offers]
     made = NodeModel(offered, times, model, max(prices, default=1.0) or 1.0)
     for offer in offered.paid:

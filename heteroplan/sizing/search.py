@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from heteroplan.clock import Progress, Stop, never, silent
-from heteroplan.entities.offers import Offers
+from heteroplan.entities.offers import Offer, Offers
 from heteroplan.entities.plan import Plan, Pool
 from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.errors import NoPlanError
@@ -22,12 +22,13 @@ from heteroplan.optimize.program.problem import Ints
 from heteroplan.optimize.solvers.solver import Effort, Verdict
 from heteroplan.profiles.capacity.candidates import candidates_of
 from heteroplan.sizing.bill import bill, together
-from heteroplan.sizing.offered import Offered
+from heteroplan.sizing.offered import Offered, Rate
 from heteroplan.sizing.outcome import Nodes, Sized
 from heteroplan.sizing.planned import trial
 from heteroplan.sizing.potential import Potential
 from heteroplan.sizing.program import Counts, Least, node_model, usd_of
 from heteroplan.sizing.rented import rented
+from heteroplan.sizing.shares import too_much
 from heteroplan.sizing.site import Built, Site, Standing, built, only_needed, placed
 from heteroplan.sizing.starts import start_pools
 from heteroplan.verify import verify
@@ -54,6 +55,10 @@ STEPS_ALIKE = 3
 """Trials that fail before the steps between costs grow."""
 BUDGET_SHARE = 0.5
 """Of the time limit, beyond it, for a fleet within a budget that does not cover the demand."""
+BETWEEN = 3
+"""Trials between the last nodes that failed and the first that covered, where steps had grown."""
+FEWER = 0.6
+"""Of the nodes of an offer that are left where too much of a workload stands on them."""
 HOURLY_ROOM = 1.25
 """Nodes by the hour that a plan may choose from, in those of the program: the rest is not paid."""
 
@@ -85,16 +90,17 @@ def size(
     time_limit_s: float = 60.0,
     stop: Stop = never,
     progress: Progress = silent,
+    rate: Rate = candidates_of,
 ) -> Sized:
     """The cheapest fleet of some offers that serves a scenario, with a plan on it and a bound.
 
     The nodes that the scenario's fleet has play no part: those that may be kept are offers. Its
     network says where nodes may stand. What runs when the horizon starts is not known of a fleet
     that does not stand yet, so its replicas begin ready. `progress` is told the cost of the best
-    fleet, the bound and the seconds. Raises UsageError where offers do not fit the scenario, and
-    NoPlanError where no fleet was found.
+    fleet, the bound and the seconds. `rate` says what engines serve on the nodes of a scenario.
+    Raises UsageError where offers do not fit the scenario, NoPlanError where no fleet was found.
     """
-    search = _Search(Offered.of(scenario, offers), gap, time_limit_s, stop, progress)
+    search = _Search(Offered.of(scenario, offers, rate), gap, time_limit_s, stop, progress)
     if not search.potential.servable:
         raise NoPlanError(
             "no offered node type serves all requests from prompt to last token; offer others, or "
@@ -172,30 +178,46 @@ class _Search:
         self.progress(cost, self.bound_usd, monotonic() - self.began)
 
     def _cheapest_first(self) -> Iterator["Tried"]:
-        """Nodes that would do, from the cheapest on; once some have covered, cheaper ones."""
+        """Nodes that would do, from the cheapest on; once some have covered, cheaper ones.
+
+        Where the program has no good answer in time, more of each of its first nodes.
+        """
         times = self.potential.busiest()
         model = node_model(self.potential, times)
-        effort = self._effort(PROGRAM_SHARE * self.time_limit_s)
-        step, failed, low = FIRST_STEP, 0, 0.0
+        first = model.least(self._effort(PROGRAM_SHARE * self.time_limit_s))
+        self.bound_usd = first.bound_usd
+        self._told()
+        if first.cost_usd is None:
+            return
+        found, step, failed = first, FIRST_STEP, 0
         while True:
-            found = model.least(effort)
-            if failed == 0:
-                self.bound_usd = found.bound_usd
-                self._told()
-            if found.verdict is Verdict.INFEASIBLE or found.cost_usd is None:
-                return
-            usd = usd_of(self.offered, found.counts)
-            if self.best is not None and self.best.plan.covered and usd >= self.best.cost_usd:
-                return
             yield Tried(found, times)
+            usd = usd_of(self.offered, found.counts)
+            if self._covered:
+                break
             failed += 1
-            if self.best is not None and self.best.plan.covered:
-                return
             if failed > STEPS_ALIKE:
                 step = max(2 * step, self.gap / 4)
             low = usd * (1 + step)
             model.cost_at_least(low)
-            effort = self._effort(NEXT_SHARE * self.time_limit_s)
+            found = model.least(self._effort(NEXT_SHARE * self.time_limit_s))
+            if found.verdict is Verdict.INFEASIBLE:
+                return
+            if found.cost_usd is None or found.cost_usd > low * (1 + self.gap):
+                found = replace(first, counts=grown(self.offered, first.counts, low))
+                if usd_of(self.offered, found.counts) < low * (1 - self.gap):
+                    return
+        failing = usd / (1 + step)
+        for _ in range(BETWEEN if failed > STEPS_ALIKE else 0):
+            best_usd = self.best.cost_usd if self.best is not None else usd
+            middle = (failing + best_usd) / 2
+            yield Tried(replace(first, counts=grown(self.offered, first.counts, middle)), times)
+            if self.best is not None and self.best.cost_usd == best_usd:
+                failing = middle
+
+    @property
+    def _covered(self) -> bool:
+        return self.best is not None and self.best.plan.covered
 
     def _effort(self, seconds: float) -> Effort:
         seconds = min(seconds, max(0.0, self.left_s))
@@ -218,8 +240,22 @@ class _Search:
                 return
 
     def fitted(self, tried: "Tried") -> Fitted | None:
-        """A plan on tried nodes; None where they find no room, or there is no plan."""
-        standing = placed(self.offered, with_room(self.offered, tried.found.counts))
+        """A plan on tried nodes; None where they find no room, or there is no plan.
+
+        With fewer nodes of an offer, and others instead, while more of a workload stands on them
+        than the offer allows.
+        """
+        counts = with_room(self.offered, tried.found.counts)
+        while True:
+            fitted = self._on_nodes(counts, tried)
+            if fitted is None or not (over := too_much(fitted.plan, fitted.built.hourly)):
+                return fitted
+            for offer in over:
+                counts = with_fewer(self.offered, counts, offer)
+            tried = replace(tried, needed=None)
+
+    def _on_nodes(self, counts: Counts, tried: "Tried") -> Fitted | None:
+        standing = placed(self.offered, counts)
         if standing is None:
             return None
         made = built(self.offered, standing)
@@ -236,7 +272,7 @@ class _Search:
         self, standing: Standing, made: Built, starts: list[tuple[Pool, ...]], *, trying: bool
     ) -> Fitted | None:
         scenario = _on(self.offered, made)
-        candidates = candidates_of(scenario)
+        candidates = self.offered.rate(scenario)
         plan = trial(
             scenario,
             candidates,
@@ -283,6 +319,8 @@ class _Search:
             return
         found = self._planned(best.standing, best.built, [best.plan.pools], trying=False)
         if found is None or found.rank[0] > best.rank[0]:
+            return
+        if too_much(found.plan, found.built.hourly):
             return
         if found.rank < best.rank or found.plan.totals.gpu_hours < best.plan.totals.gpu_hours:
             self.best = found if found.cost_usd <= best.cost_usd else best
@@ -333,4 +371,39 @@ def with_room(offered: Offered, counts: Counts) -> Counts:
     for offer in offered.hourly:
         wanted = int(counts.get(offer.name, 0) * HOURLY_ROOM) + 1
         more[offer.name] = wanted if offer.most_nodes is None else min(wanted, offer.most_nodes)
+    return more
+
+
+def grown(offered: Offered, counts: Counts, usd: float) -> Counts:
+    """More of each offer that has nodes in proportion, until all of them cost so much."""
+    more, now = dict(counts), usd_of(offered, counts)
+    scale = usd / now if now > 0 else 1.0
+    for offer in offered.paid:
+        wanted = int(counts.get(offer.name, 0) * scale)
+        more[offer.name] = min(wanted, offer.most_nodes) if offer.most_nodes else wanted
+    able = [offer for offer in offered.paid if counts.get(offer.name, 0) > 0]
+    while able and usd_of(offered, more) < usd:
+        able = [o for o in able if o.most_nodes is None or more[o.name] < o.most_nodes]
+        if not able:
+            break
+        least = min(able, key=lambda offer: more[offer.name] / counts[offer.name])
+        more[least.name] += 1
+    return more
+
+
+def with_fewer(offered: Offered, counts: Counts, offer: Offer) -> Counts:
+    """Part of the nodes of an offer, and as many more of the cheapest of their type without a limit
+    of its share."""
+    left = int(counts.get(offer.name, 0) * FEWER)
+    more = counts | {offer.name: left}
+    others = [
+        each
+        for each in offered.offers
+        if each.node_type == offer.node_type and each.most_share >= 1.0
+    ]
+    if others:
+        other = min(others, key=lambda each: (not each.hourly, each.usd_per_node_hour))
+        wanted = counts.get(other.name, 0) + counts.get(offer.name, 0) - left
+        limit = wanted if other.most_nodes is None else other.most_nodes
+        more[other.name] = min(wanted, limit)
     return more

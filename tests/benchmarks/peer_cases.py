@@ -68,23 +68,23 @@ class Peer:
 def all_peers() -> Iterator[Peer]:
     """Every problem of Mélange's and SageServe's form."""
     for file in sorted((*PEERS.glob("melange_*.json"), *PEERS.glob("aibrix_*.json"))):
-        given = _read(file.stem)
+        given = read(file.stem)
         for rps in given.get("total_rps", ()):
             yield melange(file.stem, rps)
     for file in sorted(PEERS.glob("sageserve_*.json")):
-        if "tokens_per_instance" in _read(file.stem):
+        if "tokens_per_instance" in read(file.stem):
             yield sageserve(file.stem)
 
 
 def melange(name: str, rps: float) -> Peer:
     """A problem of Mélange's form with its references."""
     references = _references("melange_reference", problem=name, rate_rps=rps)
-    return melange_peer(f"{name}, {rps:g} requests/s", _read(name), rps, references)
+    return melange_peer(f"{name}, {rps:g} requests/s", read(name), rps, references)
 
 
 def sageserve(name: str) -> Peer:
     """A problem of SageServe's form with its references."""
-    return sageserve_peer(name, _read(name), _references("sageserve_reference", problem=name))
+    return sageserve_peer(name, read(name), _references("sageserve_reference", problem=name))
 
 
 def melange_peer(
@@ -182,7 +182,8 @@ def sageserve_peer(
     )
 
 
-def _read(name: str) -> Any:
+def read(name: str) -> Any:
+    """A file of the peers' folder."""
     return json.loads((PEERS / f"{name}.json").read_text(encoding="utf-8"))
 
 
@@ -197,7 +198,7 @@ def _nodes(replicas: float) -> int:
 
 def _references(name: str, **wanted: object) -> Sequence[Reference]:
     """Runs of a reference file in its order, the published programs first."""
-    runs = _read(name)
+    runs = read(name)
     return [
         Reference(
             ", ".join(str(run[key]) for key in ("solver", "form", "slice_factor") if key in run),

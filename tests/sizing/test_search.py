@@ -10,8 +10,14 @@ from hypothesis import strategies as st
 
 from heteroplan.entities.offers import Offer, OfferKind, SizeLimits
 from heteroplan.errors import NoPlanError, UsageError
+from heteroplan.optimize.solvers.solver import Effort
 from heteroplan.sizing import size
+from heteroplan.sizing.offered import Offered
 from heteroplan.sizing.outcome import Sized
+from heteroplan.sizing.potential import Potential
+from heteroplan.sizing.program import node_model, usd_of
+from heteroplan.sizing.search import grown
+from heteroplan.sizing.shares import too_much
 from tests.sizing.offers import BIG, SMALL, offers, on_demand, purchase, two_types
 
 
@@ -62,6 +68,45 @@ def test_rented_nodes_are_paid_for_starts_and_drains_too() -> None:
     assert found.covered
     assert found.cost_usd == pytest.approx(16.0 * (24.0 + 2.15))
     assert found.bound_usd <= found.cost_usd
+
+
+def test_more_nodes_for_some_cost_keep_their_proportions() -> None:
+    """4 and 8 nodes at 2 and 1 USD for an hour cost 16; for 24 USD there are half as many more."""
+    made = Offered.of(two_types([20.0]), offers(purchase(BIG, 2.0), purchase(SMALL, 1.0)))
+    counts = {f"{BIG} bought": 4, f"{SMALL} bought": 8}
+    assert grown(made, counts, 24.0) == {f"{BIG} bought": 6, f"{SMALL} bought": 12}
+    assert usd_of(made, grown(made, counts, 25.0)) in (25.0, 26.0)
+
+
+def test_more_nodes_end_at_what_is_offered() -> None:
+    made = Offered.of(two_types([20.0]), offers(purchase(BIG, 2.0, 5), purchase(SMALL, 1.0)))
+    counts = {f"{BIG} bought": 4, f"{SMALL} bought": 8}
+    assert grown(made, counts, 32.0) == {f"{BIG} bought": 5, f"{SMALL} bought": 22}
+
+
+def test_pools_that_never_change_need_the_sum_of_their_peaks() -> None:
+    """Two workloads of 20 and 0 requests/s, and the other way round an hour later: 2 nodes where
+    pools scale, 4 where each keeps its peak all day."""
+    made = two_types([20.0, 0.0])
+    (load,) = made.workloads
+    other = replace(load, name="code", demand=load.demand[::-1])
+    both = replace(made, workloads=(load, other))
+    potential = Potential.of(Offered.of(both, offers(purchase(BIG, 16.0))))
+    for constant, nodes in ((False, 2), (True, 4)):
+        model = node_model(potential, potential.busiest(), constant=constant)
+        assert model.least(Effort()).counts == {f"{BIG} bought": nodes}
+
+
+def test_no_more_of_a_workload_stands_on_spot_nodes_than_the_offer_allows() -> None:
+    """40 requests/s are 4 prefill and 4 decode replicas on 4 nodes. At most half of each role may
+    stand on spot nodes at 4 USD, so two at least are of those at 16."""
+    spot = Offer("spot", BIG, OfferKind.SPOT, 4.0, most_share=0.5)
+    found = size(two_types([40.0]), offers(spot, on_demand(BIG, 16.0)))
+    assert found.covered
+    assert found.cost_usd >= 2 * 16.0 + 2 * 4.0 - 1e-6
+    assert not too_much(found.plan, {f"{BIG}-spot": spot})
+    free = replace(spot, most_share=1.0)
+    assert size(two_types([40.0]), offers(free, on_demand(BIG, 16.0))).cost_usd == 16.0
 
 
 def test_nodes_stand_where_there_are_places() -> None:
