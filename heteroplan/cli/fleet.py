@@ -5,7 +5,7 @@ Heavy imports happen inside.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,7 +15,6 @@ from heteroplan.cli.streams import STDOUT, delivering, emit, say, show
 from heteroplan.errors import UsageError
 from heteroplan.inventory.formats import FORMATS
 from heteroplan.reading.input_size import MOST_SOURCE_BYTES, size
-from heteroplan.reading.numbers import parse_number
 
 EVERY = "*"
 """Stands for the node types of which nobody else says a figure."""
@@ -38,14 +37,6 @@ FleetPath = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class NamedNumber:
-    """`h100x8=2.5`, or `2.5` for all others."""
-
-    name: str
-    number: float
-
-
-@dataclass(frozen=True, slots=True)
 class NamedGpu:
     """`G2=H100-SXM-80GB`, or with the memory [GiB] of a new type, `P100=P100:16`."""
 
@@ -58,18 +49,6 @@ class Columns:
     """`node=host,gpu=model`: our names -> those of columns or labels."""
 
     columns: Mapping[str, str]
-
-
-def named_number(text: str) -> NamedNumber:
-    """A `NamedNumber`."""
-    name, equals, number = text.rpartition("=")
-    try:
-        if equals and not name:
-            raise ValueError("without a name before =")
-        return NamedNumber(name or EVERY, parse_number(number))
-    except ValueError as error:
-        message = f"{text!r} is {error}; write NAME=NUMBER, such as h100x8=2.5, or a number"
-        raise typer.BadParameter(message) from None
 
 
 def named_gpu(text: str) -> NamedGpu:
@@ -124,19 +103,19 @@ class ImportArguments:
         ),
     ] = None
     price: Annotated[
-        list[NamedNumber] | None,
+        list[Any] | None,
         typer.Option(
-            parser=named_number,
+            parser=options.named(options.number),
             metavar="[NAME=]USD",
             help="Price of a GPU and hour, of a node type, instance type or GPU type; without a "
             "name of all others. Repeatable.",
         ),
     ] = None
     nic_gbit_per_s: Annotated[
-        list[NamedNumber] | None,
+        list[Any] | None,
         typer.Option(
             "--nic-gbit-per-s",
-            parser=named_number,
+            parser=options.named(options.number),
             metavar="[NAME=]GBIT",
             help="Network bandwidth of a node [Gbit/s], by the same names. Repeatable.",
         ),
@@ -241,6 +220,10 @@ class ImportArguments:
     max_bytes: options.MaxBytes = written(size(MOST_SOURCE_BYTES))
 
 
+def _by_type(option: str, given: list[Any] | None) -> dict[str, float]:
+    return {name or EVERY: each for name, each in options.by_name(option, given).items()}
+
+
 def _joined(given: list[Columns] | None) -> dict[str, str]:
     return {name: column for each in given or () for name, column in each.columns.items()}
 
@@ -260,8 +243,8 @@ def import_(given: ImportArguments) -> None:
         format=given.format,
         columns=_joined(given.map),
         prices=given.prices,
-        usd_per_gpu_hour={each.name: each.number for each in given.price or ()},
-        nic_gbit_per_s={each.name: each.number for each in given.nic_gbit_per_s or ()},
+        usd_per_gpu_hour=_by_type("--price", given.price),
+        nic_gbit_per_s=_by_type("--nic-gbit-per-s", given.nic_gbit_per_s),
         gpus={each.written: each.gpu for each in given.gpu or ()},
         assume_gpus=given.assume_gpus,
         name=given.name,

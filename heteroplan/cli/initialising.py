@@ -12,7 +12,6 @@ import typer
 from heteroplan.cli import completion, options
 from heteroplan.cli.arguments import taking, written
 from heteroplan.cli.streams import say, show
-from heteroplan.errors import UsageError
 from heteroplan.text import visible
 
 if TYPE_CHECKING:
@@ -22,16 +21,6 @@ MOST_DAYS = 366
 MOST_FACTOR = 1000.0
 MOST_TOKENS, MOST_MS, MOST_USD, MOST_GBIT_PER_S = 1e9, 1e9, 1e6, 1e6
 MOST_NODES, MOST_GPUS = 1_000_000, 1024
-
-
-def _named[T](read: Callable[[str], T]) -> Callable[[str], tuple[str, T]]:
-    """Reads `NAME=VALUE`, or a value for all."""
-
-    def pair(text: str) -> tuple[str, T]:
-        name, _, value = text.rpartition("=")
-        return name, read(value)
-
-    return pair
 
 
 def _text(text: str) -> tuple[str, str]:
@@ -91,7 +80,7 @@ class InitArguments:
     price: Annotated[
         list[Any] | None,
         typer.Option(
-            parser=_named(options.numbers(0.0, MOST_USD)),
+            parser=options.named(options.numbers(0.0, MOST_USD)),
             metavar="[NAME=]USD",
             help="Price of a GPU and hour, of a GPU type (or node type of an import); without a "
             "name of all others. Repeatable.",
@@ -109,7 +98,7 @@ class InitArguments:
     nic_gbit_per_s: Annotated[
         list[Any] | None,
         typer.Option(
-            parser=_named(options.numbers(1e-3, MOST_GBIT_PER_S)),
+            parser=options.named(options.numbers(1e-3, MOST_GBIT_PER_S)),
             metavar="[NAME=]GBIT",
             help="Network bandwidth of a node [Gbit/s], by the same names. Repeatable.",
             autocompletion=completion.gpus,
@@ -162,7 +151,7 @@ class InitArguments:
     growth: Annotated[
         list[Any] | None,
         typer.Option(
-            parser=_named(options.factor),
+            parser=options.named(options.factor),
             metavar="[WORKLOAD=]FACTOR",
             help="Multiplies all rates of the traces. Repeatable.",
         ),
@@ -170,7 +159,7 @@ class InitArguments:
     isl: Annotated[
         list[Any] | None,
         typer.Option(
-            parser=_named(options.numbers(1.0, MOST_TOKENS)),
+            parser=options.named(options.numbers(1.0, MOST_TOKENS)),
             metavar="[WORKLOAD=]TOKENS",
             help="Mean input tokens of a request, where the demand does not tell. Repeatable.",
         ),
@@ -178,7 +167,7 @@ class InitArguments:
     osl: Annotated[
         list[Any] | None,
         typer.Option(
-            parser=_named(options.numbers(1.0, MOST_TOKENS)),
+            parser=options.named(options.numbers(1.0, MOST_TOKENS)),
             metavar="[WORKLOAD=]TOKENS",
             help="Mean output tokens of a request, where the demand does not tell. Repeatable.",
         ),
@@ -186,7 +175,7 @@ class InitArguments:
     ttft_ms: Annotated[
         list[Any] | None,
         typer.Option(
-            parser=_named(options.numbers(1e-3, MOST_MS)),
+            parser=options.named(options.numbers(1e-3, MOST_MS)),
             metavar="[WORKLOAD=]MS",
             help="Target for the time to first token [ms]. Repeatable.",
         ),
@@ -194,7 +183,7 @@ class InitArguments:
     itl_ms: Annotated[
         list[Any] | None,
         typer.Option(
-            parser=_named(options.numbers(1e-3, MOST_MS)),
+            parser=options.named(options.numbers(1e-3, MOST_MS)),
             metavar="[WORKLOAD=]MS",
             help="Target for the time between tokens [ms]. Repeatable.",
         ),
@@ -293,21 +282,21 @@ def _options(given: InitArguments) -> "InitOptions":
         name=given.name,
         fleet=FleetOptions(
             [options.named_file(each) for each in given.fleet or ()],
-            _mapping("--nodes", given.nodes),
-            _mapping("--price", given.price),
-            _mapping("--nic-gbit-per-s", given.nic_gbit_per_s),
+            options.by_name("--nodes", given.nodes),
+            options.by_name("--price", given.price),
+            options.by_name("--nic-gbit-per-s", given.nic_gbit_per_s),
             given.prices,
         ),
         workloads=WorkloadOptions(
             models=given.model or (),
-            demand=_mapping("--demand", given.demand),
+            demand=options.by_name("--demand", given.demand),
             traces=TraceOptions(
                 {ours: theirs for each in given.columns or () for ours, theirs in each.items()},
                 given.format,
                 given.trace_start,
             ),
             **{
-                name: _mapping(f"--{name.replace('_', '-')}", getattr(given, name))
+                name: options.by_name(f"--{name.replace('_', '-')}", getattr(given, name))
                 for name in ("growth", "isl", "osl", "ttft_ms", "itl_ms")
             },
             allow_extrapolation=given.allow_extrapolation,
@@ -317,14 +306,3 @@ def _options(given: InitArguments) -> "InitOptions":
         days=given.days,
         timezone=given.timezone,
     )
-
-
-def _mapping(option: str, pairs: list[Any] | None) -> dict[str, Any]:
-    """By name. Raises UsageError: a name comes twice."""
-    found: dict[str, Any] = {}
-    for name, value in pairs or ():
-        if name in found:
-            whose = f" for {name}" if name else ""
-            raise UsageError(f"{option} is given twice{whose}; give it once")
-        found[name] = value
-    return found

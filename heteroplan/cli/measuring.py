@@ -70,15 +70,7 @@ class DemandArguments:
             autocompletion=completion.timezones,
         ),
     ] = None
-    where: Annotated[
-        list[Any] | None,
-        typer.Option(
-            parser=options.equality,
-            metavar="COLUMN=VALUE",
-            help="Only requests of a log with that value, such as model=chat-70b, or counters with "
-            "that label. Repeatable: one column several times takes any of the values.",
-        ),
-    ] = None
+    where: options.Where = None
     trace_timezone: Annotated[
         str | None,
         typer.Option(
@@ -217,7 +209,7 @@ def demand(given: DemandArguments) -> None:
     result = pipeline.demand(
         given.traces,
         columns={ours: theirs for each in given.columns or () for ours, theirs in each.items()},
-        where=_by_column(given.where or ()),
+        where=options.by_column(given.where or ()),
         **passed(given, "traces", "columns", "where", "out", "classes", "arrivals", "as_json"),
     )
     texts = {name: result.text(name) for name in names}
@@ -234,14 +226,6 @@ def demand(given: DemandArguments) -> None:
             from heteroplan.outputs.demand.text import render_demand
 
             show(lambda console: render_demand(result.curve, result.backtest, console))
-
-
-def _by_column(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
-    """Values of each column, in their order."""
-    found: dict[str, list[str]] = {}
-    for column, value in pairs:
-        found.setdefault(column, []).append(value)
-    return found
 
 
 def _check_names(traces: Sequence[str], files: Sequence[str]) -> None:

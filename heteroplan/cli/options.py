@@ -2,18 +2,19 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from heteroplan.cli import completion
 from heteroplan.clock import LEAST_SHARE
 from heteroplan.entities.workload import Span
+from heteroplan.errors import UsageError
 from heteroplan.pipelines.shared import limits
 from heteroplan.reading.input_size import MOST_BYTES, MOST_MEASURED_BYTES, parse_size, size
 from heteroplan.reading.local_time import check_year, parse_stamp
@@ -112,6 +113,42 @@ def equality(text: str) -> tuple[str, str]:
     return column.strip(), value.strip()
 
 
+def named[T](read: Callable[[str], T]) -> Callable[[str], tuple[str, T]]:
+    """Reads `NAME=VALUE`, or a value for all others, whose name is empty."""
+
+    def pair(text: str) -> tuple[str, T]:
+        name, equals, value = text.rpartition("=")
+        if equals and not name:
+            raise typer.BadParameter(
+                f"{text!r} is without a name before =; write NAME=VALUE, or a value for all others"
+            )
+        try:
+            return name, read(value)
+        except typer.BadParameter as error:
+            raise typer.BadParameter(f"{name}: {error}" if name else str(error)) from None
+
+    return pair
+
+
+def by_name(option: str, pairs: Sequence[tuple[str, Any]] | None) -> dict[str, Any]:
+    """Values by name. Raises UsageError: a name comes twice."""
+    found: dict[str, Any] = {}
+    for name, value in pairs or ():
+        if name in found:
+            whose = f" for {name}" if name else ""
+            raise UsageError(f"{option} is given twice{whose}; give it once")
+        found[name] = value
+    return found
+
+
+def by_column(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    """Values of each column, in their order."""
+    found: dict[str, list[str]] = {}
+    for column, value in pairs:
+        found.setdefault(column, []).append(value)
+    return found
+
+
 def seconds(text: str) -> float:
     """`60`."""
     return _number(text, "seconds without a unit, such as 60")
@@ -146,6 +183,9 @@ def numbers(least: float, most: float) -> Callable[[str], float]:
         return value
 
     return read
+
+
+number = numbers(-math.inf, math.inf)
 
 
 def wholes(least: int, most: int) -> Callable[[str], int]:
@@ -234,6 +274,16 @@ ScenarioPath = Annotated[
         help="A scenario.yaml, a folder that holds one, or - for standard input.",
         show_default=False,
         autocompletion=completion.scenarios,
+    ),
+]
+Where = Annotated[
+    list[Any] | None,
+    typer.Option(
+        "--where",
+        parser=equality,
+        metavar="COLUMN=VALUE",
+        help="Only requests of a log with that value, such as model=chat-70b, or counters with "
+        "that label. Repeatable: one column several times takes any of the values.",
     ),
 ]
 Overrides = Annotated[

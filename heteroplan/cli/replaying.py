@@ -183,6 +183,7 @@ class ReplayArguments:
             "osl=completion_tokens.",
         ),
     ] = None
+    where: options.Where = None
     trace_timezone: Annotated[
         str | None,
         typer.Option(
@@ -366,6 +367,7 @@ def replay_options(
         trace_timezone=given.trace_timezone,
         start=given.start,
         prefix_cache_tokens=given.prefix_cache,
+        where=options.by_column(given.where or ()),
         max_bytes=given.max_bytes,
         overrides=given.overrides or (),
         gap=given.gap,

@@ -9,6 +9,7 @@ import typer
 from heteroplan.cli import options
 from heteroplan.cli.interrupts import Interrupt
 from heteroplan.cli.streams import emit, show, wrote
+from heteroplan.errors import UsageError
 from heteroplan.pipelines.shared import limits
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class RiskArguments:
     overrides: list[str] | None
     interval: str | None
     gap: float
-    steps: int | None
+    steps: int
     time_limit: float
     solver: str
     jobs: int
@@ -91,12 +92,16 @@ def kinds(text: str) -> tuple[str, ...]:
 
 
 def quantiles(text: str) -> tuple[float, ...]:
-    """`0.5,0.9`, or `50%,P90`."""
-    return tuple(
-        options.share(f"{each[1:]}%" if each[:1] in "Pp" else each)
-        for each in (part.strip() for part in text.split(","))
-        if each
-    )
+    """`0.5,0.9`, or `50%,P90`. Raises UsageError."""
+    parts = [part.strip() for part in text.split(",")]
+    try:
+        return tuple(
+            options.share(f"{each[1:]}%" if each[:1] in ("P", "p") else each)
+            for each in parts
+            if each
+        )
+    except typer.BadParameter as error:
+        raise UsageError(f"--quantiles {text}: {error.message}") from None
 
 
 def run_risk(given: RiskArguments) -> NoReturn:

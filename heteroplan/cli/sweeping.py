@@ -9,7 +9,7 @@ import typer
 from heteroplan.cli import options, sampling
 from heteroplan.cli.arguments import taking, written
 from heteroplan.cli.interrupts import Interrupt
-from heteroplan.cli.streams import emit, show, wrote
+from heteroplan.cli.streams import emit, say, show, wrote
 from heteroplan.errors import ExitCode, UsageError
 from heteroplan.pipelines.shared import limits
 
@@ -157,7 +157,7 @@ def sweep(given: SweepArguments) -> None:
 def _risk_arguments(given: SweepArguments) -> sampling.RiskArguments:
     """Raises UsageError for what a study of risk does not take."""
     from heteroplan.pipelines.shared.processes import cores
-    from heteroplan.pipelines.sweep import GAP
+    from heteroplan.pipelines.sweep import GAP, STEPS
 
     if given.vary or given.study is not None or given.sensitivity:
         remedy = "leave --vary, --study and --sensitivity out"
@@ -171,7 +171,7 @@ def _risk_arguments(given: SweepArguments) -> sampling.RiskArguments:
         overrides=given.overrides,
         interval=given.interval,
         gap=GAP if given.gap is None else given.gap,
-        steps=given.steps,
+        steps=STEPS if given.steps is None else given.steps,
         time_limit=given.time_limit,
         solver=given.solver,
         jobs=given.jobs or cores(),
@@ -211,4 +211,5 @@ def _result(given: SweepArguments, interrupted: Interrupt) -> "SweepResult":
             sampled=sampling.kinds(given.sampled),
             stop=interrupted,
             done=progress.done,
+            told=lambda message: say([message]),
         )

@@ -76,6 +76,18 @@ class Fleet:
     """Share of NIC bandwidth left to traffic between two leaves of a spine."""
     across_spines: float
     """Share of NIC bandwidth left to traffic between two spines of a cluster."""
+    regions: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """By cluster; clusters without one are left out."""
+    latency_ms: Mapping[frozenset[str], float] = field(default_factory=dict, hash=False)
+    """Round trips between two regions [ms]."""
+
+    def has_round_trip(self, one: str, other: str) -> bool:
+        """Whether it is known how far two regions are apart."""
+        return one == other or frozenset((one, other)) in self.latency_ms
+
+    def round_trip_ms(self, one: str, other: str) -> float:
+        """Between two regions [ms]; 0 within one. Raises KeyError."""
+        return 0.0 if one == other else self.latency_ms[frozenset((one, other))]
 
     def node_type(self, name: str) -> NodeType:
         """The node type called `name`. Raises KeyError."""

@@ -155,6 +155,10 @@ def fleet(spec: FleetFile, zone: ZoneInfo) -> Fleet:
         ),
         across_leaves=spec.bandwidth.across_leaves,
         across_spines=spec.bandwidth.across_spines,
+        regions={
+            each.cluster: each.region for each in spec.network or () if each.region is not None
+        },
+        latency_ms={frozenset(each.between): each.round_trip_ms for each in spec.latency},
     )
 
 

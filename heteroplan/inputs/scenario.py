@@ -26,6 +26,7 @@ from heteroplan.inputs.checks.workload_case import WorkloadCase
 from heteroplan.inputs.overrides import ProfileOverrides, override, override_fleet
 from heteroplan.inputs.pasts import Pasts
 from heteroplan.inputs.ready import PREFIX, ready_profile
+from heteroplan.inputs.regions import of_region
 from heteroplan.inputs.relative_start import resolve_start, without_start
 from heteroplan.inputs.schemas.demand import TraceSpec
 from heteroplan.inputs.schemas.fleet import FleetFile
@@ -296,6 +297,9 @@ class _Loading:
             arrivals if "arrivals" in spec.model_fields_set else demand.arrivals or arrivals,
             self._growth(),
         )
+        if spec.origin is not None:
+            workload, far = of_region(self._document, path, spec.origin, workload, fleet)
+            self._problems += far
         case = WorkloadCase(
             self._document,
             path,

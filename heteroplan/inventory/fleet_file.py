@@ -108,6 +108,8 @@ def fleet_text(
     shares = {name: share for name, share in spec.bandwidth if name in given}
     if shares:
         lines.append(f"bandwidth: {_flow(shares)}")
+    if spec.failures is not None:
+        lines.append(f"failures: {_flow(dict(spec.failures))}")
     if spec.unavailable:
         lines.append("unavailable:")
         lines += _outages(spec.unavailable, reasons)
@@ -168,9 +170,10 @@ def _comment(text: str) -> Iterator[str]:
 
 
 def _node_type(each: NodeTypeSpec) -> Iterator[str]:
-    fields = [(name, value) for name, value in each if value is not None]
-    for i, (name, value) in enumerate(fields):
-        yield f"  {'-' if i == 0 else ' '} {name}: {_scalar(value)}"
+    given = each.model_dump(exclude_none=True)
+    for i, (name, value) in enumerate(given.items()):
+        shown = _flow(value) if isinstance(value, dict) else _scalar(value)
+        yield f"  {'-' if i == 0 else ' '} {name}: {shown}"
 
 
 def _network_lines(spec: FleetFile) -> Iterator[str]:

@@ -98,6 +98,8 @@ class ReplayOptions:
     """When traces begin; without a zone it is in that of the scenario."""
     prefix_cache_tokens: int | None = None
     """Size of a prefix cache, where traces tell blocks [tokens]."""
+    where: Mapping[str, str | Sequence[str]] | None = None
+    """Values by column of a log, or by label of counters: what has others is left out."""
     max_bytes: int = MOST_BYTES
     """Held of a trace at a time."""
     overrides: str | Sequence[str] = ()
@@ -441,6 +443,7 @@ def _reading(scenario: "Scenario", options: ReplayOptions) -> "ReadOptions":
         start=None if options.start is None else localized(options.start.isoformat(), zone),
         cache_tokens=options.prefix_cache_tokens,
         max_bytes=options.max_bytes,
+        where={name: names(each) for name, each in (options.where or {}).items()},
     )
 
 
@@ -456,6 +459,7 @@ def _check_no_trace(options: ReplayOptions) -> None:
         "--trace-timezone": "trace_timezone",
         "--start": "start",
         "--prefix-cache": "prefix_cache_tokens",
+        "--where": "where",
     }
     for option, name in of_traces.items():
         if (getattr(options, name) or None) != (getattr(default, name) or None):

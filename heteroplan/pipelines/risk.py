@@ -12,6 +12,7 @@ from heteroplan.pipelines.shared import limits
 from heteroplan.pipelines.shared.arguments import Name, check_limits, keywords, names
 from heteroplan.pipelines.shared.solving import check_effort
 from heteroplan.pipelines.shared.uncertainty import KINDS, uncertainty_of
+from heteroplan.pipelines.sweep import GAP, STEPS
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -56,17 +57,16 @@ class RiskOptions:
     """Fields to set, such as `workloads.chat.shortage_usd_per_1000_requests=20` (`--set`)."""
     interval: str | None = None
     """Planning step, such as `15min`; that of the scenario where not given."""
-    gap: float = 0.01
+    gap: float = GAP
     """Gap at which the search of a plan ends; 1 % is 0.01."""
-    steps: int | None = None
-    """Steps of the search of a plan at most; no limit where not given."""
+    steps: int = STEPS
+    """Steps after which the search of a plan ends, the same on every machine."""
     time_limit_s: float = 600.0
     """For each plan: a safety, since results depend on the machine where the clock ends one [s]."""
     solver: str = "HiGHS"
     """MIP and LP solver: HiGHS or one that PuLP finds here, such as gurobi, copt, cplex, cbc."""
     jobs: int = 1
-    """Plans that are made at a time, a process each; a script then needs
-    `if __name__ == "__main__":` (see `multiprocessing`)."""
+    """Plans that are made at a time, a process each."""
     dask: str | None = None
     """Address of a Dask cluster that makes the plans in place of processes here."""
     ray: str | None = None

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from heteroplan.clock import Stop, never
 from heteroplan.errors import ExitCode, UsageError
 from heteroplan.pipelines.shared import limits
 from heteroplan.pipelines.shared.arguments import Name, check_limits, keywords, names
+from heteroplan.pipelines.shared.executors.flow import Told, untold
 from heteroplan.pipelines.shared.sampling import Sampling, sampled_cases
 from heteroplan.pipelines.shared.solving import check_effort
 from heteroplan.pipelines.shared.uncertainty import KINDS, kinds_of
@@ -67,8 +69,7 @@ class SweepOptions:
     solver: str = "HiGHS"
     """MIP and LP solver: HiGHS or one that PuLP finds here, such as gurobi, copt, cplex, cbc."""
     jobs: int = 1
-    """Cases that are planned at a time, a process each; a script then needs
-    `if __name__ == "__main__":` (see `multiprocessing`)."""
+    """Cases that are planned at a time, a process each."""
     dask: str | None = None
     """Address of a Dask scheduler whose workers plan the cases, such as `tcp://host:8786`."""
     ray: str | None = None
@@ -86,6 +87,8 @@ class SweepOptions:
     stop: Stop = never
     """Asked during the sweep: whether it should end with what is done."""
     done: Done = undisturbed
+    told: Told = untold
+    """Told what the sweep waits for, such as workers of a cluster."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +190,8 @@ def sweep(scenario: Name, options: SweepOptions) -> SweepResult:
         notes = chosen.notes
         tasks.cases = _sampled(chosen.cases, sampling)
     tasks.refuse_unknown(study)
-    with using(options.solver), executor_of(options.jobs, options.dask, options.ray) as executor:
+    where = (options.jobs, options.dask, options.ray, options.told)
+    with using(options.solver), executor_of(*where) as executor:
         found, interrupted = _run(tasks, executor, options)
     results = [found[place] for place in sorted(found)]
     document = document_of(base.scenario, study, search, results, notes)
@@ -271,13 +275,14 @@ def _run(
     try:
         starts = _starts(tasks, executor, options) if options.start_from_first else ()
         work = partial(case_result, starts=starts) if starts else case_result
-        for place, result in executor.run(work, tasks, options.stop):
-            if isinstance(result, Lost):
-                result = failed(tasks.cases[place], "", result.reason)
-            elif tasks.store is not None and place not in tasks.known:
-                tasks.store.keep(result)
-            found[place] = result
-            options.done(len(found), len(tasks.known), len(tasks))
+        with closing(executor.run(work, tasks, options.stop)) as ended:
+            for place, result in ended:
+                if isinstance(result, Lost):
+                    result = failed(tasks.cases[place], "", result.reason)
+                elif tasks.store is not None and place not in tasks.known:
+                    tasks.store.keep(result)
+                found[place] = result
+                options.done(len(found), len(tasks.known), len(tasks))
     except KeyboardInterrupt:
         return found, True
     return found, False
@@ -289,7 +294,10 @@ def _starts(tasks: "CaseTasks", executor: "Executor", options: SweepOptions) -> 
     from heteroplan.pipelines.shared.executors.executor import Lost
 
     for _, ended in executor.run(planned_case, [tasks.first()], options.stop):
-        if not isinstance(ended, Lost) and ended[1] is not None:
-            tasks.begun, plan = ended
+        if isinstance(ended, Lost):
+            continue
+        result, plan = ended
+        if plan is not None:
+            tasks.begun = result
             return (plan,)
     return ()

@@ -7,7 +7,7 @@ bears, `routers` shows what other routers bear. `--arrivals N` of each simulatio
 import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 
@@ -23,6 +23,8 @@ PERCENTILES = (0.5, 0.9, 0.95, 0.99)
 LOADS = tuple(np.concatenate([[0.02], np.arange(0.05, 0.91, 0.05), [0.925, 0.95]]).tolist())
 USABLE = 0.05
 """Lower utilizations are not compared: nobody plans them, and a point of them is noise."""
+BORNE = (USABLE, 0.2, 0.4, 0.6, 0.95)
+"""Utilizations between which cases with bursts are told apart."""
 ROUTERS = {
     Routing.RANDOM: Router.RANDOM,
     Routing.ROUND_ROBIN: Router.ROUND_ROBIN,
@@ -101,6 +103,11 @@ def pools(arrivals: int) -> None:
     for routing, mix in product(ROUTERS, MIXES):
         chosen = [each for each in found if (each.routing, each.mix) == (routing, mix)]
         _row(routing, mix, chosen)
+    shared = [each for each in found if each.routing is Routing.LEAST_LOADED]
+    for least, most in pairwise(BORNE):
+        between = [each for each in shared if least <= each.borne < most]
+        chosen = [each for each in between if each.dispersion > 1]
+        _row("least_loaded", f"bursts, {percent(least)} to {percent(most)} borne", chosen)
     _row("all", "", found)
     worst = max(found, key=lambda each: each.over)
     print(f"\nThe most optimistic: {worst}")

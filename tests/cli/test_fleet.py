@@ -91,7 +91,9 @@ def test_columns_of_any_table_are_mapped(folder: Path, run: Run) -> None:
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("--price=h100x8=", "'h100x8=' is not a number"),
+        ("--price=h100x8=", "h100x8: '' is not a number; write digits"),
+        ("--price=1 --price=2", "--price is given twice; give it once"),
+        ("--nic-gbit-per-s=a=1 --nic-gbit-per-s=a=2", "--nic-gbit-per-s is given twice for a"),
         ("--price==2", "'=2' is without a name before ="),
         ("--gpu=G2", "'G2' is not WRITTEN=GPU-TYPE"),
         ("--map=node", "'node' is not NAME=COLUMN"),
@@ -101,7 +103,7 @@ def test_columns_of_any_table_are_mapped(folder: Path, run: Run) -> None:
 def test_options_that_do_not_fit_are_named(
     folder: Path, run: Run, option: str, message: str
 ) -> None:
-    ended = run("fleet", "import", "nodes.csv", option)
+    ended = run("fleet", "import", "nodes.csv", *option.split())
     assert ended.code == ExitCode.BAD_INPUT
     assert message in " ".join(ended.err.split())
 

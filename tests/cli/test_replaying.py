@@ -109,6 +109,19 @@ def test_requests_of_a_trace(asked: Asked, run: Run) -> None:
     assert "workloads are chat" in ended.err
 
 
+def test_requests_of_one_model_of_a_log(asked: Asked, run: Run) -> None:
+    header, *rows = TRACE.splitlines()
+    models = [f"{row},{model}" for row, model in zip(rows, "abac", strict=True)]
+    Path("log.csv").write_text("\n".join([f"{header},model", *models, ""]))
+    for given, isl in ((["a"], [100, 100]), (["b", "c"], [300, 300])):
+        where = [part for each in given for part in ("--where", f"model={each}")]
+        assert run("replay", ".", "--trace", "log.csv", *where).code == 0
+        assert asked.stream.isl.tolist() == isl
+    ended = run("replay", ".", "--trace", "log.csv", "--where", "model=d")
+    assert ended.code == 2
+    assert "holds no requests with model=d; there are model=a (2)" in " ".join(ended.err.split())
+
+
 def test_options_reach_the_simulation(asked: Asked, run: Run) -> None:
     ended = run(
         "replay", ".", "--routing", "random", "--kv-full", "wait", "--scale-in", "kill",
@@ -254,6 +267,7 @@ def test_a_replay_begins_with_a_later_interval(asked: Asked, run: Run) -> None:
         ("--trace-timezone", "UTC"),
         ("--start", "2026-11-23"),
         ("--prefix-cache", "100"),
+        ("--where", "model=a"),
     ],
 )
 def test_options_of_traces_need_one(asked: Asked, run: Run, option: str, value: str | None) -> None:

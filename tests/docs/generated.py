@@ -110,6 +110,8 @@ class _Fields:
         self.inside: dict[str, Schema] = self.schema.get("$defs", {})
         self.paths: dict[str, str] = {}
         """Where a reader first meets an object: `workloads.slo`."""
+        self.around: list[str] = []
+        """Names whose types hold the one that is told now: a value may be a list of values."""
         self._visit(self.schema, "")
 
     def _visit(self, schema: Schema, path: str) -> None:
@@ -162,8 +164,13 @@ class _Fields:
         return _simple(part)
 
     def _of_name(self, name: str) -> str:
+        if name in self.around:
+            return "values"
         if name not in self.paths:
-            return self._type(self.inside[name])
+            self.around.append(name)
+            found = self._type(self.inside[name])
+            self.around.pop()
+            return found
         path = self.paths[name]
         return f"[{path}](#{slug(f'{self.kind}: {path}')})"
 

@@ -71,7 +71,9 @@ def _commands() -> frozenset[str]:
     """Those that this heteroplan has."""
     from heteroplan.cli.app import app
 
-    return frozenset(each.callback.__name__ for each in app.registered_commands if each.callback)
+    alone = {each.callback.__name__ for each in app.registered_commands if each.callback}
+    return frozenset(alone | {str(each.typer_instance.info.name) for each in app.registered_groups
+                              if each.typer_instance})  # fmt: skip
 
 
 def _codes(start: Start) -> frozenset[int]:

@@ -24,7 +24,7 @@ _LIKELY: dict[int, tuple[str, ...]] = {
     SPAN: ("1:2", "2:1", ":", "1:", ":1", "1", "a:b", "nan:1", "1:inf", "-1:5", "512:2048"),
     CHOICE: ("auto", "alike", "weekend", "each", "text", "json", "github", "crontab", "csv", "keda",
              "markdown", "azure", "vidur", "mooncake", "servegen", "prometheus", "heteroplan",
-             "table", "splitwise", "dynamo", "aic", "aic:vllm"),
+             "table", "splitwise", "dynamo", "aic", "aic:vllm", "kubernetes", "slurm", "topograph"),
 }  # fmt: skip
 _SETS = (
     "name=x", "horizon.intervals=1", "horizon.interval=30min", "workloads.chat.headroom=0.2",
@@ -74,6 +74,15 @@ _OF: dict[str, dict[str, int]] = {
             "--startup-s": NUMBER, "--drain-s": NUMBER, "--out": FILE, "--plot": FLAG,
             "--no-plot": FLAG},
     "schema": {},
+    "fleet import": {"--out": FILE, "--format": CHOICE, "--map": NAME, "--prices": FILE,
+                     "--price": NUMBER, "--nic-gbit-per-s": NUMBER, "--gpu": NAME,
+                     "--assume-gpus": NAME, "--name": NAME, "--queue": NAME,
+                     "--reservation": NAME, "--across-leaves": SHARE, "--across-spines": SHARE,
+                     "--tolerate": NAME, "--timezone": ZONE, "--places": FILE,
+                     "--current": FILE, "--engine-label": NAME, "--plan": FILE,
+                     "--targets": FILE},
+    "fleet show": {"--leaves": FLAG, "--no-leaves": FLAG, "--json": FLAG},
+    "fleet diff": {"--json": FLAG},
     "profiles": {"--model": NAME, "--gpu": NAME, "--json": FLAG},
 }  # fmt: skip
 _TIMED = ("plan", "check")
@@ -83,7 +92,7 @@ _SET = ("plan", "check", "validate")
 def spoiled(args: Sequence[str], draw: Random) -> tuple[str, ...]:
     """The command line with one to three more options, or one that is gone or unknown."""
     made = list(args)
-    known = _OF[args[0]]
+    known = _OF[" ".join(args[:2]) if args[0] == "fleet" else args[0]]
     for _ in range(draw.choice([1, 1, 2, 3])):
         odds = draw.random()
         if odds < 0.06:

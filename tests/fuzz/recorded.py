@@ -210,3 +210,40 @@ def _at(whole: Any, path: str) -> Any:
     for step in path.split("."):
         whole = whole[step]
     return whole
+
+
+NODES_CSV = b"""\
+node,gpu,gpus,leaf,spine,cluster
+n1,NVIDIA-H100-80GB-HBM3,8,l1,s1,c1
+n2,NVIDIA-H100-80GB-HBM3,8,l1,s1,c1
+n3,NVIDIA-L40S,4,l2,s1,c1
+"""
+"""An inventory as a table."""
+NODES_JSON = json.dumps(
+    {
+        "apiVersion": "v1",
+        "kind": "List",
+        "items": [
+            {
+                "apiVersion": "v1",
+                "kind": "Node",
+                "metadata": {
+                    "name": f"n{i}",
+                    "labels": {
+                        "nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3",
+                        "network.topology.nvidia.com/leaf": f"l{i // 2}",
+                        "network.topology.nvidia.com/spine": "s1",
+                    },
+                },
+                "spec": {"taints": [{"key": "nvidia.com/gpu", "effect": "NoSchedule"}]},
+                "status": {
+                    "capacity": {"nvidia.com/gpu": "8"},
+                    "allocatable": {"nvidia.com/gpu": "8"},
+                    "conditions": [{"type": "Ready", "status": "True"}],
+                },
+            }
+            for i in range(3)
+        ],
+    }
+).encode()
+"""The same as kubectl tells it."""

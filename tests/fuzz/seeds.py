@@ -50,6 +50,7 @@ def starts(made: Mapping[str, Mapping[str, bytes]]) -> tuple[Start, ...]:
         *_on_plans(made),
         *_on_traces(made),
         *_on_measurements(made),
+        *_on_fleets(),
         *(Start(f"schema {kind}", ("schema", kind), {}) for kind in ("scenario", "plan")),
         Start("profiles", ("profiles",), {}, odds=3),
         Start("profiles --json", ("profiles", "--json"), {}, odds=2),
@@ -320,6 +321,24 @@ def _on_traces(made: Mapping[str, Mapping[str, bytes]]) -> Iterator[Start]:
                 {"events.yaml": "yaml"}, odds=6)  # fmt: skip
     yield Start("demand --backtest", ("demand", "own.csv", "--backtest"), own,
                 {"own.csv": "csv"}, odds=3)  # fmt: skip
+
+
+def _on_fleets() -> Iterator[Start]:
+    fleet = _yaml(_rich().fleet)
+    two = {"before.yaml": _yaml(ScenarioFiles(Path()).fleet), "fleet.yaml": fleet}
+    for more in ((), ("--json",)):
+        yield Start(f"fleet show {' '.join(more)}", ("fleet", "show", "fleet.yaml", *more),
+                    {"fleet.yaml": fleet}, {"fleet.yaml": "yaml"}, odds=6)  # fmt: skip
+        yield Start(f"fleet diff {' '.join(more)}",
+                    ("fleet", "diff", "before.yaml", "fleet.yaml", *more), two,
+                    {"fleet.yaml": "yaml"}, odds=6)  # fmt: skip
+    for name, form, content in (("nodes.csv", "csv", recorded.NODES_CSV),
+                                ("nodes.json", "json", recorded.NODES_JSON)):  # fmt: skip
+        args = ("fleet", "import", name, "--price=2", "--nic-gbit-per-s=3200", "--out")
+        plain = Start(f"fleet import {name}", (*args, "-"), {name: content}, {name: form}, odds=10)
+        yield plain
+        yield replace(plain, name=f"{plain.name} --out", odds=4, outputs=("f.yaml", "p.csv"),
+                      args=(*args, "f.yaml", "--places", "p.csv"))  # fmt: skip
 
 
 def _on_measurements(made: Mapping[str, Mapping[str, bytes]]) -> Iterator[Start]:

@@ -85,8 +85,8 @@ def test_an_override_reaches_into_the_fleet(files: ScenarioFiles) -> None:
 def test_what_is_wrong_with_an_override_of_the_fleet_names_the_option(files: ScenarioFiles) -> None:
     assert files.problems("fleet.l1.h100x9=1", "fleet.l2.h100x8=1") == [
         "--set: fleet.l2.h100x8=1: the fleet has no field and no leaf l2; there are name, "
-        "gpu_types, node_types, network, nodes, bandwidth, unavailable, l1; write for example "
-        "fleet.node_types.NAME.usd_per_gpu_hour or fleet.LEAF.NODE_TYPE",
+        "gpu_types, node_types, network, nodes, bandwidth, unavailable, failures and 2 more; "
+        "write for example fleet.node_types.NAME.usd_per_gpu_hour or fleet.LEAF.NODE_TYPE",
         "--set fleet: network[0].spines[0].leaves[0].nodes.h100x9: 1: unknown node type; did you "
         "mean 'h100x8'?",
     ]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from heteroplan.errors import InputError
 from heteroplan.inputs.fleet_files import read_fleet
-from heteroplan.inputs.schemas.fleet import FleetFile
+from heteroplan.inputs.schemas.fleet import FailuresSpec, FleetFile
 from heteroplan.inventory.fleet_file import Bandwidth, fleet_spec, fleet_text, natural
 from heteroplan.inventory.levels import place
 from heteroplan.inventory.limits import absences
@@ -72,6 +72,18 @@ def test_the_whole_file() -> None:
         '  - {leaf: l2, node_type: h100x8, nodes: 1, start: "2000-01-01T00:00:00+00:00", '
         'end: "2199-01-01T00:00:00+00:00"}\n'
     )
+
+
+def test_rates_of_failure_are_kept() -> None:
+    """Of one node type, of all others, and where nobody gave any."""
+    spec = spec_of(node("n1"), node("n2", gpu="G2", gpus=4))
+    assert "failures" not in fleet_text(spec)
+    rates = FailuresSpec(nodes_per_1000_days=5, repair_hours=24)
+    spec = spec.model_copy(update={"failures": rates})
+    spec.node_types[0] = spec.node_types[0].model_copy(
+        update={"failures": FailuresSpec(nodes_per_1000_days=0.5, repair_hours=8)}
+    )
+    assert read(fleet_text(spec)) == spec
 
 
 def test_nodes_without_a_network_are_one_domain_with_a_valid_name() -> None:

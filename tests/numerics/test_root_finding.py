@@ -37,9 +37,12 @@ def test_at_a_jump_the_value_still_meets_the_limit(jump: float) -> None:
     assert found <= jump
 
 
-@given(st.floats(0.5, 20.0), st.floats(0.05, 0.9), st.floats(1.0, 12.0))
+@given(st.floats(0.5, 20.0), st.floats(0.05, 0.9), st.floats(1.5, 12.0))
 def test_a_rounding_of_the_most_changes_no_step(most: float, root: float, steep: float) -> None:
-    """Near enough is 1e-4 of the value, so another step would show."""
+    """Near enough is 1e-4 of the value, so another step would show.
+
+    A straight line is left out, whose root is met exactly, or missed by a rounding.
+    """
 
     def found(limit: float) -> float:
         return largest_meeting(

@@ -8,7 +8,7 @@ two hours, on two nodes of 8 H100 at 2.50 USD a GPU-hour: one replica of each ro
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -215,7 +215,7 @@ class _Losing:
 
     def run[Task, Result](
         self, work: Callable[[Task], Result], tasks: Sequence[Task], stop: Stop
-    ) -> Iterator[tuple[int, Result | Lost]]:
+    ) -> Generator[tuple[int, Result | Lost], None, None]:
         for place in reversed(range(len(tasks))):
             yield place, Lost("3 workers were lost") if place == 1 else work(tasks[place])
 

@@ -101,6 +101,23 @@ def check_one_domain_name(case: FleetCase) -> Iterator[InputProblem]:
         yield case.document.problem(("name",), remedy)
 
 
+def check_latencies(case: FleetCase) -> Iterator[InputProblem]:
+    """Each is between two different regions of clusters, no pair twice."""
+    known = {each.region: None for each in case.spec.network or () if each.region is not None}
+    seen: set[frozenset[str]] = set()
+    for i, each in enumerate(case.spec.latency):
+        field = ("latency", i, "between")
+        pair = frozenset(each.between)
+        for k, name in enumerate(each.between):
+            if name not in known:
+                yield case.document.problem((*field, k), unknown("region", name, known))
+        if len(pair) < len(each.between):
+            yield case.document.problem(field, "a region twice; name two")
+        elif pair in seen:
+            yield case.document.problem(field, "these two appear above; keep one of the entries")
+        seen.add(pair)
+
+
 def check_outage_places(case: FleetCase) -> Iterator[InputProblem]:
     """Nodes are away from a leaf that has some of their type."""
     nodes = {leaf.name: leaf.nodes for leaf in leaves(case.spec)}
@@ -161,6 +178,7 @@ RULES = (
     check_network_names_unique,
     check_node_types_known,
     check_one_domain_name,
+    check_latencies,
     check_outage_places,
     check_outage_times,
     check_outage_counts,

@@ -78,6 +78,17 @@ class ClusterSpec(Strict):
     """Name of the cluster."""
     spines: list[SpineSpec] = Field(min_length=1)
     """Spines of the cluster."""
+    region: Label | None = None
+    """Region in which the cluster stands."""
+
+
+class LatencySpec(Strict):
+    """How far two regions are apart."""
+
+    between: Annotated[list[Label], Field(min_length=2, max_length=2)]
+    """Names of the two regions."""
+    round_trip_ms: NotNegative
+    """Time to the other region and back [ms]."""
 
 
 class BandwidthSpec(Strict):
@@ -123,6 +134,8 @@ class FleetFile(Strict):
     """Nodes in maintenance or failed, and when."""
     failures: FailuresSpec | None = None
     """How often nodes fail, of every node type without its own `failures`."""
+    latency: list[LatencySpec] = Field([], max_length=10_000)
+    """Round trips between regions of clusters; within a region they take no time."""
 
     @field_validator("nodes")
     @classmethod

@@ -214,6 +214,15 @@ class RoutingSpec(Strict):
     """Of aggregated replicas: least_loaded is the one with the fewest requests, so is shared."""
 
 
+class OriginSpec(Strict):
+    """Where the requests of a workload come from, and how far they may go."""
+
+    region: Label
+    """Region of the fleet's clusters from which all requests come."""
+    max_latency_ms: NotNegative
+    """Longest round trip to a cluster that serves them [ms]; 0 for the region itself only."""
+
+
 class DispersionSpec(Strict):
     """Arrivals that vary alike in windows of any length."""
 
@@ -319,6 +328,12 @@ class WorkloadSources(_NamedWorkload):
     """How far demand comes out from its forecast, for studies that sample it.
 
     Demand from a trace has the errors of past forecasts, unless this says something else.
+    """
+
+    origin: OriginSpec | None = None
+    """Where its requests come from; by default they reach all clusters in no time.
+
+    TTFT targets are less the round trip to the farthest cluster within `max_latency_ms`.
     """
 
     @field_validator("classes")

@@ -446,10 +446,8 @@ def _stage_costs(block: Block, engines: list[int], low: Ints, high: Ints, times:
             if side[e]:
                 cover += reach
         total += _laid(counts.astype(np.float64), axis, len(ranges))
-        within = (counts >= block.low[e, times][:, None]) & (
-            counts <= block.high[e, times][:, None]
-        )
-        allowed &= over_time(within)
+        least, most = block.low[e, times][:, None], block.high[e, times][:, None]
+        allowed &= over_time((least <= counts) & (counts <= most))
     column = [shape[0], *[1] * len(ranges)]
     penalties = np.broadcast_to(block.penalty, (len(sides), len(block.need)))
     for s, (cover, side, penalty) in enumerate(zip(covers, sides, penalties, strict=True)):

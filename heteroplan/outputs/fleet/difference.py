@@ -14,27 +14,16 @@ NUMBERS = ("gpus", "nic_gbit_per_s", "usd_per_gpu_hour")
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
-    """A number before and after."""
+class Change[V]:
+    """A value before and after."""
 
-    before: int
-    after: int
-
-
-@dataclass(frozen=True, slots=True)
-class Amount:
-    """An amount before and after."""
-
-    before: float
-    after: float
+    before: V
+    after: V
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A figure before and after; None where there is none."""
-
-    before: float | str | None
-    after: float | str | None
+type Count = Change[int]
+type Figure = Change[float | str | None]
+"""None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +60,7 @@ class FleetDifference:
     after: str
     gpus: dict[str, Count]
     """By GPU type, all of them."""
-    usd_per_day: Amount
+    usd_per_day: Change[float]
     """Of all GPUs, used or not."""
     node_types: tuple[TypeChange, ...]
     leaves: tuple[LeafChange, ...]
@@ -101,14 +90,14 @@ def difference(before: Fleet, after: Fleet) -> FleetDifference:
         before=before.name,
         after=after.name,
         gpus={
-            gpu: Count(gpus_before[gpu], gpus_after[gpu])
+            gpu: Change(gpus_before[gpu], gpus_after[gpu])
             for gpu in dict.fromkeys((*gpus_before, *gpus_after))
         },
-        usd_per_day=Amount(_usd_per_day(before), _usd_per_day(after)),
+        usd_per_day=Change(_usd_per_day(before), _usd_per_day(after)),
         node_types=tuple(_type_changes(before, after)),
         leaves=tuple(_leaf_changes(before, after)),
         bandwidth={
-            name: Figure(getattr(before, name), getattr(after, name))
+            name: Change(getattr(before, name), getattr(after, name))
             for name in ("across_leaves", "across_spines")
             if getattr(before, name) != getattr(after, name)
         },
@@ -129,7 +118,7 @@ def _type_changes(before: Fleet, after: Fleet) -> Iterator[TypeChange]:
     for name in dict.fromkeys((*types_before, *types_after)):
         old, new = types_before.get(name), types_after.get(name)
         figures = _figures(old, new)
-        nodes = Count(nodes_before[name], nodes_after[name])
+        nodes = Change(nodes_before[name], nodes_after[name])
         if figures or nodes.before != nodes.after:
             change = "added" if old is None else "removed" if new is None else "changed"
             yield TypeChange(name, change, nodes, figures)
@@ -142,7 +131,7 @@ def _figures(old: NodeType | None, new: NodeType | None) -> dict[str, Figure]:
         value: float | str = node_type.gpu.name if name == "gpu" else getattr(node_type, name)
         return value
 
-    pairs = {name: Figure(of(old, name), of(new, name)) for name in ("gpu", *NUMBERS)}
+    pairs = {name: Change(of(old, name), of(new, name)) for name in ("gpu", *NUMBERS)}
     return {name: pair for name, pair in pairs.items() if pair.before != pair.after}
 
 
@@ -152,7 +141,7 @@ def _leaf_changes(before: Fleet, after: Fleet) -> Iterator[LeafChange]:
     for name in dict.fromkeys((*leaves_before, *leaves_after)):
         old, new = leaves_before.get(name), leaves_after.get(name)
         types = dict.fromkeys((*(old.nodes if old else ()), *(new.nodes if new else ())))
-        counts = {each: Count(_count(old, each), _count(new, each)) for each in types}
+        counts = {each: Change(_count(old, each), _count(new, each)) for each in types}
         nodes = {each: count for each, count in counts.items() if count.before != count.after}
         places = [f"{leaf.cluster}/{leaf.spine}" for leaf in (old, new) if leaf is not None]
         if old is None:

@@ -92,7 +92,7 @@ def quantile_chart(rows: Sequence[PlannedQuantile], unit: str) -> "Figure":
             )
         )  # fmt: skip
     style(chart, _HEIGHT, hovermode="closest")
-    chart.update_xaxes(title_text="quantile of demand that is planned for [%]", showline=True)
+    chart.update_xaxes(title_text="quantile planned for [%]", showline=True)
     chart.update_yaxes(
         title_text=escape(unit), rangemode="tozero", separatethousands=True, exponentformat="none"
     )

@@ -6,9 +6,9 @@ from rich.console import Console
 
 from heteroplan.entities.scenario import Objective
 from heteroplan.outputs.shared.tables import more_line, plain_table
-from heteroplan.outputs.shared.terminal import Text, print_trimmed
+from heteroplan.outputs.shared.terminal import Text, print_trimmed, print_wrapped
 from heteroplan.outputs.sweep.labels import input_label
-from heteroplan.outputs.sweep.tornado import side_texts, sides
+from heteroplan.outputs.sweep.tornado import doubt, side_texts, sides
 from heteroplan.studies.swings import Swing
 
 MOST_ROWS = 20
@@ -17,7 +17,7 @@ _STYLES = {True: "red", False: ""}
 
 
 def print_swings(swings: Sequence[Swing], objective: Objective, console: Console) -> None:
-    """A row an input: the change with lesser values, and with greater ones."""
+    """A row an input: the change with lesser values, and with greater ones; one input at least."""
     unit = "USD" if objective is Objective.COST else "GPU-hours"
     table = plain_table(console, "input", f">less\n{unit}", f">more\n{unit}")
     for swing in swings[:MOST_ROWS]:
@@ -29,3 +29,5 @@ def print_swings(swings: Sequence[Swing], objective: Objective, console: Console
     print_trimmed(table, console)
     if len(swings) > MOST_ROWS:
         console.print(more_line(len(swings) - MOST_ROWS, "report.html (--out)", console))
+    if said := doubt(swings, objective):
+        print_wrapped(Text(said, style="dim"), console)

@@ -43,8 +43,8 @@ def render_sweep(document: SweepDocument, console: Console) -> None:
     console.print()
     if document.samples is not None:
         print_samples(document, console)
-    elif _one_at_a_time(document):
-        print_swings(swings(document.cases, document.objective), document.objective, console)
+    elif _one_at_a_time(document) and (moved := swings(document.cases, document.objective)):
+        print_swings(moved, document.objective, console)
     elif len(document.cases) <= MOST_ROWS:
         _print_cases(document, console)
     else:

@@ -6,7 +6,7 @@ from typing import Any
 
 from heteroplan.entities.scenario import Objective
 from heteroplan.outputs.shared.page import PageTable, render, table_html
-from heteroplan.outputs.shared.words import figure, signed_share
+from heteroplan.outputs.shared.words import amount_unit, figure, signed_share
 from heteroplan.outputs.sweep.labels import (
     amount_label,
     coverage_label,
@@ -52,6 +52,8 @@ def tornado_section(swings: Sequence[Swing], objective: Objective, unit: str) ->
         f"One input at a time; all others as in the base case ({_base(base, objective, unit)}).",
         "Inputs with which demand is not covered come first, then those that move the amount most.",
     ]
+    if said := doubt(swings, objective):
+        below.append(said)
     if len(shown) < len(swings):
         below.append(f"{len(shown)} of {len(swings):,} inputs are drawn; the table has all.")
     return render(
@@ -64,6 +66,22 @@ def tornado_section(swings: Sequence[Swing], objective: Objective, unit: str) ->
         table=table_html(_table(swings, objective, unit)),
         below=below,
     )  # fmt: skip
+
+
+def doubt(swings: Sequence[Swing], objective: Objective) -> str:
+    """Which changes tell little, since plans may cost more than needed; empty where all tell."""
+    cases = [swings[0].base, *(case for each in swings for case in each.cases)]
+    above = [
+        each.gap * cost
+        for each in cases
+        if is_covered(each) and each.gap and (cost := amount(each, objective)) is not None
+    ]
+    if not above:
+        return ""
+    return (
+        f"Each plan may be up to {figure(max(above))} {amount_unit(objective)} above the best one "
+        "(its gap): changes below that may be of the search. A smaller --gap tells more."
+    )
 
 
 def _row(swing: Swing, greatest: float) -> dict[str, Any]:

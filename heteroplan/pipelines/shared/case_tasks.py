@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, overload
 
-from heteroplan.errors import InputError, InputProblem
+from heteroplan.errors import InputError, InputProblem, UsageError
 from heteroplan.inputs.pasts import Pasts
 from heteroplan.pipelines.shared.case_store import CaseStore
 from heteroplan.pipelines.shared.case_work import CaseTask
@@ -107,14 +107,10 @@ class CaseTasks(Sequence[CaseTask]):
         if place == 0 and self.begun is not None:
             return replace(task, known=self.begun)
         try:
-            loaded = self._loaded(case)
-        except InputError as error:
+            case, loaded, identity = self._made(case)
+        except (InputError, UsageError) as error:
             return replace(task, known=failed(case, "", str(error), wrong_input=True))
-        identity = loaded.scenario.inputs_sha256
-        if self._sampler is not None:
-            case, loaded = self._sampler.drawn(case, loaded)
-            identity = f"{identity} {self._sampler.identity(case)}"
-            task = replace(task, case=case)
+        task = replace(task, case=case)
         start = None if self.begun is None else self.begun.key
         key = case_key(identity, self._search, start)
         before = None if self.store is None else self.store.found(key)
@@ -123,6 +119,19 @@ class CaseTasks(Sequence[CaseTask]):
             own = {"name": case.name, "inputs": dict(case.inputs)}
             return replace(task, key=key, known=before.model_copy(update=own))
         return replace(task, key=key, loaded=loaded)
+
+    def _made(self, case: Case) -> "tuple[Case, Loaded, str]":
+        """The case with what its sample is, its scenario, and what names both.
+
+        Raises InputError, and UsageError where nothing says how uncertain the scenario is.
+        """
+        sampler = self._sampler
+        if sampler is None:
+            loaded = self._loaded(case)
+            return case, loaded, loaded.scenario.inputs_sha256
+        loaded = sampler.known(case.inputs) or self._loaded(case)
+        made, scenario = sampler.drawn(case, loaded)
+        return made, scenario, f"{loaded.scenario.inputs_sha256} {sampler.identity(case)}"
 
     def _problems_of(self, settings: Sequence[Inputs]) -> Sequence[InputProblem]:
         """Of the first, where none fits; none where one does."""

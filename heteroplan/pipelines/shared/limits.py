@@ -38,8 +38,13 @@ STUDY = {
     "jobs": REPLAY["jobs"],
 }
 CURATE = {**REPLAY, "share": (0.01, 0.99), "trials": (1, 100_000)}
-RISK = {"samples": (1, 100_000), "seed": REPLAY["seed"], "jobs": REPLAY["jobs"]}
+RISK = {
+    "samples": (1, 100_000),
+    "seed": REPLAY["seed"],
+    "jobs": REPLAY["jobs"],
+    "steps": (1, 1_000_000),
+}
 CHECK = {"max_cost_usd": (0.0, 1e15), "jobs": REPLAY["jobs"]}
-SWEEP = {**RISK, "steps": (1, 1_000_000)}
+SWEEP = RISK
 COMPARE = {"jobs": REPLAY["jobs"]}
 SIZE = {"budget_usd_per_month": (0.0, 1e15)}

@@ -8,6 +8,7 @@ from heteroplan.clock import Clock
 from heteroplan.errors import HeteroplanError
 from heteroplan.pipelines.shared.executors.executor import STOP
 from heteroplan.pipelines.shared.solving import SolveEffort, load, solved
+from heteroplan.reading.input_files import Files
 from heteroplan.studies.case import Case
 from heteroplan.studies.key import Search, case_key
 from heteroplan.studies.outcome import failed, result_of
@@ -94,7 +95,7 @@ class QuantileScenarios:
         pasts: "Pasts",
     ) -> None:
         self._scenario, self._overrides, self._interval = scenario, tuple(overrides), interval
-        self._pasts = pasts
+        self._pasts, self._files = pasts, Files()
 
     def own(self) -> "Loaded":
         """As the scenario is. Raises InputError."""
@@ -130,6 +131,7 @@ class QuantileScenarios:
             self._scenario,
             overrides=(*self._overrides, *more),
             interval=self._interval,
+            files=self._files,
             pasts=self._pasts,
         )
 

@@ -41,13 +41,17 @@ class Sampler:
 
     def __init__(self, sampling: Sampling, pasts: Pasts) -> None:
         self._sampling, self._pasts = sampling, pasts
-        self._known: tuple[Inputs, Uncertainty] | None = None
+        self._known: tuple[Inputs, Loaded, Uncertainty] | None = None
         """Of the cases looked at last, which have the same inputs."""
         self.notes: tuple[str, ...] = ()
 
     def begin(self, loaded: "Loaded") -> None:
         """Raises UsageError where nothing says how uncertain the scenario is."""
         self.notes = self._uncertainty((), loaded).notes
+
+    def known(self, inputs: Inputs) -> "Loaded | None":
+        """The scenario of the case looked at last, where it had these inputs."""
+        return None if self._known is None or self._known[0] != inputs else self._known[1]
 
     def identity(self, case: Case) -> str:
         """What a sample depends on beside the inputs of its case."""
@@ -69,5 +73,6 @@ class Sampler:
 
     def _uncertainty(self, inputs: Inputs, loaded: "Loaded") -> "Uncertainty":
         if self._known is None or self._known[0] != inputs:
-            self._known = inputs, uncertainty_of(loaded, self._pasts, self._sampling.kinds)
-        return self._known[1]
+            what = uncertainty_of(loaded, self._pasts, self._sampling.kinds)
+            self._known = inputs, loaded, what
+        return self._known[2]

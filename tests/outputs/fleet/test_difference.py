@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from heteroplan.entities.fleet import Fleet, Outage
 from heteroplan.entities.network import Leaf, Network
 from heteroplan.inputs.fleet_files import read_fleet
-from heteroplan.outputs.fleet.difference import Amount, Count, Figure, difference, difference_json
+from heteroplan.outputs.fleet.difference import Change, difference, difference_json
 from heteroplan.outputs.fleet.difference_text import render_difference
 from heteroplan.outputs.shared.terminal import make_console
 from tests.docs.pages import ROOT
@@ -34,11 +34,11 @@ def test_nodes_that_come_and_go_are_told_by_leaf_in_gpus_and_in_money() -> None:
     fewer = replace(first, nodes={"h100x8": 4, "a100x8": 4})
     found = difference(TWO, with_leaves(fewer, *others))
     (leaf,) = found.leaves
-    assert (leaf.leaf, leaf.change, leaf.nodes) == ("a-s1-l1", "changed", {"h100x8": Count(6, 4)})
-    assert found.gpus["H100-SXM-80GB"] == Count(176, 160)
+    assert (leaf.leaf, leaf.change, leaf.nodes) == ("a-s1-l1", "changed", {"h100x8": Change(6, 4)})
+    assert found.gpus["H100-SXM-80GB"] == Change(176, 160)
     assert found.usd_per_day.before - found.usd_per_day.after == 960
     (node_type,) = found.node_types
-    assert (node_type.node_type, node_type.nodes) == ("h100x8", Count(22, 20))
+    assert (node_type.node_type, node_type.nodes) == ("h100x8", Change(22, 20))
 
 
 def test_leaves_may_be_new_gone_and_elsewhere() -> None:
@@ -70,13 +70,13 @@ def test_prices_bandwidth_and_outages_differ() -> None:
         outages=(out,),
     )
     found = difference(TWO, after)
-    assert found.node_types[0].figures == {"usd_per_gpu_hour": Figure(2.5, 3.0)}
-    assert found.bandwidth == {"across_spines": Figure(0.5, 0.25)}
+    assert found.node_types[0].figures == {"usd_per_gpu_hour": Change(2.5, 3.0)}
+    assert found.bandwidth == {"across_spines": Change(0.5, 0.25)}
     assert found.outages_added == (
         "a-s1-l1: 2 h100x8 from 2026-11-23T00:00+00:00 to 2026-11-24T00:00+00:00",
     )
     assert difference(after, TWO).outages_removed == found.outages_added
-    assert found.usd_per_day == Amount(24 * (176 * 2.5 + 128 * 1.2), 24 * (176 * 3 + 128 * 1.2))
+    assert found.usd_per_day == Change(24 * (176 * 2.5 + 128 * 1.2), 24 * (176 * 3 + 128 * 1.2))
 
 
 def test_signs_and_amounts_are_shown() -> None:

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from heteroplan.entities.scenario import Objective
-from heteroplan.outputs.sweep.document import SearchPart, SweepDocument, VariationPart
+from heteroplan.outputs.sweep.document import SamplesPart, SearchPart, SweepDocument, VariationPart
 from heteroplan.outputs.sweep.page import MOST_ROWS, sweep_html
 from heteroplan.studies.case import Value
 from heteroplan.studies.result import CaseResult, CaseStatus
@@ -91,6 +91,24 @@ def test_what_the_clock_ended_is_noted() -> None:
     late = document([case_result(1.0, {}, status=CaseStatus.TIME_LIMIT)], {})
     assert "may differ from run to run: 1 of 1 cases" in sweep_html(late)
     assert "Ended by the clock" not in sweep_html(GRID)
+
+
+def test_samples_are_shown_as_spreads_of_each_combination_of_inputs() -> None:
+    """Two combinations of ten samples; in the second of them something is not served."""
+    cases = [
+        case_result(100.0 * d + n, {"demand": d}) if d == 1 or n
+        else short(0.9, 100.0, {"demand": d})
+        for d in (1, 2)
+        for n in range(10)
+    ]  # fmt: skip
+    drawn = SamplesPart(count=10, seed=3, notes=("engines are taken as measured",))
+    text = sweep_html(document(cases, {"demand": (1, 2)}, samples=drawn))
+    assert heads(text) == ["Samples with demand=1", "Samples with demand=2", "Cases"]
+    assert re.findall(r"<h3>(.*?)</h3>", text) == [
+        "cost [USD a day]", "cost [USD a day]", "unserved [requests]"
+    ]  # fmt: skip
+    assert "10 samples (seed 3)" in text
+    assert "Engines are taken as measured." in text
 
 
 def test_named_cases_are_compared_with_the_first_and_shown_by_their_names() -> None:

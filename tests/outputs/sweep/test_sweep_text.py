@@ -98,9 +98,10 @@ def test_exit_codes(covered: list[str | None], wrong: list[bool], code: int) -> 
 @pytest.mark.parametrize("width", [20, 40, 80, 200])
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     path = "fleet.node_types.h100x8.usd_per_gpu_hour"
-    cases = [case(float(i), **{path: i}) for i in range(3)]
+    cases = [case(float(i)).model_copy(update={"inputs": {path: i}}) for i in range(3)]
+    varied = VariationPart(path=path, values=(0, 1, 2))
     console = Console(file=io.StringIO(), width=width)
-    render_sweep(document(cases, **{path: (0, 1, 2)}), console)
+    render_sweep(document(cases).model_copy(update={"vary": (varied,)}), console)
     assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue()
     words = max(map(len, text.split()))

@@ -71,6 +71,13 @@ def test_a_base_that_is_not_covered_compares_with_nothing() -> None:
     assert 'class="bar' not in text
 
 
+def test_changes_within_the_gaps_of_plans_are_told() -> None:
+    """Plans of 120 USD within 1 % of their bounds: 1.2 USD. Without a gap nothing is told."""
+    assert "Each plan may be up to 1.2 USD above the best one" in html(CASES)
+    exact = [case_result(100.0, {}, gap=0.0), case_result(90.0, {"demand": 0.9}, gap=0.0)]
+    assert "Each plan may be" not in html(exact)
+
+
 def test_of_many_inputs_the_first_are_drawn() -> None:
     cases = [case_result(100.0, {}), *(case_result(101.0 + i, {f"p{i}": 1}) for i in range(30))]
     text = html(cases)

@@ -2,9 +2,11 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -46,31 +48,19 @@ class Dask:
 
     def run[Task, Result](
         self, work: Callable[[Task], Result], tasks: Sequence[Task], stop: Stop
-    ) -> Iterator[tuple[int, Result | Lost]]:
+    ) -> Generator[tuple[int, Result | Lost], None, None]:
         """As `Executor.run`."""
-        run = uuid4().hex
         ended: Ended = SimpleQueue()
-        # A task of its own and not scattered: that would be lost with the worker that holds it.
-        shared = self._client.submit(_same, packed(work), key=f"heteroplan-work-{run}")
-        under_way: dict[int, Any] = {}
+        cases = _Submitted(self._client, packed(work), ended)
 
         def begin(place: int) -> None:
-            given = {"work": shared, "task": packed(tasks[place]), "asked": dict(versions())}
-            key = f"heteroplan-case-{run}-{place}"
-            try:
-                future = self._client.submit(eval, _DO, given, key=key, pure=False)
-            except (OSError, RuntimeError) as error:
-                ended.put((place, Lost(self._gone(error))))
-                return
-            under_way[place] = future
-            future.add_done_callback(lambda _: ended.put((place, None)))
+            cases.begin(place, packed(tasks[place]))
 
         try:
-            for place, lost in flow(begin, len(tasks), ended, self._under_way, stop):
-                yield place, lost or opened(self._answer(under_way.pop(place)))
+            for place, over in flow(begin, len(tasks), ended, self._under_way, stop):
+                yield place, opened(self._answer(over))
         finally:
-            with suppress(OSError, RuntimeError):
-                self._client.cancel([*under_way.values(), shared])
+            cases.cancel()
 
     def _threads(self) -> int:
         try:
@@ -78,20 +68,18 @@ class Dask:
         except (OSError, RuntimeError):
             return 0
 
-    def _answer(self, future: Any) -> Any:
-        from distributed.scheduler import KilledWorker
-
-        status = future.status
-        if status == "finished":
+    def _answer(self, over: "_Over") -> Any:
+        future = over.answer
+        if isinstance(future, OSError | RuntimeError):
+            return Lost(self._gone(future))
+        if future.status != "error":
             try:
                 return future.result()
-            except (OSError, CancelledError) as error:
-                return Lost(self._gone(error))
-        if status != "error":
-            return Lost(self._gone(None))
+            except (OSError, CancelledError) as gone:
+                return Lost(self._gone(gone))
         error = future.exception()
-        if isinstance(error, KilledWorker):
-            lost = error.allowed_failures + 1
+        if _killed(error):
+            lost = 2 * (error.allowed_failures + 1)
             return Lost(f"{lost} Dask workers that had the task, one after the other, died")
         if isinstance(error, ImportError | AttributeError | TypeError):
             raise UsageError(
@@ -100,9 +88,87 @@ class Dask:
             )
         return Lost(f"a Dask worker ended its task: {_told(error)}")
 
-    def _gone(self, error: BaseException | None) -> str:
-        why = "" if error is None else f" ({_told(error)})"
-        return f"the scheduler at {self._address} is gone{why}"
+    def _gone(self, error: BaseException) -> str:
+        if getattr(error, "reason", None) == "scheduler-connection-lost":
+            return f"the scheduler at {self._address} is gone"
+        return f"the scheduler at {self._address} has no result ({_told(error)})"
+
+
+def _killed(error: Any) -> bool:
+    from distributed.scheduler import KilledWorker
+
+    return isinstance(error, KilledWorker)
+
+
+class _Submitted:
+    """Tasks that a scheduler has.
+
+    Where workers die, Dask suspects all tasks that they had, those too that waited there for their
+    turn, and gives up those that it suspects too often. These are submitted once more, one at a
+    time, so that none of them is given up for another.
+    """
+
+    def __init__(self, client: Any, work: bytes, ended: Ended) -> None:
+        self._client = client
+        self._ended = ended
+        self._run = uuid4().hex
+        # A task of its own and not scattered: that would be lost with the worker that holds it.
+        self._work = client.submit(bytes, work, key=f"heteroplan-work-{self._run}")
+        self._lock = threading.RLock()
+        self._sent: dict[int, bytes] = {}
+        self._futures: dict[int, Any] = {}
+        self._suspects: deque[int] = deque()
+        self._alone: int | None = None
+
+    def begin(self, place: int, task: bytes) -> None:
+        """Submit a task; its future is put into `ended`, or why there is none."""
+        with self._lock:
+            self._sent[place] = task
+            self._submit(place, "first")
+
+    def cancel(self) -> None:
+        """Nobody wants the other tasks any more."""
+        with self._lock, suppress(OSError, RuntimeError):
+            self._sent.clear()
+            self._client.cancel([*self._futures.values(), self._work])
+
+    def _submit(self, place: int, turn: str) -> None:
+        given = {"work": self._work, "task": self._sent[place], "asked": dict(versions())}
+        key = f"heteroplan-case-{self._run}-{place}-{turn}"
+        try:
+            future = self._client.submit(eval, _DO, given, key=key, pure=False, priority=-place)
+        except (OSError, RuntimeError) as error:
+            self._end(place, error)
+            return
+        self._futures[place] = future
+        future.add_done_callback(partial(self._over, place))
+
+    def _over(self, place: int, future: Any) -> None:
+        killed = future.status == "error" and _killed(future.exception())
+        with self._lock:
+            if place not in self._sent:
+                return
+            if killed and place != self._alone:
+                self._suspects.append(place)
+            else:
+                self._end(place, future)
+                if place == self._alone:
+                    self._alone = None
+            if self._alone is None and self._suspects:
+                self._alone = self._suspects.popleft()
+                self._submit(self._alone, "again")
+
+    def _end(self, place: int, answer: Any) -> None:
+        self._sent.pop(place, None)
+        self._futures.pop(place, None)
+        self._ended.put((place, _Over(answer)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Over:
+    """A future, or the error in its place: not one that `flow` is to raise."""
+
+    answer: Any
 
 
 def _told(error: BaseException) -> str:
@@ -147,10 +213,6 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         log.setLevel(before)
-
-
-def _same(work: bytes) -> bytes:
-    return work
 
 
 _OWN = threading.local()

@@ -1,6 +1,6 @@
 """What every place where tasks run can do."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
@@ -23,7 +23,7 @@ class Executor(Protocol):
 
     def run[Task, Result](
         self, work: Callable[[Task], Result], tasks: Sequence[Task], stop: Stop
-    ) -> Iterator[tuple[int, Result | Lost]]:
+    ) -> Generator[tuple[int, Result | Lost], None, None]:
         """Each task's place and what `work` made of it, in the order in which they end.
 
         `work` is a function of a module, or a `functools.partial` of one with what all tasks share:

@@ -1,6 +1,6 @@
 """Tasks one after the other, in this process."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 from heteroplan.clock import Stop
 from heteroplan.pipelines.shared.executors.executor import STOP, Lost
@@ -11,7 +11,7 @@ class Here:
 
     def run[Task, Result](
         self, work: Callable[[Task], Result], tasks: Sequence[Task], stop: Stop
-    ) -> Iterator[tuple[int, Result | Lost]]:
+    ) -> Generator[tuple[int, Result | Lost], None, None]:
         """As `Executor.run`."""
         for place in range(len(tasks)):
             if stop():

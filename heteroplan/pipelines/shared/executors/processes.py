@@ -1,7 +1,7 @@
 """Tasks in several processes of this machine."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from queue import SimpleQueue
 from typing import Any
 
@@ -22,7 +22,7 @@ class Processes:
 
     def run[Task, Result](
         self, work: Callable[[Task], Result], tasks: Sequence[Task], stop: Stop
-    ) -> Iterator[tuple[int, Result | Lost]]:
+    ) -> Generator[tuple[int, Result | Lost], None, None]:
         """As `Executor.run`."""
         jobs = min(self._jobs, len(tasks))
         sent = packed(work)

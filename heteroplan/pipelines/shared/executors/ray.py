@@ -1,7 +1,7 @@
 """Tasks on a Ray cluster."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from typing import Any
@@ -26,7 +26,7 @@ class Ray:
 
     def run[Task, Result](
         self, work: Callable[[Task], Result], tasks: Sequence[Task], stop: Stop
-    ) -> Iterator[tuple[int, Result | Lost]]:
+    ) -> Generator[tuple[int, Result | Lost], None, None]:
         """As `Executor.run`."""
         ended: Ended = SimpleQueue()
         remote = self._ray.remote(num_cpus=1, max_retries=MOST_LOST - 1)(carried_out)

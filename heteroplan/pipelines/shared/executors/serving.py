@@ -43,7 +43,7 @@ def serve(idle_s: float | None) -> None:
         try:
             pickle.dump(carried_out(work, task, asked), answers)
             answers.flush()
-        except BrokenPipeError:
+        except (BrokenPipeError, KeyboardInterrupt):
             break
     sys.stderr.flush()
     os._exit(0)

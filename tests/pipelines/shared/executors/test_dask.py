@@ -52,7 +52,7 @@ class Cluster:
 
     def _started(self, what: str, *given: str) -> subprocess.Popen[bytes]:
         code = (
-            "import dask; dask.config.set({'distributed.scheduler.allowed-failures': 1}); "
+            "import dask; dask.config.set({'distributed.scheduler.allowed-failures': 0}); "
             "import sys; sys.argv[0] = 'dask'; from dask.__main__ import main; main()"
         )
         with (self._folder / f"{what}.log").open("ab") as log:
@@ -108,16 +108,16 @@ def test_a_killed_worker_loses_nothing(cluster: Cluster, tmp_path: Path) -> None
 
 
 def test_a_task_that_kills_workers_is_given_up(cluster: Cluster) -> None:
-    """After two of four workers, as this scheduler is set; the other tasks are done."""
+    """After one worker, and after one with no other suspect; the others are done.
+
+    Dask suspects those as well that wait on the worker that dies, or had been done there.
+    """
     for _ in range(2):
         cluster.add_worker()
     with executor_of(1, dask=str(cluster.file)) as executor:
-        found = dict(executor.run(works.parent_killed, range(3), never))
-    assert found == {
-        0: 0,
-        1: Lost("2 Dask workers that had the task, one after the other, died"),
-        2: 2,
-    }
+        found = dict(executor.run(works.parent_killed, (0, 1, 2, 4, 6, 8), never))
+    lost = Lost("2 Dask workers that had the task, one after the other, died")
+    assert found == {0: 0, 1: lost, 2: 2, 3: 4, 4: 6, 5: 8}
 
 
 def test_a_stop_ends_what_workers_do(cluster: Cluster, tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_where_the_scheduler_dies_other_results_stay(cluster: Cluster, tmp_path:
     with executor_of(1, dask=str(cluster.file)) as executor:
         for place, result in executor.run(works.noting, tasks, never):
             if place == 0:
-                wait_for(lambda: all(file.exists() for file in began))
+                wait_for(lambda: any(file.exists() for file in began))
                 cluster.end_scheduler()
             found[place] = result
     assert found[0] == 0

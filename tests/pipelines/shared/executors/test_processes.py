@@ -85,7 +85,7 @@ def test_a_stop_ends_what_is_at_hand(
     def stop() -> bool:
         return all(file.exists() and file.read_text() for file in began)
 
-    found = []
+    found: list[tuple[int, int | Lost]] = []
     with pytest.raises(KeyboardInterrupt):
         found.extend(Processes(2).run(work, tasks, stop))
     assert not any(map(running, began))

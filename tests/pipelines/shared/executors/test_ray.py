@@ -94,6 +94,6 @@ def test_an_address_where_no_cluster_is_is_told(monkeypatch: pytest.MonkeyPatch)
 def test_where_ray_is_absent_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, message in (("ray", r"heteroplan\[ray\]"), ("distributed", r"heteroplan\[dask\]")):
         monkeypatch.setitem(sys.modules, name, None)
-        option = "dask" if name == "distributed" else name
-        with pytest.raises(UsageError, match=message), executor_of(1, **{option: "auto"}):
+        given = (None, "auto") if name == "ray" else ("auto", None)
+        with pytest.raises(UsageError, match=message), executor_of(1, *given):
             pass
