@@ -213,13 +213,15 @@ def _rounded(model: NodeModel, effort: Effort) -> Counts:
     counts: Counts = {}
     for name, nodes in model.bought.items():
         low = floor((nodes.varValue or 0.0) + SOLVER_TOLERANCE)
+        most = inf if nodes.upBound is None else nodes.upBound
+        able = [count for count in (low, low + 1) if count <= most]
         values = {}
-        for count in (low, low + 1):
+        for count in able:
             nodes.lowBound = nodes.upBound = count
             answer = solver.run(model.model.lp, effort, integer=False)
             if answer.verdict is Verdict.OPTIMAL and answer.objective is not None:
                 values[count] = answer.objective
-        counts[name] = min(values, key=lambda count: values[count], default=low + 1)
+        counts[name] = min(values, key=lambda count: values[count], default=able[-1])
         nodes.lowBound = nodes.upBound = counts[name]
     solver.run(model.model.lp, effort, integer=False)
     return counts

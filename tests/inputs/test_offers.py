@@ -112,14 +112,14 @@ def test_limits_are_those_of_the_horizon_in_nodes_and_watts(
         tmp_path,
         scenario,
         HOURLY + "limits: {budget_usd_per_month: 304000, rack_places: {a-s1-l1: 9}, "
-        "ports: {a-s1-l1: 20}, node_ports: {a100x8: 8}, power_kw: {a-s1: 100}, "
-        "node_kw: {a100x8: 6.5}}\n",
+        "ports: {a-s1-l1: 20}, node_ports: {a100x8: 8, h100x8: 6}, power_kw: {a-s1: 100}, "
+        "node_kw: {a100x8: 6.5, h100x8: 10.2}}\n",
     )
     limits = found.offers.limits
     assert limits.budget_usd == pytest.approx(10_000)
     assert limits.rack_places == (("a-s1-l1", 2),)
     assert limits.power_w == (("a-s1", 100_000.0),)
-    assert limits.node_watts == (("a100x8", 6_500.0),)
+    assert dict(limits.node_watts) == {"a100x8": 6_500.0, "h100x8": 10_200.0}
     assert not found.notes
 
 

@@ -124,3 +124,13 @@ def test_above_the_budget_where_nothing_is_within() -> None:
     found = sized(made, little, Search(gap=0.0, sizer=sizer))
     assert (found.covered, counts(found)) == (True, {"own": 3})
     assert found.cost_usd == pytest.approx(6.0)
+
+
+def test_no_more_stand_than_there_are_where_nodes_are_rented_too() -> None:
+    """2 at 1 USD and 1 at 2 for 2 hours: a third that stands would be cheaper."""
+    made = asking(3.0, 1.0, standing={"c8": 2})
+    hour = offer("hour", "d8", OfferKind.ON_DEMAND, 9.0)
+    found = sized(made, terms(made, stands(2, 1.0), offer(usd=2.0), hour), QUICK)
+    assert counts(found) == {"existing c8": 2, "own": 1}
+    assert found.cost_usd == pytest.approx(8.0)
+    assert found.bound_usd == pytest.approx(8.0, rel=1e-5)
