@@ -8,6 +8,7 @@ saves anything.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -173,8 +174,9 @@ def _refilled(
     horizon = plan.scenario.horizon
     number = {name: i for i, name in enumerate(names)}
     size = plan.scenario.fleet.node_type(plan.pools[free[0].pool].node_type).gpus
-    left = np.full((len(names), horizon.intervals), size, dtype=np.int64)
-    running = np.zeros((len(names), horizon.intervals), dtype=np.bool_)
+    here = (len(names), horizon.intervals)
+    left = size * _present(plan, free[0], here).astype(np.int64)
+    running = np.zeros(here, dtype=np.bool_)
     for stay in fixed:
         share = min(size, plan.pools[stay.pool].gpus_per_replica)
         for name in stay.nodes:
@@ -195,3 +197,14 @@ def _refilled(
         running[np.ix_(able, serves)] = True
         found.append(replace(stay, nodes=tuple(names[i] for i in able.tolist())))
     return found
+
+
+def _present(plan: Plan, stay: Stay, shape: tuple[int, int]) -> np.ndarray:
+    """[nodes, T] whether each node of a stay's leaf and node type is there: the last ones are
+    those that are away."""
+    fleet, moments = plan.scenario.fleet, plan.scenario.horizon.boundaries()
+    (leaf,) = (each for each in fleet.network.leaves if each.name == stay.leaf)
+    there = np.zeros(shape, dtype=np.bool_)
+    for t, (start, end) in enumerate(pairwise(moments)):
+        there[: fleet.nodes_available(leaf, plan.pools[stay.pool].node_type, start, end), t] = True
+    return there

@@ -36,6 +36,7 @@ MOST_TYPES = 4
 _OF_BUDGET = "the budget of"
 """How limits begin that `sentences` tells in a month's USD."""
 _ROUNDING = 1e-6
+_NOTHING_PROVEN = 0.9995
 
 
 def headline(found: SizeDocument) -> str:
@@ -54,6 +55,8 @@ def gap_text(gap: float) -> str:
     """What is proven of the cost."""
     if gap <= 1e-6:
         return "it is proven that no fleet of these offers costs less"
+    if gap >= _NOTHING_PROVEN:
+        return "what a fleet costs at least was not proven in time"
     return f"it is proven that no fleet of these offers costs {percent(gap)} less"
 
 

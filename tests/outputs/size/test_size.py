@@ -195,3 +195,9 @@ def test_an_alternative_that_does_not_exist_has_no_cost(answer: Answer) -> None:
     found = document_of(Answer(answer.scenario, answer.terms, answer.sized, (none,)))
     assert found.alternatives[0].cost_usd is None
     assert words.alternative_rows(found)[0][2:] == ("none found", "", "no")
+
+
+def test_what_is_proven_of_the_cost() -> None:
+    assert words.gap_text(0.0).endswith("costs less")
+    assert words.gap_text(0.02).endswith("costs 2.0 % less")
+    assert words.gap_text(1.0) == "what a fleet costs at least was not proven in time"
