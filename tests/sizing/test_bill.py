@@ -1,10 +1,15 @@
 """What nodes cost, by hand."""
 
+from dataclasses import replace
+
 import pytest
 
-from heteroplan.entities.placement import Stay
-from heteroplan.sizing.bill import running_hours
-from tests.builders import engine, horizon
+from heteroplan.entities.fleet import Outage
+from heteroplan.entities.placement import Stay, node_name
+from heteroplan.entities.plan import Plan
+from heteroplan.sizing.bill import running_hours, together
+from tests import plans
+from tests.builders import candidates, engine, fleet, horizon, scenario, workload
 
 START = engine(startup_s=360.0, drain_s=180.0)
 
@@ -47,3 +52,56 @@ def test_ends_of_a_horizon_that_is_not_cyclic_pay_no_start_nor_drain_beyond_them
     assert running_hours(day, [(stay(0, 6), START)]) == pytest.approx(6.0)
     assert running_hours(day, [(stay(0, 2), START)]) == pytest.approx(2.05)
     assert running_hours(day, [(stay(4, 2), START)]) == pytest.approx(2.1)
+
+
+def on_two_leaves(*, away: bool) -> Plan:
+    """Three nodes on each of two leaves, the last of l1 perhaps away; 4 hours.
+
+    On l1 4 GPUs serve all day and 4 from hour 2 on; 4 in hours 1 and 2, then 8 in hour 3: two nodes
+    hold them, though not in the order of how long they serve. Of l2 two nodes are half full.
+    """
+    asked = scenario(
+        [workload("a", rps=[1.0] * 4, engines=[engine("half"), engine("whole", gpus=8)])],
+        in_fleet=fleet({leaf: {"h100x8": 3} for leaf in ("l1", "l2")}),
+    )
+    start, *_, end = asked.horizon.boundaries()
+    if away:
+        outage = Outage("l1", "h100x8", 1, start, end)
+        asked = replace(asked, fleet=replace(asked.fleet, outages=(outage,)))
+    pools = [
+        plans.pool([1, 2, 3, 2], of="a", engine_name="half", domain="l1-spine"),
+        plans.pool([0, 0, 0, 1], of="a", engine_name="whole", gpus=8, domain="l1-spine"),
+        plans.pool([2] * 4, of="a", engine_name="half", domain="l2-spine"),
+    ]
+    places = [
+        (0, "l1", 0, 0, 4),
+        (0, "l1", 1, 1, 2),
+        (0, "l1", 0, 2, 2),
+        (1, "l1", 1, 3, 1),
+        (2, "l2", 0, 0, 4),
+        (2, "l2", 1, 0, 4),
+    ]
+    placed = [
+        plans.stay(
+            f"r{i}",
+            pool=pool,
+            leaf=leaf,
+            nodes=[node_name(leaf, "h100x8", node)],
+            first=first,
+            intervals=hours,
+        )
+        for i, (pool, leaf, node, first, hours) in enumerate(places)
+    ]
+    return plans.plan(asked, pools, considered=candidates(asked), placed=placed)
+
+
+@pytest.mark.parametrize(("away", "nodes_of_l1"), [(False, 3), (True, 2)])
+def test_replicas_are_put_together_on_nodes_that_are_there(away: bool, nodes_of_l1: int) -> None:
+    """On l2 one node is enough. On l1 the order of service needs a third node, if there is one."""
+    found = together(on_two_leaves(away=away), {"h100x8": None})
+    used = {
+        leaf: {name for s in found.stays if s.leaf == leaf for name in s.nodes}
+        for leaf in ("l1", "l2")
+    }
+    assert {leaf: len(names) for leaf, names in used.items()} == {"l1": nodes_of_l1, "l2": 1}
+    assert not away or node_name("l1", "h100x8", 2) not in used["l1"]
