@@ -1,6 +1,7 @@
 """Tasks on a Ray cluster."""
 
 import os
+import socket
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from queue import SimpleQueue
@@ -13,6 +14,8 @@ from heteroplan.pipelines.shared.executors.flow import Ended, Told, UnderWay, fl
 from heteroplan.pipelines.shared.executors.own_process import MOST_LOST
 from heteroplan.pipelines.shared.executors.payload import carried_out, opened, packed, versions
 
+CONNECT_S = 10.0
+"""How long a cluster may take to answer [s]."""
 _UV = "RAY_ENABLE_UV_RUN_RUNTIME_ENV"
 
 
@@ -102,6 +105,7 @@ def connected(address: str, told: Told) -> Iterator[Ray]:
         yield Ray(address, ray, told)
         return
     try:
+        _reach(address)
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, RuntimeError, ValueError, OSError, ImportError) as error:
         raise UsageError(
@@ -112,6 +116,13 @@ def connected(address: str, told: Told) -> Iterator[Ray]:
         yield Ray(address, ray, told)
     finally:
         ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Raises OSError where nothing answers at an address with a port: Ray itself asks on and on."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
 
 
 def _told(error: Exception) -> str:
