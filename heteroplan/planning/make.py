@@ -39,7 +39,7 @@ SETTLE_SHARE = 0.05
 PACK_CPU_S, LEAST_PACK_CPU_S, VERIFY_CPU_S = 2.5e-6, 1e-6, 2e-7
 """CPU seconds a GPU and interval to pack a plan on nodes, to do so in the quickest way, and to
 write it down and verify it."""
-MOST_PACKING = 0.4
+MOST_PACKING = 0.3
 """Share of the time of a plan that is kept for packing at most."""
 AGAIN_SHARE = 0.15
 """Of the time to solve, kept to solve again where replicas find no room on nodes."""
