@@ -38,9 +38,9 @@ from heteroplan.optimize.solvers.solver import Verdict
 from heteroplan.optimize.static_peak import cheapest_constant
 
 MEANWHILE = 2
-"""Rounds of the bound that are about as long as a plan takes."""
+"""Rounds of the bound between plans and sweeps, and after them."""
 FADING = (0.6, 0.2, 0.0, 0.0)
-"""Parts of a round's supply prices at which sweeps follow."""
+"""Parts of supply prices at which sweeps follow."""
 TOO_EXPENSIVE = 1.005
 """Multiple of the best plan's cost from which no further sweeps follow."""
 SWAPPED = 4
@@ -57,33 +57,41 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
     yield from _first_plans(search)
     order = by_size(problem)[::-1]
     order.sort(key=lambda w: problem.workloads[w].priority)
+    sweeps, found = Sweeps(search), None
     near = NearGuide.of(search) if problem.large and search.uses("near guide") else None
-    found = prove_round(search, rounds)
-    yield
-    sweeps = Sweeps(search)
+    if near is None:
+        found = yield from _more_rounds(search, rounds, 1)
     for turn in range(TURNS):
         if near is not None:
             near = near.after(search.plan) if turn else near
             orders = (by_size(problem), order)
             plan = yield from _begun(search, sweeps, near, orders[turn % len(orders)])
+            prices: Floats | None = near.first.prices
         elif turn == 0:
             plan = yield from _near_lp(search, sweeps, order)
             if not plan.covered and search.unproven_shortage() and search.uses("near guide"):
                 near = NearGuide.of(search)
                 continue
+            found = (yield from _more_rounds(search, rounds, MEANWHILE)) or found
+            prices = None if found is None else found.prices.supply
         else:
             return
-        for _ in range(MEANWHILE):
-            found = prove_round(search, rounds) or found
-            yield
         if turn == 0:
             plan = min(plan, search.plan, key=lambda each: each.rank)
-        if found is not None and search.uses("sweeps"):
-            yield from _swept(search, sweeps, plan, found, order)
+        if prices is not None and search.uses("sweeps"):
+            yield from _swept(search, sweeps, plan, prices, order)
         if found is not None and not problem.large and search.uses("swaps"):
             yield from _swap(search, found.by_work)
-        found = prove_round(search, rounds) or found
+        found = (yield from _more_rounds(search, rounds, MEANWHILE)) or found
+
+
+def _more_rounds(search: Search, rounds: Rounds, count: int) -> Generator[None, None, Round | None]:
+    """So many rounds of the bound, waited for; the last one, None after the last of all."""
+    last: Round | None = None
+    for _ in range(count):
+        last = prove_round(search, rounds) or last
         yield
+    return last
 
 
 def _first_plans(search: Search) -> Iterator[None]:
@@ -148,12 +156,12 @@ def _near_lp(
 
 
 def _swept(
-    search: Search, sweeps: Sweeps, plan: Incumbent, found: Round, order: Sequence[int]
+    search: Search, sweeps: Sweeps, plan: Incumbent, prices: Floats, order: Sequence[int]
 ) -> Iterator[None]:
-    """Sweeps from `plan` while the prices of a round fade, as long as that may help."""
+    """Sweeps from `plan` while supply prices [R, T] fade, as long as that may help."""
     for part in FADING:
         before = plan
-        plan = sweeps.swept(plan, part * found.prices.supply, order)
+        plan = sweeps.swept(plan, part * prices, order)
         search.offer(plan)
         yield
         if part == 0.0 and before.cost - plan.cost < LEAST_GAIN * before.cost:

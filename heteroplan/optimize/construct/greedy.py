@@ -193,11 +193,14 @@ class _Service:
             for p in part
         }
         self.members = {role: problem.members(w, role) for role in Role}
+        self.known: dict[tuple[int, Role], float] = {}
+        """What sections serve now, by their identity; those that have not changed."""
         self.choices = self._choices()
         self.allowed = self._allowed()
 
     def scale_in(self) -> None:
         """Give back what demand and minima do not need, high subgroup priority first."""
+        self.known.clear()
         running = [p for p in self.work.pools if self.ledger.now[p]]
         for p in sorted(running, key=lambda p: (-self.rank[self.group[p]], -self._price(p))):
             share = self.share[p][self.ledger.t]
@@ -208,10 +211,11 @@ class _Service:
                 role = self.pools[p].role
                 count = min(count, self._count(role) - self.work.min_replicas.get(role, 0))
             if count > 0:
-                self.ledger.add(p, -count)
+                self._change(p, -count)
 
     def scale_out(self) -> None:
         """Add what demand and minima lack, low subgroup priority first."""
+        self.known.clear()
         self.allowed = self._allowed()
         if self._rest() > COVER_TOLERANCE:
             if self.pairs:
@@ -289,13 +293,19 @@ class _Service:
 
     def _undo(self, done: list[tuple[int, int]]) -> None:
         for p, count in done:
-            self.ledger.add(p, -count)
+            self._change(p, -count)
         self.allowed = self._allowed()
 
     def _add(self, p: int, count: int) -> None:
         if count > 0:
-            self.ledger.add(p, count)
+            self._change(p, count)
             self.allowed = self._allowed()
+
+    def _change(self, p: int, count: int) -> None:
+        self.ledger.add(p, count)
+        section = id(self.where[p][0])
+        for role in Role:
+            self.known.pop((section, role), None)
 
     def _allowed(self) -> AbstractSet[int]:
         """Pools in which the workload may have replicas now."""
@@ -336,9 +346,11 @@ class _Service:
 
     def _served(self, section: Section, role: Role) -> float:
         """Share that a section serves by pairs (of which `role` is one role) or aggregated."""
-        if role is Role.AGGREGATED:
-            return self._role_cover(section, role)
-        return min(self._role_cover(section, each) for each in PAIR_ROLES)
+        key = (id(section), role)
+        if key not in self.known:
+            roles = (role,) if role is Role.AGGREGATED else PAIR_ROLES
+            self.known[key] = min(self._role_cover(section, each) for each in roles)
+        return self.known[key]
 
     def _role_cover(self, section: Section, role: Role) -> float:
         return sum(min(map(self._cover, site)) for site in section[role])

@@ -27,8 +27,10 @@ from heteroplan.optimize.solvers.solver import Effort, Verdict
 
 MERGED_INTERVALS, FEWEST_INTERVALS = 24, 8
 """Intervals of the merged program, at most and at least."""
-MERGED_SIZES = 8_000
+MERGED_SIZES = 4_000
 """Its pools times intervals, at most, unless that leaves too few intervals."""
+GROUP_INTERVALS = 6
+"""Single intervals that say which groups are candidates."""
 NEW_GROUP = 0.06
 """Share added to the cost of a replica in a group that is no candidate group yet."""
 LEAST_SHARE = 0.05
@@ -180,13 +182,13 @@ def served_by_group(problem: Problem, w: int, flow: Sequence[Floats]) -> dict[st
 
 
 def _tightest_first(problem: Problem) -> list[int]:
-    """The tightest interval of each merged one, those that ask for most GPUs first."""
+    """The tightest interval of each part of the horizon, those that ask for most GPUs first."""
     asked = np.zeros(problem.intervals)
     for work in problem.workloads:
         loads = [problem.pools[p].mix_load * problem.pools[p].gpus for p in work.pools]
         if loads:
             least = np.min(np.where(np.isfinite(loads), loads, np.inf), axis=0)
             asked += np.where(np.isfinite(least), least, 0.0)
-    ends = [*merged_starts(problem.intervals, MERGED_INTERVALS), problem.intervals]
+    ends = [*merged_starts(problem.intervals, GROUP_INTERVALS), problem.intervals]
     tight = [start + int(np.argmax(asked[start:end])) for start, end in pairwise(ends)]
     return sorted(tight, key=lambda t: -asked[t])
