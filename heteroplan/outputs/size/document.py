@@ -61,6 +61,7 @@ class NodeTypePart(DocumentPart):
     of their own."""
     gpu: Name
     nodes: Count
+    """That hold something at some time; those rented by the hour need not be there at once."""
     peak_gpus: Count
     """Most GPUs held at once."""
     gpus: Count

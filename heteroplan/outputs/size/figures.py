@@ -128,17 +128,17 @@ def _nodes_parts(answer: Answer) -> Iterable[NodesPart]:
 
 def _node_type_parts(plan: Plan) -> Iterable[NodeTypePart]:
     fleet = plan.scenario.fleet
-    nodes: dict[str, int] = defaultdict(int)
-    for leaf in fleet.network.leaves:
-        for name, count in leaf.nodes.items():
-            nodes[name] += count
+    used: dict[str, set[str]] = defaultdict(set)
+    for stay in plan.stays:
+        used[plan.pools[stay.pool].node_type].update(stay.nodes)
+    nodes = {name: len(names) for name, names in used.items()}
     held: dict[str, dict[tuple[str, str], float]] = defaultdict(lambda: defaultdict(float))
     for pool in plan.pools:
         gpus = sum(pool.replicas) * pool.gpus_per_replica
         held[pool.node_type][pool.workload, pool.role.value] += gpus
     use = {each.node_type: each for each in plan.supply}
     for shape in fleet.node_types:
-        if nodes[shape.name] == 0:
+        if shape.name not in nodes:
             continue
         mine = held[shape.name]
         total = sum(mine.values())
