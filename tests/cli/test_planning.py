@@ -566,7 +566,7 @@ def test_schema_is_json_schema(run: Run, kind: str) -> None:
 def test_unknown_schema_ends_with_2(run: Run) -> None:
     ended = run("schema", "demand")
     assert ended.code == 2
-    assert "known are scenario, fleet, profile, targets, plan, comparison, replay" in ended.err
+    assert "known are scenario, fleet, profile, targets, offers, sweep-study, plan" in ended.err
 
 
 def test_plan_imports_nothing_it_does_not_need(files: ScenarioFiles) -> None:
