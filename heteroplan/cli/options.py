@@ -334,6 +334,14 @@ TraceSolve = Annotated[
         help="Write cost and bound during the search there, as JSON lines.",
     ),
 ]
+Gap = Annotated[
+    float,
+    typer.Option(
+        parser=relative_gap,
+        metavar="SHARE",
+        help="Gap at which the search ends; 1 % is 0.01.",
+    ),
+]
 Jobs = Annotated[
     int | None,
     typer.Option(

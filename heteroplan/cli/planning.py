@@ -53,14 +53,7 @@ class PlanArguments:
         ),
     ] = None
     interval: options.Interval = None
-    gap: Annotated[
-        float,
-        typer.Option(
-            parser=options.relative_gap,
-            metavar="SHARE",
-            help="Gap at which the search ends; 1 % is 0.01.",
-        ),
-    ] = written("0.01")
+    gap: options.Gap = written("0.01")
     time_limit: options.TimeLimit = written("60")
     overrides: options.Overrides = None
     replay: Annotated[

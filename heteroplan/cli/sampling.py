@@ -1,7 +1,5 @@
 """`sweep --samples` and `--risk`: options, and `--risk` as one pipeline call and one render."""
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -13,6 +11,7 @@ from heteroplan.errors import UsageError
 from heteroplan.pipelines.shared import limits
 
 if TYPE_CHECKING:
+    from heteroplan.cli.sweeping import SweepArguments
     from heteroplan.pipelines.risk import RiskResult
 
 Samples = Annotated[
@@ -64,28 +63,6 @@ Quantiles = Annotated[
 ALL_KINDS = "demand,profiles,failures"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RiskArguments:
-    """What `--risk` takes of a sweep."""
-
-    scenario: str
-    samples: int | None
-    seed: int
-    sampled: str
-    quantiles: str | None
-    overrides: list[str] | None
-    interval: str | None
-    gap: float
-    steps: int
-    time_limit: float
-    solver: str
-    jobs: int
-    dask: str | None
-    ray: str | None
-    out: Path | None
-    json: bool
-
-
 def kinds(text: str) -> tuple[str, ...]:
     """`demand,failures`."""
     return tuple(each.strip() for each in text.split(",") if each.strip())
@@ -104,8 +81,14 @@ def quantiles(text: str) -> tuple[float, ...]:
         raise UsageError(f"--quantiles {text}: {error.message}") from None
 
 
-def run_risk(given: RiskArguments) -> NoReturn:
-    """Plan for some quantiles, meet the plans with samples, and show which costs least."""
+def run_risk(given: "SweepArguments") -> NoReturn:
+    """Plan for some quantiles, meet the plans with samples, and show which costs least.
+
+    Raises UsageError for what a study of risk does not take.
+    """
+    if given.vary or given.study is not None or given.sensitivity:
+        remedy = "leave --vary, --study and --sensitivity out"
+        raise UsageError(f"--risk: varies the quantile of demand alone; {remedy}")
     with Interrupt() as interrupted:
         result = _result(given, interrupted)
         try:
@@ -123,11 +106,13 @@ def run_risk(given: RiskArguments) -> NoReturn:
     raise typer.Exit(result.exit_code)
 
 
-def _result(given: RiskArguments, interrupted: Interrupt) -> "RiskResult":
+def _result(given: "SweepArguments", interrupted: Interrupt) -> "RiskResult":
     """The one pipeline call."""
     from heteroplan.outputs.shared.terminal import make_console
     from heteroplan.outputs.sweep.progress import SweepProgress
     from heteroplan.pipelines import risk as pipeline
+    from heteroplan.pipelines.shared.processes import cores
+    from heteroplan.pipelines.sweep import GAP, STEPS
 
     with SweepProgress(make_console(stderr=True)) as progress:
         return pipeline.risk(
@@ -138,11 +123,11 @@ def _result(given: RiskArguments, interrupted: Interrupt) -> "RiskResult":
             sampled=kinds(given.sampled),
             overrides=given.overrides or (),
             interval=given.interval,
-            gap=given.gap,
-            steps=given.steps,
+            gap=GAP if given.gap is None else given.gap,
+            steps=STEPS if given.steps is None else given.steps,
             time_limit_s=given.time_limit,
             solver=given.solver,
-            jobs=given.jobs,
+            jobs=given.jobs or cores(),
             dask=given.dask,
             ray=given.ray,
             stop=interrupted,

@@ -61,14 +61,7 @@ class SizeArguments:
     ] = None
     json: Annotated[bool, typer.Option("--json", help="Print size.json and nothing else.")] = False
     interval: options.Interval = None
-    gap: Annotated[
-        float,
-        typer.Option(
-            parser=options.relative_gap,
-            metavar="SHARE",
-            help="Gap at which a search ends; 1 % is 0.01.",
-        ),
-    ] = written("0.01")
+    gap: options.Gap = written("0.01")
     time_limit: options.TimeLimit = written("120")
     overrides: options.Overrides = None
     solver: options.Solver = "HiGHS"

@@ -10,7 +10,7 @@ from heteroplan.cli import options, sampling
 from heteroplan.cli.arguments import taking, written
 from heteroplan.cli.interrupts import Interrupt
 from heteroplan.cli.streams import emit, say, show, wrote
-from heteroplan.errors import ExitCode, UsageError
+from heteroplan.errors import ExitCode
 from heteroplan.pipelines.shared import limits
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def sweep(given: SweepArguments) -> None:
     search ended undecided. Ctrl-C ends with the cases that are done (130).
     """
     if given.risk:
-        sampling.run_risk(_risk_arguments(given))
+        sampling.run_risk(given)
     with Interrupt("ending with the cases that are done") as interrupted:
         result = _result(given, interrupted)
         try:
@@ -152,34 +152,6 @@ def sweep(given: SweepArguments) -> None:
     if given.out is not None:
         wrote(str(given.out / name) for name in result.file_names())
     raise typer.Exit(ExitCode.INTERRUPTED if result.interrupted else result.exit_code)
-
-
-def _risk_arguments(given: SweepArguments) -> sampling.RiskArguments:
-    """Raises UsageError for what a study of risk does not take."""
-    from heteroplan.pipelines.shared.processes import cores
-    from heteroplan.pipelines.sweep import GAP, STEPS
-
-    if given.vary or given.study is not None or given.sensitivity:
-        remedy = "leave --vary, --study and --sensitivity out"
-        raise UsageError(f"--risk: varies the quantile of demand alone; {remedy}")
-    return sampling.RiskArguments(
-        scenario=given.scenario,
-        samples=given.samples,
-        seed=given.seed,
-        sampled=given.sampled,
-        quantiles=given.quantiles,
-        overrides=given.overrides,
-        interval=given.interval,
-        gap=GAP if given.gap is None else given.gap,
-        steps=STEPS if given.steps is None else given.steps,
-        time_limit=given.time_limit,
-        solver=given.solver,
-        jobs=given.jobs or cores(),
-        dask=given.dask,
-        ray=given.ray,
-        out=given.out,
-        json=given.json,
-    )
 
 
 def _result(given: SweepArguments, interrupted: Interrupt) -> "SweepResult":

@@ -57,8 +57,6 @@ class SizeLimits:
     """(spine, watts); spines that are not named have no limit."""
     node_watts: tuple[tuple[str, float], ...] = ()
     """(node type, watts of a node at full load)."""
-    spare_nodes: tuple[tuple[str, int], ...] = ()
-    """(node type, nodes beyond what the plan needs), by failure rate and repair time."""
 
 
 @dataclass(frozen=True, slots=True)

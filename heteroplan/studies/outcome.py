@@ -36,7 +36,7 @@ def result_of(case: Case, key: str, plan: Plan) -> CaseResult:
         gpu_hours=_figure(plan.totals.gpu_hours),
         gpu_hours_per_day=_figure(plan.totals.gpu_hours / days) if longer else None,
         served_fraction=_figure(plan.totals.served_fraction),
-        unserved_requests=_figure(_unserved(plan)),
+        unserved_requests=_figure(plan.report.unserved_requests),
         peak_gpus=plan.totals.peak_gpus,
         gpu_hours_by_type=by_type,
         bound_usd=_figure(max(0.0, plan.report.bound)) if in_usd else None,
@@ -55,11 +55,6 @@ def failed(case: Case, key: str, error: str, *, wrong_input: bool = False) -> Ca
         error=error,
         wrong_input=wrong_input,
     )
-
-
-def _unserved(plan: Plan) -> float:
-    interval_s = plan.scenario.horizon.interval_s
-    return sum(each.unserved_rps * interval_s for each in plan.shortages)
 
 
 def _figure(value: float) -> float:
