@@ -18,7 +18,7 @@ class Better(StrEnum):
     LOWER = "lower"
 
 
-_HIGHER = ("demand", "growth", "percentile", "headroom", "serve")
+_HIGHER = ("demand", "growth", "growth_per_week", "weeks_ahead", "percentile", "headroom", "serve")
 _LOWER = ("ttft_ms", "itl_ms", "tpot_ms", "ttft_slowdown", "itl_slowdown", "e2e_slowdown")
 """Last parts of paths."""
 

@@ -14,6 +14,8 @@ from heteroplan.text import percent
 
 _WORDS = (
     (r"growth", "demand"),
+    (r"weeks_ahead", "weeks from now"),
+    (r"growth_per_week", "growth a week"),
     (r"slo\.(?P<what>ttft|itl)_ms", "{what} limit"),
     (r"workloads\.(?P<name>[^.]+)\.slo\.(?P<what>ttft|itl)_ms", "{what} limit of {name}"),
     (r"workloads\.(?P<name>[^.]+)\.growth", "demand of {name}"),

@@ -20,10 +20,12 @@ from heteroplan.outputs.sweep.figures import (
     varied_paths,
     verdict,
 )
-from heteroplan.outputs.sweep.samples import print_samples
+from heteroplan.outputs.sweep.samples import print_samples, spread_sentences
 from heteroplan.outputs.sweep.swings_text import print_swings
+from heteroplan.studies.readings import base_of, is_covered
 from heteroplan.studies.result import CaseResult, CaseStatus
 from heteroplan.studies.swings import swings
+from heteroplan.text import percent
 
 MOST_ROWS = 40
 """Cases that are shown one by one; of more, rows by value."""
@@ -66,6 +68,10 @@ def sentences(document: SweepDocument) -> Iterator[str]:
     if best is not None and len(cases) > 1 and document.samples is None:
         amount = _amount(document, best)
         yield f"Cheapest that covers all demand: {amount} with {inputs_text(document, best)}."
+    if best is None and len(cases) > 1 and document.samples is None:
+        yield from _most_served(document)
+    if document.samples is not None:
+        yield from spread_sentences(document)
     for path, last, beyond in coverage_ends(document):
         yield (
             f"Coverage ends between {path} {value_text(last)} (all cases covered) and "
@@ -80,10 +86,30 @@ def sentences(document: SweepDocument) -> Iterator[str]:
         )
 
 
+def _most_served(document: SweepDocument) -> Iterator[str]:
+    """Of cases none of which covers all demand: the one that serves most, if it serves more."""
+    served = [(each.served_fraction, each) for each in document.cases if each.served_fraction]
+    if served and min(served, key=_share)[0] < max(served, key=_share)[0]:
+        most, best = max(served, key=_share)
+        unserved = percent(1 - most, 2)
+        yield f"Least is unserved with {inputs_text(document, best)}: {unserved}."
+
+
+def _share(served: tuple[float, CaseResult]) -> float:
+    return served[0]
+
+
 def _one_at_a_time(document: SweepDocument) -> bool:
-    """Whether most columns of a table of cases would be empty: each sets an input of its own."""
+    """Whether changes of cost say more than a table of cases, most of whose columns are empty.
+
+    Each case sets an input of its own, and the base case covers all demand.
+    """
+    if any(each.name for each in document.cases):
+        return False
+    base = base_of(document.cases)
     paths = {path for each in document.cases for path in each.inputs}
-    return len(paths) > 2 and all(len(each.inputs) <= 1 for each in document.cases)
+    alone = len(paths) > 2 and all(len(each.inputs) <= 1 for each in document.cases)
+    return alone and base is not None and is_covered(base)
 
 
 def _heading(document: SweepDocument) -> str:
