@@ -15,6 +15,7 @@ from heteroplan.outputs.sweep.figures import (
     cheapest,
     coverage_ends,
     inputs_text,
+    most_expensive,
     objective_of,
     value_text,
     varied_paths,
@@ -66,8 +67,7 @@ def sentences(document: SweepDocument) -> Iterator[str]:
     )
     best = cheapest(document, cases)
     if best is not None and len(cases) > 1 and document.samples is None:
-        amount = _amount(document, best)
-        yield f"Cheapest that covers all demand: {amount} with {inputs_text(document, best)}."
+        yield f"Cheapest that covers all demand: {_told(document, best)}{_dearest(document, best)}."
     if best is None and len(cases) > 1 and document.samples is None:
         yield from _most_served(document)
     if document.samples is not None:
@@ -84,6 +84,19 @@ def sentences(document: SweepDocument) -> Iterator[str]:
             f"{what} ended by the clock: {'it' if late == 1 else 'they'} may differ from run to "
             "run. A wider --gap, fewer --steps or a longer --time-limit end all alike."
         )
+
+
+def _told(document: SweepDocument, case: CaseResult) -> str:
+    return f"{_amount(document, case)} with {inputs_text(document, case)}"
+
+
+def _dearest(document: SweepDocument, best: CaseResult) -> str:
+    """The most expensive of the cases that cover all demand, and how much more that is."""
+    found = most_expensive(document, document.cases)
+    least, most = (None if each is None else objective_of(document, each) for each in (best, found))
+    if found is None or not least or most is None or most <= least:
+        return ""
+    return f"; most expensive: {_told(document, found)}, {percent(most / least - 1)} more"
 
 
 def _most_served(document: SweepDocument) -> Iterator[str]:

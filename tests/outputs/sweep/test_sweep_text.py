@@ -73,9 +73,13 @@ def test_coverage_ends_where_all_cases_before_are_covered_and_none_after(
 def test_the_cheapest_is_of_what_is_minimised() -> None:
     cases = [case(100.0, a=1), case(200.0, a=2), case(50.0, "short", a=3)]
     by_cost = " ".join(sentences(document(cases, a=(1, 2, 3))))
-    assert "Cheapest that covers all demand: 100 USD with a=1." in by_cost
+    cheapest = "Cheapest that covers all demand: 100 USD with a=1"
+    assert f"{cheapest}; most expensive: 200 USD with a=2, 100.0 % more." in by_cost
     by_hours = " ".join(sentences(document(cases, Objective.GPU_HOURS, a=(1, 2, 3))))
-    assert "Cheapest that covers all demand: 800 GPU-hours with a=2." in by_hours
+    cheapest = "Cheapest that covers all demand: 800 GPU-hours with a=2"
+    assert f"{cheapest}; most expensive: 900 GPU-hours with a=1, 12.5 % more." in by_hours
+    alone = " ".join(sentences(document([cases[0], cases[2]], a=(1, 3))))
+    assert "Cheapest that covers all demand: 100 USD with a=1." in alone
 
 
 def test_where_none_covers_the_case_that_serves_most_is_told() -> None:
