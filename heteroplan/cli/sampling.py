@@ -130,6 +130,7 @@ def _result(given: "SweepArguments", interrupted: Interrupt) -> "RiskResult":
             jobs=given.jobs or cores(),
             dask=given.dask,
             ray=given.ray,
+            folder=given.out,
             stop=interrupted,
             done=progress.done,
         )

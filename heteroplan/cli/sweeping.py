@@ -56,7 +56,8 @@ class SweepArguments:
             parser=options.named_folder,
             metavar="DIR",
             help="Write cases.csv, cases.parquet, sweep.json and report.html there, and keep each "
-            "case in DIR/cases as soon as it is done: a sweep that was ended goes on there.",
+            "case in DIR/cases as soon as it is done: a sweep that was ended goes on there. With "
+            "--risk: risk.json, risk.csv, risk-samples.csv and report.html; plans in DIR/plans.",
         ),
     ] = None
     json: Annotated[bool, typer.Option("--json", help="Print sweep.json and nothing else.")] = False
@@ -88,15 +89,7 @@ class SweepArguments:
             "run.",
         ),
     ] = written("600")
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "--jobs",
-            parser=options.wholes(*limits.CHECK["jobs"]),
-            metavar="N",
-            help="Cases at a time, a process each; default: as many as there are processors.",
-        ),
-    ] = None
+    jobs: options.Jobs = None
     dask: Annotated[
         str | None,
         typer.Option(

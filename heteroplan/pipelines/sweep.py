@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from heteroplan.entities.plan import Plan
     from heteroplan.outputs.sweep.document import SweepDocument
-    from heteroplan.pipelines.shared.case_store import CaseStore
     from heteroplan.pipelines.shared.case_tasks import CaseTasks
     from heteroplan.pipelines.shared.executors.executor import Executor
     from heteroplan.studies.result import CaseResult
@@ -162,6 +161,7 @@ def sweep(scenario: Name, options: SweepOptions) -> SweepResult:
     from heteroplan.outputs.sweep.document import document_of, with_samples
     from heteroplan.pipelines.shared.case_tasks import CaseTasks
     from heteroplan.pipelines.shared.executors.choose import executor_of
+    from heteroplan.pipelines.shared.result_store import kept_cases
     from heteroplan.studies.key import Search
 
     study = _study(options)
@@ -178,7 +178,7 @@ def sweep(scenario: Name, options: SweepOptions) -> SweepResult:
         _sampled(study.cases(), sampling),
         search,
         options.time_limit_s,
-        _store(options.folder),
+        kept_cases(options.folder),
         sampling,
     )
     base = tasks.base()
@@ -251,17 +251,6 @@ def _first[T](*values: T | None) -> T | None:
     return next((each for each in values if each is not None), None)
 
 
-def _store(folder: Name | None) -> "CaseStore | None":
-    if folder is None:
-        return None
-    from heteroplan.outputs.shared.files import try_folder
-    from heteroplan.pipelines.shared.case_store import CaseStore
-
-    kept = Path(folder) / "cases"
-    try_folder(kept)
-    return CaseStore(kept)
-
-
 def _run(
     tasks: "CaseTasks", executor: "Executor", options: SweepOptions
 ) -> "tuple[dict[int, CaseResult], bool]":
@@ -279,8 +268,8 @@ def _run(
             for place, result in ended:
                 if isinstance(result, Lost):
                     result = failed(tasks.cases[place], "", result.reason)
-                elif tasks.store is not None and place not in tasks.known:
-                    tasks.store.keep(result)
+                elif place not in tasks.known:
+                    tasks.keep(result)
                 found[place] = result
                 options.done(len(found), len(tasks.known), len(tasks))
     except KeyboardInterrupt:

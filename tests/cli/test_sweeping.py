@@ -25,7 +25,8 @@ def test_the_terminal_shows_cases_the_cheapest_and_where_coverage_ends(
     assert ended.out.splitlines() == [
         "small  4 cases: demand (4 values)",
         "3 covered, 1 short of 4 cases.",
-        "Cheapest that covers all demand: 40 USD with demand=1.",
+        "Cheapest that covers all demand: 40 USD with demand=1; most expensive: 80 USD",
+        "with demand=2.5, 100.0 % more.",
         "Coverage ends between demand 2.5 (all cases covered) and 3.",
         "",
         "        demand                   peak     un-",
