@@ -203,7 +203,7 @@ def _tasks(
 ) -> "list[QuantileTask]":
     """The scenario's own plan, then by quantile; the own one is none of the others."""
     from heteroplan.pipelines.shared.quantile_plans import QuantileTask
-    from heteroplan.studies.key import Search
+    from heteroplan.studies.case import Search
 
     search = Search(gap=options.gap, steps=options.steps, solver=options.solver)
     planned = _planned_quantile(what.outlooks)

@@ -17,8 +17,7 @@ from heteroplan.pipelines.shared.sampling import Sampling, sampled_cases
 from heteroplan.pipelines.shared.solving import check_effort
 from heteroplan.pipelines.shared.uncertainty import KINDS, kinds_of
 from heteroplan.studies.case import Case, Value, Variation
-from heteroplan.studies.study import Study, read_study
-from heteroplan.studies.variations import refuse_equal, variation
+from heteroplan.studies.study import Study, read_study, refuse_equal, variation
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -162,7 +161,7 @@ def sweep(scenario: Name, options: SweepOptions) -> SweepResult:
     from heteroplan.pipelines.shared.case_tasks import CaseTasks
     from heteroplan.pipelines.shared.executors.choose import executor_of
     from heteroplan.pipelines.shared.result_store import kept_cases
-    from heteroplan.studies.key import Search
+    from heteroplan.studies.case import Search
 
     study = _study(options)
     gap = next(each for each in (options.gap, study.gap, GAP) if each is not None)
@@ -257,7 +256,7 @@ def _run(
     """Results by place, and whether some are missing because `stop` said so."""
     from heteroplan.pipelines.shared.case_work import case_result
     from heteroplan.pipelines.shared.executors.executor import Lost
-    from heteroplan.studies.outcome import failed
+    from heteroplan.studies.result import failed
 
     found: dict[int, CaseResult] = {}
     options.done(0, 0, len(tasks))

@@ -7,8 +7,7 @@ from math import inf
 
 from heteroplan.entities.scenario import Objective
 from heteroplan.studies.case import Value
-from heteroplan.studies.readings import SHORT, amount, is_covered, number_of
-from heteroplan.studies.result import CaseResult
+from heteroplan.studies.result import SHORT, CaseResult, amount, is_covered, number_of
 
 
 class Better(StrEnum):

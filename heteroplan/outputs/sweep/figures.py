@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from heteroplan.entities.scenario import Objective
 from heteroplan.outputs.sweep.document import SweepDocument
 from heteroplan.studies.case import Value
-from heteroplan.studies.result import CaseResult, CaseStatus
-
-COVERED, SHORT = "covered", "short"
+from heteroplan.studies.result import COVERED, SHORT, CaseResult, CaseStatus
 
 
 def objective_of(document: SweepDocument, case: CaseResult) -> float | None:

@@ -8,8 +8,7 @@ from heteroplan.inputs.schemas.fleet import FleetFile
 from heteroplan.outputs.shared.words import amount_unit, figure
 from heteroplan.outputs.sweep.figures import value_text
 from heteroplan.studies.case import Value
-from heteroplan.studies.readings import amount, number_of
-from heteroplan.studies.result import CaseResult, CaseStatus
+from heteroplan.studies.result import CaseResult, CaseStatus, amount, number_of
 from heteroplan.text import percent
 
 _WORDS = (

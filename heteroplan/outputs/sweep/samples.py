@@ -10,8 +10,8 @@ from heteroplan.outputs.shared.tables import plain_table
 from heteroplan.outputs.shared.terminal import Text, print_trimmed, print_wrapped
 from heteroplan.outputs.shared.words import amount_unit, figure
 from heteroplan.outputs.sweep.document import SweepDocument
-from heteroplan.outputs.sweep.figures import COVERED, inputs_text, objective_of
-from heteroplan.studies.result import CaseResult
+from heteroplan.outputs.sweep.figures import inputs_text, objective_of
+from heteroplan.studies.result import COVERED, CaseResult
 from heteroplan.text import percent
 
 QUANTILES = (0.05, 0.5, 0.95)

@@ -9,8 +9,6 @@ from heteroplan.outputs.shared.terminal import Text, print_trimmed, print_wrappe
 from heteroplan.outputs.shared.words import amount_unit, figure
 from heteroplan.outputs.sweep.document import SweepDocument
 from heteroplan.outputs.sweep.figures import (
-    COVERED,
-    SHORT,
     by_value,
     cheapest,
     coverage_ends,
@@ -23,8 +21,7 @@ from heteroplan.outputs.sweep.figures import (
 )
 from heteroplan.outputs.sweep.samples import print_samples, spread_sentences
 from heteroplan.outputs.sweep.swings_text import print_swings
-from heteroplan.studies.readings import base_of, is_covered
-from heteroplan.studies.result import CaseResult, CaseStatus
+from heteroplan.studies.result import COVERED, SHORT, CaseResult, CaseStatus, base_of, is_covered
 from heteroplan.studies.swings import swings
 from heteroplan.text import percent
 

@@ -10,10 +10,8 @@ from heteroplan.pipelines.shared.case_work import CaseTask
 from heteroplan.pipelines.shared.result_store import ResultStore
 from heteroplan.pipelines.shared.sampling import Sampler, Sampling
 from heteroplan.pipelines.shared.solving import load
-from heteroplan.studies.case import Case, Inputs
-from heteroplan.studies.key import Search, case_key
-from heteroplan.studies.outcome import failed
-from heteroplan.studies.result import CaseResult, CaseStatus
+from heteroplan.studies.case import Case, Inputs, Search, case_key
+from heteroplan.studies.result import CaseResult, CaseStatus, failed
 from heteroplan.studies.study import Study
 
 if TYPE_CHECKING:

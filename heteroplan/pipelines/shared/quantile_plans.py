@@ -13,10 +13,8 @@ from heteroplan.errors import HeteroplanError
 from heteroplan.pipelines.shared.executors.executor import STOP
 from heteroplan.pipelines.shared.solving import SolveEffort, load, solved
 from heteroplan.reading.input_files import Files
-from heteroplan.studies.case import Case
-from heteroplan.studies.key import Search, case_key
-from heteroplan.studies.outcome import failed, result_of
-from heteroplan.studies.result import CaseResult
+from heteroplan.studies.case import Case, Search, case_key
+from heteroplan.studies.result import CaseResult, failed, result_of
 from heteroplan.studies.serving import Serving, serving_of
 
 if TYPE_CHECKING:
