@@ -81,6 +81,14 @@ def quantiles(text: str) -> tuple[float, ...]:
         raise UsageError(f"--quantiles {text}: {error.message}") from None
 
 
+def refuse_unused(given: "SweepArguments") -> None:
+    """Raises UsageError for options that say something of what is not drawn."""
+    if given.quantiles is not None:
+        raise UsageError("--quantiles: goes with --risk; add it")
+    if given.samples is None and kinds(given.sampled) != kinds(ALL_KINDS):
+        raise UsageError("--sampled: nothing is drawn; add --samples N or --risk")
+
+
 def run_risk(given: "SweepArguments") -> NoReturn:
     """Plan for some quantiles, meet the plans with samples, and show which costs least.
 

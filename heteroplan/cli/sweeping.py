@@ -76,7 +76,8 @@ class SweepArguments:
             parser=options.wholes(*limits.SWEEP["steps"]),
             metavar="N",
             help="Steps after which the search of a case ends with what it has, the same on every "
-            "machine; default: 20, or as the study says.",
+            "machine; default: 20, which is seconds for small fleets and minutes for 20,000 GPUs, "
+            "or as the study says.",
         ),
     ] = None
     time_limit: Annotated[
@@ -130,6 +131,7 @@ def sweep(given: SweepArguments) -> None:
     """
     if given.risk:
         sampling.run_risk(given)
+    sampling.refuse_unused(given)
     with Interrupt("ending with the cases that are done") as interrupted:
         result = _result(given, interrupted)
         try:

@@ -59,6 +59,10 @@ def test_demand_grows_by_the_week(files: ScenarioFiles) -> None:
             "--set: weeks_ahead: 4: needs growth_per_week; add it, such as growth_per_week: 3%",
         ),
         (
+            ("weeks_ahead=0",),
+            "--set: weeks_ahead: 0: needs growth_per_week; add it, such as growth_per_week: 3%",
+        ),
+        (
             ("growth_per_week=50%", "weeks_ahead=20"),
             "--set: weeks_ahead: 20: with 50.000% a week more than 1,000 times the demand",
         ),

@@ -483,15 +483,15 @@ class DemandGrowth(Strict):
     """Factor on the demand of every workload: 1.2 is 20 % more."""
     growth_per_week: Share | None = None
     """By how much demand grows each week of `weeks_ahead`, beside `growth`."""
-    weeks_ahead: Annotated[float, Field(ge=0, le=MOST_WEEKS)] = 0.0
+    weeks_ahead: Annotated[float, Field(ge=0, le=MOST_WEEKS)] | None = None
     """Weeks from now for whose demand is planned: it has grown by `growth_per_week` in each."""
 
     @field_validator("weeks_ahead")
     @classmethod
-    def _with_growth(cls, weeks: float, info: ValidationInfo) -> float:
-        rate = info.data.get("growth_per_week")
-        if not weeks or (rate is None and "growth_per_week" not in info.data):
+    def _with_growth(cls, weeks: float | None, info: ValidationInfo) -> float | None:
+        if weeks is None or "growth_per_week" not in info.data:
             return weeks
+        rate = info.data["growth_per_week"]
         if rate is None:
             raise ValueError("needs growth_per_week; add it, such as growth_per_week: 3%")
         if _grown(info.data.get("growth", 1.0), rate, weeks) > MOST_GROWTH:
@@ -502,7 +502,7 @@ class DemandGrowth(Strict):
     @property
     def factor(self) -> float:
         """On the demand of every workload."""
-        return _grown(self.growth, self.growth_per_week or 0.0, self.weeks_ahead)
+        return _grown(self.growth, self.growth_per_week or 0.0, self.weeks_ahead or 0.0)
 
 
 class ScenarioFile(DemandGrowth, _Planned):
