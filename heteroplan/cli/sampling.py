@@ -97,7 +97,8 @@ def run_risk(given: "SweepArguments") -> NoReturn:
     if given.vary or given.study is not None or given.sensitivity:
         remedy = "leave --vary, --study and --sensitivity out"
         raise UsageError(f"--risk: varies the quantile of demand alone; {remedy}")
-    with Interrupt() as interrupted:
+    kept = "; plans that are done are kept" if given.out is not None else ""
+    with Interrupt(f"ending without a result{kept}") as interrupted:
         result = _result(given, interrupted)
         try:
             if given.out is not None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 QUANTILE = "quantile"
 """Input of a case: that of demand, of all workloads."""
+PRICE = "shortage_usd_per_1000_requests"
+"""Field of a workload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +147,19 @@ class QuantileScenarios:
         return replace(loaded, scenario=scenario, candidates=tuple(candidates_of(scenario)))
 
     def _load(self, more: tuple[str, ...]) -> "Loaded":
+        """A price of shortages decides no plan, so that it names none either."""
+        overrides = (*self._overrides, *more)
+        loaded = self._set(overrides)
+        deciding = tuple(each for each in overrides if not each.partition("=")[0].endswith(PRICE))
+        if deciding == overrides:
+            return loaded
+        named = self._set(deciding).scenario.inputs_sha256
+        return replace(loaded, scenario=replace(loaded.scenario, inputs_sha256=named))
+
+    def _set(self, overrides: tuple[str, ...]) -> "Loaded":
         return load(
             self._scenario,
-            overrides=(*self._overrides, *more),
+            overrides=overrides,
             interval=self._interval,
             files=self._files,
             pasts=self._pasts,
