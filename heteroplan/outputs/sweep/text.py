@@ -19,10 +19,11 @@ from heteroplan.outputs.sweep.figures import (
     varied_paths,
     verdict,
 )
+from heteroplan.outputs.sweep.labels import input_label
 from heteroplan.outputs.sweep.samples import print_samples, spread_sentences
 from heteroplan.outputs.sweep.swings_text import print_swings
 from heteroplan.studies.result import COVERED, SHORT, CaseResult, CaseStatus, base_of, is_covered
-from heteroplan.studies.swings import swings
+from heteroplan.studies.swings import Swing, swings
 from heteroplan.text import percent
 
 MOST_ROWS = 40
@@ -43,7 +44,7 @@ def render_sweep(document: SweepDocument, console: Console) -> None:
     console.print()
     if document.samples is not None:
         print_samples(document, console)
-    elif _one_at_a_time(document) and (moved := swings(document.cases, document.objective)):
+    elif moved := _moved(document):
         print_swings(moved, document.objective, console)
     elif len(document.cases) <= MOST_ROWS:
         _print_cases(document, console)
@@ -63,7 +64,11 @@ def sentences(document: SweepDocument) -> Iterator[str]:
         + f" of {len(cases):,} cases."
     )
     best = cheapest(document, cases)
-    if best is not None and len(cases) > 1 and document.samples is None:
+    moved = _moved(document)
+    if moved:
+        most = input_label(moved[0].path)
+        yield f"As it is: {_amount(document, moved[0].base)}; {most} changes that most."
+    elif best is not None and len(cases) > 1 and document.samples is None:
         yield f"Cheapest that covers all demand: {_told(document, best)}{_dearest(document, best)}."
     if best is None and len(cases) > 1 and document.samples is None:
         yield from _most_served(document)
@@ -107,6 +112,11 @@ def _most_served(document: SweepDocument) -> Iterator[str]:
 
 def _share(served: tuple[float, CaseResult]) -> float:
     return served[0]
+
+
+def _moved(document: SweepDocument) -> tuple[Swing, ...]:
+    """What single inputs change, where that says more than the cases."""
+    return swings(document.cases, document.objective) if _one_at_a_time(document) else ()
 
 
 def _one_at_a_time(document: SweepDocument) -> bool:

@@ -106,7 +106,9 @@ def test_samples_tell_how_far_cost_spreads(count: int, told: list[str]) -> None:
 def test_named_cases_and_cases_beside_a_short_base_are_a_table_with_what_is_unserved() -> None:
     alone: list[dict[str, Value]] = [{}, {"a": 2}, {"b": 3}, {"c": 4}]
     covered = [case_result(100.0 + i, inputs) for i, inputs in enumerate(alone)]
-    assert "more\n" in told(document(covered)).replace(" ", "")
+    moved = told(document(covered))
+    assert "more\n" in moved.replace(" ", "")
+    assert "As it is: 100 USD; c changes that most." in moved
     named = [
         each.model_copy(update={"name": name}) for name, each in zip("pqrs", covered, strict=True)
     ]
