@@ -348,6 +348,7 @@ Jobs = Annotated[
         "--jobs",
         parser=wholes(*limits.CHECK["jobs"]),
         metavar="N",
-        help="Scenarios at a time, a process each; default: as many as there are processors.",
+        help="Plans that are made at a time, a process each; default: as many as there are "
+        "processors.",
     ),
 ]

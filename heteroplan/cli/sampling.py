@@ -81,6 +81,14 @@ def quantiles(text: str) -> tuple[float, ...]:
         raise UsageError(f"--quantiles {text}: {error.message}") from None
 
 
+def refuse_unused(given: "SweepArguments") -> None:
+    """Raises UsageError for options that say something of what is not drawn."""
+    if given.quantiles is not None:
+        raise UsageError("--quantiles: goes with --risk; add it")
+    if given.samples is None and kinds(given.sampled) != kinds(ALL_KINDS):
+        raise UsageError("--sampled: nothing is drawn; add --samples N or --risk")
+
+
 def run_risk(given: "SweepArguments") -> NoReturn:
     """Plan for some quantiles, meet the plans with samples, and show which costs least.
 
@@ -89,7 +97,8 @@ def run_risk(given: "SweepArguments") -> NoReturn:
     if given.vary or given.study is not None or given.sensitivity:
         remedy = "leave --vary, --study and --sensitivity out"
         raise UsageError(f"--risk: varies the quantile of demand alone; {remedy}")
-    with Interrupt() as interrupted:
+    kept = "; plans that are done are kept" if given.out is not None else ""
+    with Interrupt(f"ending without a result{kept}") as interrupted:
         result = _result(given, interrupted)
         try:
             if given.out is not None:
@@ -130,6 +139,7 @@ def _result(given: "SweepArguments", interrupted: Interrupt) -> "RiskResult":
             jobs=given.jobs or cores(),
             dask=given.dask,
             ray=given.ray,
+            folder=given.out,
             stop=interrupted,
             done=progress.done,
         )

@@ -192,9 +192,10 @@ def _in_fleet(fleet: Document, path: FieldPath) -> FieldPath:
     leaves = _leaf_paths(fleet)
     if first not in leaves:
         names = [*FleetFile.model_fields, *(name for name in leaves if name is not None)]
+        nodes = "LEAF.NODE_TYPE" if leaves else "nodes.NODE_TYPE"
         raise ValueError(
             f"the fleet has no field and no leaf {first}; {_hint(str(first), names)}; write for "
-            f"example {FLEET}.node_types.NAME.usd_per_gpu_hour or {FLEET}.LEAF.NODE_TYPE"
+            f"example {FLEET}.node_types.NAME.usd_per_gpu_hour or {FLEET}.{nodes}"
         )
     return (*leaves[first], "nodes", *path[1:])
 

@@ -32,6 +32,7 @@ from heteroplan.inputs.schemas.demand import TraceSpec
 from heteroplan.inputs.schemas.fleet import FleetFile
 from heteroplan.inputs.schemas.profile import EngineSpec, ProfileFile
 from heteroplan.inputs.schemas.scenario import (
+    DemandGrowth,
     HorizonSpec,
     ResilienceSpec,
     ScenarioFile,
@@ -315,8 +316,10 @@ class _Loading:
 
     def _growth(self) -> float:
         """Of the scenario; what is none is a problem of the whole file."""
-        given = self._document.value(("growth",))
-        return float(given) if isinstance(given, int | float) else 1.0
+        given = {name: self._document.value((name,)) for name in DemandGrowth.model_fields}
+        stated = {name: value for name, value in given.items() if value is not None}
+        found = _fitting(DemandGrowth, stated)
+        return 1.0 if found is None else found.factor
 
     def _demand(
         self,

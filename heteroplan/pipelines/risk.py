@@ -71,6 +71,9 @@ class RiskOptions:
     """Address of a Dask cluster that makes the plans in place of processes here."""
     ray: str | None = None
     """Address of a Ray cluster that makes the plans, or `auto`."""
+    folder: Name | None = None
+    """Where each plan is kept as soon as it is there; those that are found there are not made
+    again."""
     stop: Stop = never
     """Asked during the plans: whether to end."""
     done: Done = undisturbed
@@ -148,13 +151,7 @@ def risk(scenario: Name, options: RiskOptions) -> RiskResult:
     check_limits(options, limits.RISK)
     _check_quantiles(options.quantiles)
     from heteroplan.inputs import Pasts
-    from heteroplan.pipelines.shared.executors.choose import executor_of
-    from heteroplan.pipelines.shared.executors.executor import Lost
-    from heteroplan.pipelines.shared.quantile_plans import (
-        QuantileScenarios,
-        no_plan,
-        quantile_plan,
-    )
+    from heteroplan.pipelines.shared.quantile_plans import QuantileScenarios
 
     pasts = Pasts()
     source = QuantileScenarios(
@@ -163,13 +160,33 @@ def risk(scenario: Name, options: RiskOptions) -> RiskResult:
     own = source.own()
     what = uncertainty_of(own, pasts, names(options.sampled))
     tasks = list(_tasks(own, source, what, options))
-    options.done(0, 0, len(tasks))
-    plans = {}
+    return _result(own.scenario, what, _plans(tasks, options), options)
+
+
+def _plans(tasks: "Sequence[QuantileTask]", options: RiskOptions) -> "list[QuantilePlan]":
+    """Of each task, those from the folder that are there.
+
+    Raises UsageError, and KeyboardInterrupt where `stop` says so: what is done stays there.
+    """
+    from heteroplan.pipelines.shared.executors.choose import executor_of
+    from heteroplan.pipelines.shared.executors.executor import Lost
+    from heteroplan.pipelines.shared.quantile_plans import no_plan, quantile_plan
+    from heteroplan.pipelines.shared.result_store import kept_plans
+
+    store = kept_plans(options.folder)
+    before = [None if store is None else store.found(each.kept_key) for each in tasks]
+    plans = {place: plan for place, plan in enumerate(before) if plan is not None}
+    known, left = len(plans), [place for place in range(len(tasks)) if place not in plans]
+    options.done(known, known, len(tasks))
     with executor_of(options.jobs, options.dask, options.ray) as executor:
-        for place, made in executor.run(quantile_plan, tasks, options.stop):
-            plans[place] = no_plan(tasks[place], made.reason) if isinstance(made, Lost) else made
-            options.done(len(plans), 0, len(tasks))
-    return _result(own.scenario, what, [plans[i] for i in range(len(tasks))], options)
+        for i, made in executor.run(quantile_plan, [tasks[at] for at in left], options.stop):
+            task = tasks[left[i]]
+            plan = no_plan(task, made.reason) if isinstance(made, Lost) else made
+            if store is not None and plan.serving is not None:
+                store.keep(task.kept_key, plan)
+            plans[left[i]] = plan
+            options.done(len(plans), known, len(tasks))
+    return [plans[place] for place in range(len(tasks))]
 
 
 def _check_quantiles(quantiles: Sequence[float]) -> None:
@@ -186,7 +203,7 @@ def _tasks(
 ) -> "list[QuantileTask]":
     """The scenario's own plan, then by quantile; the own one is none of the others."""
     from heteroplan.pipelines.shared.quantile_plans import QuantileTask
-    from heteroplan.studies.key import Search
+    from heteroplan.studies.case import Search
 
     search = Search(gap=options.gap, steps=options.steps, solver=options.solver)
     planned = _planned_quantile(what.outlooks)

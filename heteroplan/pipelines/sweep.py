@@ -17,15 +17,13 @@ from heteroplan.pipelines.shared.sampling import Sampling, sampled_cases
 from heteroplan.pipelines.shared.solving import check_effort
 from heteroplan.pipelines.shared.uncertainty import KINDS, kinds_of
 from heteroplan.studies.case import Case, Value, Variation
-from heteroplan.studies.study import Study, read_study
-from heteroplan.studies.variations import refuse_equal, variation
+from heteroplan.studies.study import Study, read_study, refuse_equal, variation
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from heteroplan.entities.plan import Plan
     from heteroplan.outputs.sweep.document import SweepDocument
-    from heteroplan.pipelines.shared.case_store import CaseStore
     from heteroplan.pipelines.shared.case_tasks import CaseTasks
     from heteroplan.pipelines.shared.executors.executor import Executor
     from heteroplan.studies.result import CaseResult
@@ -162,7 +160,8 @@ def sweep(scenario: Name, options: SweepOptions) -> SweepResult:
     from heteroplan.outputs.sweep.document import document_of, with_samples
     from heteroplan.pipelines.shared.case_tasks import CaseTasks
     from heteroplan.pipelines.shared.executors.choose import executor_of
-    from heteroplan.studies.key import Search
+    from heteroplan.pipelines.shared.result_store import kept_cases
+    from heteroplan.studies.case import Search
 
     study = _study(options)
     gap = next(each for each in (options.gap, study.gap, GAP) if each is not None)
@@ -178,7 +177,7 @@ def sweep(scenario: Name, options: SweepOptions) -> SweepResult:
         _sampled(study.cases(), sampling),
         search,
         options.time_limit_s,
-        _store(options.folder),
+        kept_cases(options.folder),
         sampling,
     )
     base = tasks.base()
@@ -251,24 +250,13 @@ def _first[T](*values: T | None) -> T | None:
     return next((each for each in values if each is not None), None)
 
 
-def _store(folder: Name | None) -> "CaseStore | None":
-    if folder is None:
-        return None
-    from heteroplan.outputs.shared.files import try_folder
-    from heteroplan.pipelines.shared.case_store import CaseStore
-
-    kept = Path(folder) / "cases"
-    try_folder(kept)
-    return CaseStore(kept)
-
-
 def _run(
     tasks: "CaseTasks", executor: "Executor", options: SweepOptions
 ) -> "tuple[dict[int, CaseResult], bool]":
     """Results by place, and whether some are missing because `stop` said so."""
     from heteroplan.pipelines.shared.case_work import case_result
     from heteroplan.pipelines.shared.executors.executor import Lost
-    from heteroplan.studies.outcome import failed
+    from heteroplan.studies.result import failed
 
     found: dict[int, CaseResult] = {}
     options.done(0, 0, len(tasks))
@@ -279,8 +267,8 @@ def _run(
             for place, result in ended:
                 if isinstance(result, Lost):
                     result = failed(tasks.cases[place], "", result.reason)
-                elif tasks.store is not None and place not in tasks.known:
-                    tasks.store.keep(result)
+                elif place not in tasks.known:
+                    tasks.keep(result)
                 found[place] = result
                 options.done(len(found), len(tasks.known), len(tasks))
     except KeyboardInterrupt:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from heteroplan.studies.case import Value, Variation
-from heteroplan.studies.readings import base_of, changed_paths, number_of
-from heteroplan.studies.result import CaseResult
+from heteroplan.studies.result import CaseResult, base_of, changed_paths, number_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,7 @@ from math import inf
 
 from heteroplan.entities.scenario import Objective
 from heteroplan.studies.case import Value
-from heteroplan.studies.readings import SHORT, amount, is_covered, number_of
-from heteroplan.studies.result import CaseResult
+from heteroplan.studies.result import SHORT, CaseResult, amount, is_covered, number_of
 
 
 class Better(StrEnum):
@@ -18,7 +17,7 @@ class Better(StrEnum):
     LOWER = "lower"
 
 
-_HIGHER = ("demand", "growth", "percentile", "headroom", "serve")
+_HIGHER = ("demand", "growth", "growth_per_week", "weeks_ahead", "percentile", "headroom", "serve")
 _LOWER = ("ttft_ms", "itl_ms", "tpot_ms", "ttft_slowdown", "itl_slowdown", "e2e_slowdown")
 """Last parts of paths."""
 

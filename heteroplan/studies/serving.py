@@ -8,9 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import PlainSerializer, PlainValidator
 
 from heteroplan.entities.capacity import mix_rps
 from heteroplan.entities.network import Network
@@ -23,7 +25,25 @@ from heteroplan.studies.failures import Failed
 from heteroplan.studies.samples import Sample
 from heteroplan.verify.plan_index import PlanIndex
 
-type Floats = NDArray[np.float64]
+
+def _finite(rows: list[list[float]]) -> NDArray[np.float64]:
+    found = np.array(rows, dtype=np.float64)
+    if not np.isfinite(found).all():
+        raise ValueError("a number is missing")
+    return found
+
+
+type Floats = Annotated[
+    NDArray[np.float64],
+    PlainValidator(_finite),
+    PlainSerializer(lambda array: array.tolist()),
+]
+type Wholes = Annotated[
+    NDArray[np.int64],
+    PlainValidator(lambda rows: np.array(rows, dtype=np.int64)),
+    PlainSerializer(lambda array: array.tolist()),
+]
+"""Arrays of two dimensions, lists in files."""
 
 SPREADS = (-MOST_SPREADS, -2.0, -1.0, 0.0, 1.0, 2.0, MOST_SPREADS)
 """Standard deviations of a fit at which capacities are computed; between them on a line."""
@@ -46,11 +66,18 @@ class PoolServing:
 class NodeSpace:
     """GPUs of the nodes of one type on one leaf that nobody holds."""
 
+    leaf: str
+    node_type: str
     nodes: tuple[str, ...]
     gpus: int
     """Of a node."""
-    free: NDArray[np.int64]
+    free: Wholes
     """[node, T]"""
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Leaf and node type."""
+        return self.leaf, self.node_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +102,8 @@ class Serving:
     more: Floats
     """[workload, T] the plan's capacity over that of equal parts of all classes, 1 or more."""
     held: tuple[Held, ...]
-    space: Mapping[tuple[str, str], NodeSpace]
-    """By leaf and node type."""
+    space: tuple[NodeSpace, ...]
+    """Of every leaf and node type that has nodes."""
     network: Network
 
     def capacity_rps(self, sample: Sample) -> Floats:
@@ -105,11 +132,11 @@ class Serving:
         lost = np.zeros((len(self.pools), self.more.shape[1]))
         if not failed:
             return lost
-        space = {key: each.free.copy() for key, each in self.space.items()}
+        space = {each.place: replace(each, free=each.free.copy()) for each in self.space}
         for each in failed:
-            nodes = self.space[each.leaf, each.node_type].nodes
+            there = space[each.leaf, each.node_type]
             away = self._overlap(each.start_s, each.end_s) > 0.0
-            space[each.leaf, each.node_type][nodes.index(each.node), away] = 0
+            there.free[there.nodes.index(each.node), away] = 0
         for replica in self.held:
             gone = [each for each in failed if each.node in replica.nodes]
             if gone:
@@ -120,7 +147,7 @@ class Serving:
         self,
         replica: Held,
         gone: Sequence[Failed],
-        space: dict[tuple[str, str], NDArray[np.int64]],
+        space: Mapping[tuple[str, str], NodeSpace],
     ) -> Floats:
         """[T] share of each interval for which a replica is lost; GPUs it finds are taken."""
         serving = self.pools[replica.pool]
@@ -138,20 +165,17 @@ class Serving:
             share = np.maximum(share, np.where(mine, whole, 0.0))
         return share
 
-    def _finds_gpus(
-        self, pool: Pool, t: int, space: dict[tuple[str, str], NDArray[np.int64]]
-    ) -> bool:
+    def _finds_gpus(self, pool: Pool, t: int, space: Mapping[tuple[str, str], NodeSpace]) -> bool:
         """Whether nodes of the pool's domain have room for a replica, which it then takes."""
         for leaf in self.network.domains(pool.level)[pool.domain]:
-            key = (leaf.name, pool.node_type)
-            if key not in space:
+            there = space.get((leaf.name, pool.node_type))
+            if there is None:
                 continue
-            a_node = self.space[key].gpus
-            needed = max(1, pool.gpus_per_replica // a_node)
-            gpus = min(pool.gpus_per_replica, a_node)
-            found = np.flatnonzero(space[key][:, t] >= gpus)[:needed]
+            needed = max(1, pool.gpus_per_replica // there.gpus)
+            gpus = min(pool.gpus_per_replica, there.gpus)
+            found = np.flatnonzero(there.free[:, t] >= gpus)[:needed]
             if len(found) == needed:
-                space[key][found, t] -= gpus
+                there.free[found, t] -= gpus
                 return True
         return False
 
@@ -265,7 +289,7 @@ def _held(index: PlanIndex) -> Iterator[Held]:
         yield Held(stay.pool, stay.leaf, stay.nodes, times)
 
 
-def _space(plan: Plan, index: PlanIndex, held: Sequence[Held]) -> dict[tuple[str, str], NodeSpace]:
+def _space(plan: Plan, index: PlanIndex, held: Sequence[Held]) -> tuple[NodeSpace, ...]:
     """GPUs that nobody holds, by leaf and node type."""
     fleet = plan.scenario.fleet
     moments = [each.astimezone(UTC) for each in plan.scenario.horizon.boundaries()]
@@ -273,12 +297,15 @@ def _space(plan: Plan, index: PlanIndex, held: Sequence[Held]) -> dict[tuple[str
     for leaf in fleet.network.leaves:
         for shape in fleet.node_types:
             count = leaf.nodes.get(shape.name, 0)
+            if count == 0:
+                continue
             free = np.zeros((count, len(index.steps)), dtype=np.int64)
             for t in index.steps:
                 there = fleet.nodes_available(leaf, shape.name, moments[t], moments[t + 1])
                 free[:there, t] = shape.gpus
             names = tuple(node_name(leaf.name, shape.name, i) for i in range(count))
-            found[leaf.name, shape.name] = NodeSpace(names, shape.gpus, free)
+            space = NodeSpace(leaf.name, shape.name, names, shape.gpus, free)
+            found[space.place] = space
     for stay in plan.stays:
         pool = plan.pools[stay.pool]
         space = found[stay.leaf, pool.node_type]
@@ -286,4 +313,4 @@ def _space(plan: Plan, index: PlanIndex, held: Sequence[Held]) -> dict[tuple[str
         for node in stay.nodes:
             gpus = min(pool.gpus_per_replica, space.gpus)
             space.free[space.nodes.index(node), times] -= gpus
-    return found
+    return tuple(found.values())

@@ -4,8 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from heteroplan.entities.scenario import Objective
-from heteroplan.studies.readings import amount, base_of, changed_paths, is_covered, number_of
-from heteroplan.studies.result import CaseResult
+from heteroplan.studies.result import (
+    CaseResult,
+    amount,
+    base_of,
+    changed_paths,
+    is_covered,
+    number_of,
+)
 
 
 @dataclass(frozen=True, slots=True)

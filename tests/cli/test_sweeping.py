@@ -25,7 +25,8 @@ def test_the_terminal_shows_cases_the_cheapest_and_where_coverage_ends(
     assert ended.out.splitlines() == [
         "small  4 cases: demand (4 values)",
         "3 covered, 1 short of 4 cases.",
-        "Cheapest that covers all demand: 40 USD with demand=1.",
+        "Cheapest that covers all demand: 40 USD with demand=1; most expensive: 80 USD",
+        "with demand=2.5, 100.0 % more.",
         "Coverage ends between demand 2.5 (all cases covered) and 3.",
         "",
         "        demand                   peak     un-",
@@ -137,3 +138,18 @@ def test_two_processes_give_the_same_table(files: ScenarioFiles, run: Run) -> No
         assert run("sweep", ".", *vary, "--out", jobs, "--jobs", jobs).code == 0
     for name in ("cases.csv", "cases.parquet", "sweep.json"):
         assert Path("1", name).read_bytes() == Path("2", name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--quantiles", "0.5"), "--quantiles: goes with --risk; add it"),
+        (("--sampled", "demand"), "--sampled: nothing is drawn; add --samples N or --risk"),
+    ],
+)
+def test_options_of_what_is_not_drawn_are_refused(
+    files: ScenarioFiles, run: Run, options: tuple[str, ...], told: str
+) -> None:
+    ended = run("sweep", ".", "--vary", "demand=1,2", *options, *HERE)
+    assert (ended.code, ended.out) == (2, "")
+    assert told in ended.err

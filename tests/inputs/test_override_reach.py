@@ -40,6 +40,41 @@ def test_growth_and_headroom_multiply(files: ScenarioFiles) -> None:
     assert rates(files, "growth=1.5", "workloads.chat.headroom=0.2")[0] == pytest.approx([9, 14.4])
 
 
+def test_demand_grows_by_the_week(files: ScenarioFiles) -> None:
+    """5 x 1.02 x 1.02 = 5.202 and 8 x 1.02 x 1.02 = 8.3232; half as much more with `growth`."""
+    weekly = ("growth_per_week=2%", "weeks_ahead=2")
+    assert rates(files, *weekly)[1] == pytest.approx([5.202, 8.3232])
+    assert rates(files, *weekly, "demand=1.5")[0] == pytest.approx([7.803, 12.4848])
+    assert rates(files, "growth_per_week=2%") == rates(files)
+    assert rates(files, "growth_per_week=4%", "weeks_ahead=0.5")[0][0] == pytest.approx(
+        5 * 1.04**0.5
+    )
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        (
+            ("weeks_ahead=4",),
+            "--set: weeks_ahead: 4: needs growth_per_week; add it, such as growth_per_week: 3%",
+        ),
+        (
+            ("weeks_ahead=0",),
+            "--set: weeks_ahead: 0: needs growth_per_week; add it, such as growth_per_week: 3%",
+        ),
+        (
+            ("growth_per_week=50%", "weeks_ahead=20"),
+            "--set: weeks_ahead: 20: with 50.000% a week more than 1,000 times the demand",
+        ),
+    ],
+)
+def test_weeks_without_growth_or_with_too_much_are_one_problem(
+    files: ScenarioFiles, overrides: tuple[str, ...], told: str
+) -> None:
+    (problem,) = files.problems(*overrides)
+    assert told in problem
+
+
 def test_demand_that_is_no_number_is_that_of_every_workload(files: ScenarioFiles) -> None:
     rows = "2026-11-23T00:00,1\n2026-11-23T01:00,2\n"
     (files.folder / "other.csv").write_text(f"interval_start,rps\n{rows}")

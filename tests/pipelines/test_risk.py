@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from heteroplan.errors import ExitCode, UsageError
-from heteroplan.pipelines.risk import risk
+from heteroplan.pipelines.risk import RiskResult, risk
 from heteroplan.pipelines.sweep import sweep
 from tests.forecasting.made_traces import hourly
 from tests.inputs.test_trace_demand import with_demand
@@ -60,6 +60,53 @@ def test_the_same_seed_gives_the_same_files(files: ScenarioFiles, tmp_path: Path
     assert (document["samples"], document["seed"], document["best"]) == (50, 1, None)
     assert len(found.samples_frame()) == 2 * 50
     assert list(found.plans_frame()["workload"]) == ["all", "chat"] * 2
+
+
+def test_plans_are_kept_and_not_made_again(files: ScenarioFiles, tmp_path: Path) -> None:
+    """Engines and nodes that fail are part of what is kept; another seed or price needs no plan."""
+    files.profile["engines"][0]["source"] = {"kind": "fitted", "error_mape": 0.1}
+    files.fleet["failures"] = {"nodes_per_1000_days": 1000, "repair_hours": 5}
+    folder, kept = files.write(), tmp_path / "out"
+    told: list[tuple[int, int, int]] = []
+
+    def found(
+        folder_of: Path | None,
+        quantiles: tuple[float, ...],
+        seed: int = 1,
+        overrides: tuple[str, ...] = (),
+    ) -> RiskResult:
+        told.clear()
+        return risk(
+            folder,
+            quantiles=quantiles,
+            samples=20,
+            seed=seed,
+            gap=0.0,
+            folder=folder_of,
+            overrides=overrides,
+            done=lambda *counts: told.append(counts),
+        )
+
+    first = found(kept, (0.5, 0.9))
+    assert told[-1] == (2, 0, 2)
+    again = found(kept, (0.5, 0.9))
+    assert told == [(2, 2, 2)]
+    assert (again.json_text(), again.risk) == (first.json_text(), first.risk)
+    assert all((a.unserved == b.unserved).all() for a, b in zip(again.met, first.met, strict=True))
+    more = found(kept, (0.5, 0.9, 0.95), seed=2)
+    assert told[-1] == (3, 2, 3)
+    assert more.json_text() == found(None, (0.5, 0.9, 0.95), seed=2).json_text()
+
+    priced = found(kept, (0.5, 0.9), overrides=("shortage_usd_per_1000_requests=4",))
+    assert told == [(2, 2, 2)]
+    assert priced.risk.plans[0].shortage_usd is not None
+    found(kept, (0.5, 0.9), overrides=("headroom=0.5",))
+    assert told[-1] == (2, 0, 2)
+
+    for broken in (kept / "plans").iterdir():
+        broken.write_text("{}")
+    with pytest.raises(UsageError, match=r"plans/\w+\.json: not a plan for a quantile; remove it"):
+        found(kept, (0.5, 0.9))
 
 
 def test_errors_of_past_days_are_what_a_trace_is_planned_against(files: ScenarioFiles) -> None:

@@ -56,6 +56,7 @@ RoutingName = Literal["least_loaded", "random", "round_robin", "shared"]
 
 
 DAYS_AHEAD = {"today": 0, "tomorrow": 1}
+MOST_WEEKS, MOST_GROWTH = 520, 1000
 """Words for the start of the horizon; they are dates when a scenario is loaded."""
 
 
@@ -458,8 +459,8 @@ class WorkloadSpec(WorkloadRules, WorkloadSources):
     """One model served to users."""
 
 
-class ScenarioFile(Strict):
-    """scenario.yaml."""
+class _Planned(Strict):
+    """What is planned, where and for what time."""
 
     name: Name
     """Name of the scenario."""
@@ -469,8 +470,44 @@ class ScenarioFile(Strict):
     """The time to plan."""
     objective: Literal["cost", "gpu_hours"] = "cost"
     """What is minimised after unserved demand."""
+
+
+def _grown(factor: float, per_week: float, weeks: float) -> float:
+    return float(factor * (1.0 + per_week) ** weeks)
+
+
+class DemandGrowth(Strict):
+    """How much more demand there is than what the workloads state."""
+
     growth: Factor = 1.0
     """Factor on the demand of every workload: 1.2 is 20 % more."""
+    growth_per_week: Share | None = None
+    """By how much demand grows each week of `weeks_ahead`, beside `growth`."""
+    weeks_ahead: Annotated[float, Field(ge=0, le=MOST_WEEKS)] | None = None
+    """Weeks from now for whose demand is planned: it has grown by `growth_per_week` in each."""
+
+    @field_validator("weeks_ahead")
+    @classmethod
+    def _with_growth(cls, weeks: float | None, info: ValidationInfo) -> float | None:
+        if weeks is None or "growth_per_week" not in info.data:
+            return weeks
+        rate = info.data["growth_per_week"]
+        if rate is None:
+            raise ValueError("needs growth_per_week; add it, such as growth_per_week: 3%")
+        if _grown(info.data.get("growth", 1.0), rate, weeks) > MOST_GROWTH:
+            told = f"with {rate:.3%} a week more than {MOST_GROWTH:,} times the demand; take fewer"
+            raise ValueError(told)
+        return weeks
+
+    @property
+    def factor(self) -> float:
+        """On the demand of every workload."""
+        return _grown(self.growth, self.growth_per_week or 0.0, self.weeks_ahead or 0.0)
+
+
+class ScenarioFile(DemandGrowth, _Planned):
+    """scenario.yaml."""
+
     resilience: ResilienceSpec | None = None
     """Failures that every workload survives, unless it has its own `resilience`."""
     stability: StabilitySpec | None = None

@@ -53,11 +53,12 @@ def _quantiles(risk: Risk, unit: str) -> Iterator[str]:
 
 
 def _spreads(risk: Risk, met: Sequence[Met], unit: str) -> Iterator[str]:
-    """Of the plan of the scenario as it is: cost with shortages, and requests not served."""
+    """Of the plan of the scenario as it is, if it has one: cost with shortages, and requests not
+    served."""
     prices = [each.shortage_usd_per_1000_requests for each in risk.workloads]
-    if not met:
+    own = next((each for each in met if each.quantile == risk.plans[0].quantile), None)
+    if own is None:
         return
-    own = met[0]
     lost = own.unserved.sum(axis=1)
     spreads = [Spread("unserved", "requests", lost.tolist())]
     known = [price for price in prices if price is not None]

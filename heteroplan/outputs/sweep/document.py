@@ -6,8 +6,7 @@ from typing import Literal
 from heteroplan import __version__
 from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.outputs.plan.document.parts import DocumentPart
-from heteroplan.studies.case import Value
-from heteroplan.studies.key import Search
+from heteroplan.studies.case import Search, Value
 from heteroplan.studies.result import CaseResult
 from heteroplan.studies.study import Study
 

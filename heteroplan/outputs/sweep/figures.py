@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from heteroplan.entities.scenario import Objective
 from heteroplan.outputs.sweep.document import SweepDocument
 from heteroplan.studies.case import Value
-from heteroplan.studies.result import CaseResult, CaseStatus
-
-COVERED, SHORT = "covered", "short"
+from heteroplan.studies.result import COVERED, SHORT, CaseResult, CaseStatus
 
 
 def objective_of(document: SweepDocument, case: CaseResult) -> float | None:
@@ -19,8 +17,16 @@ def objective_of(document: SweepDocument, case: CaseResult) -> float | None:
 
 def cheapest(document: SweepDocument, cases: Sequence[CaseResult]) -> CaseResult | None:
     """Of the cases that cover all demand; the first of equal ones."""
-    found = [each for each in cases if each.covered == COVERED]
-    return min(found, key=lambda each: objective_of(document, each) or 0.0, default=None)
+    return min(_covered(cases), key=lambda each: objective_of(document, each) or 0.0, default=None)
+
+
+def most_expensive(document: SweepDocument, cases: Sequence[CaseResult]) -> CaseResult | None:
+    """Of the cases that cover all demand; the first of equal ones."""
+    return max(_covered(cases), key=lambda each: objective_of(document, each) or 0.0, default=None)
+
+
+def _covered(cases: Sequence[CaseResult]) -> list[CaseResult]:
+    return [each for each in cases if each.covered == COVERED]
 
 
 @dataclass(frozen=True, slots=True)

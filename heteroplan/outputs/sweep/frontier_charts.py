@@ -17,8 +17,7 @@ from heteroplan.outputs.sweep.labels import (
     unit_of,
 )
 from heteroplan.studies.frontier import Better, Frontier, Line
-from heteroplan.studies.readings import amount, is_covered
-from heteroplan.studies.result import CaseResult
+from heteroplan.studies.result import CaseResult, amount, is_covered
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

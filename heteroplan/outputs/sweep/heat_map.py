@@ -13,8 +13,7 @@ from heteroplan.outputs.sweep.labels import (
     value_label,
 )
 from heteroplan.studies.cross_table import CrossTable
-from heteroplan.studies.readings import amount, is_covered
-from heteroplan.studies.result import CaseResult
+from heteroplan.studies.result import CaseResult, amount, is_covered
 
 MOST_VALUES = 40
 """Of an input in a table."""

@@ -8,12 +8,13 @@ from heteroplan.inputs.schemas.fleet import FleetFile
 from heteroplan.outputs.shared.words import amount_unit, figure
 from heteroplan.outputs.sweep.figures import value_text
 from heteroplan.studies.case import Value
-from heteroplan.studies.readings import amount, number_of
-from heteroplan.studies.result import CaseResult, CaseStatus
+from heteroplan.studies.result import CaseResult, CaseStatus, amount, number_of
 from heteroplan.text import percent
 
 _WORDS = (
     (r"growth", "demand"),
+    (r"weeks_ahead", "weeks from now"),
+    (r"growth_per_week", "growth a week"),
     (r"slo\.(?P<what>ttft|itl)_ms", "{what} limit"),
     (r"workloads\.(?P<name>[^.]+)\.slo\.(?P<what>ttft|itl)_ms", "{what} limit of {name}"),
     (r"workloads\.(?P<name>[^.]+)\.growth", "demand of {name}"),

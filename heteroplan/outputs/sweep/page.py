@@ -23,8 +23,7 @@ from heteroplan.outputs.sweep.tornado import tornado_section
 from heteroplan.studies.case import Variation
 from heteroplan.studies.cross_table import cross_tables
 from heteroplan.studies.frontier import Frontier, frontier
-from heteroplan.studies.readings import amount, is_covered
-from heteroplan.studies.result import CaseResult, CaseStatus
+from heteroplan.studies.result import CaseResult, CaseStatus, amount, is_covered
 from heteroplan.studies.swings import swings
 from heteroplan.text import percent
 

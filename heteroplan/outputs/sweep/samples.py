@@ -10,11 +10,13 @@ from heteroplan.outputs.shared.tables import plain_table
 from heteroplan.outputs.shared.terminal import Text, print_trimmed, print_wrapped
 from heteroplan.outputs.shared.words import amount_unit, figure
 from heteroplan.outputs.sweep.document import SweepDocument
-from heteroplan.outputs.sweep.figures import COVERED, inputs_text, objective_of
-from heteroplan.studies.result import CaseResult
+from heteroplan.outputs.sweep.figures import inputs_text, objective_of
+from heteroplan.studies.result import COVERED, CaseResult
 from heteroplan.text import percent
 
 QUANTILES = (0.05, 0.5, 0.95)
+LEAST_TOLD = 10
+"""Samples of which a sentence tells the spread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,16 @@ def sampled_rows(document: SweepDocument) -> Iterator[SampledRow]:
             [amount for amount, _ in known],
             [lost for _, lost in known],
         )
+
+
+def spread_sentences(document: SweepDocument) -> Iterator[str]:
+    """How far cost spreads: of enough samples of the same inputs, all of them covered."""
+    rows = list(sampled_rows(document))
+    if len(rows) != 1 or rows[0].samples < LEAST_TOLD or rows[0].covered < rows[0].samples:
+        return
+    low, middle, high = map(figure, rows[0].quantiles())
+    unit = amount_unit(document.objective)
+    yield f"Nine of ten samples cost {low} to {high} {unit}, half of them {middle} or more."
 
 
 def print_samples(document: SweepDocument, console: Console) -> None:

@@ -9,21 +9,22 @@ from heteroplan.outputs.shared.terminal import Text, print_trimmed, print_wrappe
 from heteroplan.outputs.shared.words import amount_unit, figure
 from heteroplan.outputs.sweep.document import SweepDocument
 from heteroplan.outputs.sweep.figures import (
-    COVERED,
-    SHORT,
     by_value,
     cheapest,
     coverage_ends,
     inputs_text,
+    most_expensive,
     objective_of,
     value_text,
     varied_paths,
     verdict,
 )
-from heteroplan.outputs.sweep.samples import print_samples
+from heteroplan.outputs.sweep.labels import input_label
+from heteroplan.outputs.sweep.samples import print_samples, spread_sentences
 from heteroplan.outputs.sweep.swings_text import print_swings
-from heteroplan.studies.result import CaseResult, CaseStatus
-from heteroplan.studies.swings import swings
+from heteroplan.studies.result import COVERED, SHORT, CaseResult, CaseStatus, base_of, is_covered
+from heteroplan.studies.swings import Swing, swings
+from heteroplan.text import percent
 
 MOST_ROWS = 40
 """Cases that are shown one by one; of more, rows by value."""
@@ -43,7 +44,7 @@ def render_sweep(document: SweepDocument, console: Console) -> None:
     console.print()
     if document.samples is not None:
         print_samples(document, console)
-    elif _one_at_a_time(document) and (moved := swings(document.cases, document.objective)):
+    elif moved := _moved(document):
         print_swings(moved, document.objective, console)
     elif len(document.cases) <= MOST_ROWS:
         _print_cases(document, console)
@@ -63,9 +64,16 @@ def sentences(document: SweepDocument) -> Iterator[str]:
         + f" of {len(cases):,} cases."
     )
     best = cheapest(document, cases)
-    if best is not None and len(cases) > 1 and document.samples is None:
-        amount = _amount(document, best)
-        yield f"Cheapest that covers all demand: {amount} with {inputs_text(document, best)}."
+    moved = _moved(document)
+    if moved:
+        most = input_label(moved[0].path)
+        yield f"As it is: {_amount(document, moved[0].base)}; {most} changes that most."
+    elif best is not None and len(cases) > 1 and document.samples is None:
+        yield f"Cheapest that covers all demand: {_told(document, best)}{_dearest(document, best)}."
+    if best is None and len(cases) > 1 and document.samples is None:
+        yield from _most_served(document)
+    if document.samples is not None:
+        yield from spread_sentences(document)
     for path, last, beyond in coverage_ends(document):
         yield (
             f"Coverage ends between {path} {value_text(last)} (all cases covered) and "
@@ -80,10 +88,48 @@ def sentences(document: SweepDocument) -> Iterator[str]:
         )
 
 
+def _told(document: SweepDocument, case: CaseResult) -> str:
+    return f"{_amount(document, case)} with {inputs_text(document, case)}"
+
+
+def _dearest(document: SweepDocument, best: CaseResult) -> str:
+    """The most expensive of the cases that cover all demand, and how much more that is."""
+    found = most_expensive(document, document.cases)
+    least, most = (None if each is None else objective_of(document, each) for each in (best, found))
+    if found is None or not least or most is None or most <= least:
+        return ""
+    return f"; most expensive: {_told(document, found)}, {percent(most / least - 1)} more"
+
+
+def _most_served(document: SweepDocument) -> Iterator[str]:
+    """Of cases none of which covers all demand: the one that serves most, if it serves more."""
+    served = [(each.served_fraction, each) for each in document.cases if each.served_fraction]
+    if served and min(served, key=_share)[0] < max(served, key=_share)[0]:
+        most, best = max(served, key=_share)
+        unserved = percent(1 - most, 2)
+        yield f"Least is unserved with {inputs_text(document, best)}: {unserved}."
+
+
+def _share(served: tuple[float, CaseResult]) -> float:
+    return served[0]
+
+
+def _moved(document: SweepDocument) -> tuple[Swing, ...]:
+    """What single inputs change, where that says more than the cases."""
+    return swings(document.cases, document.objective) if _one_at_a_time(document) else ()
+
+
 def _one_at_a_time(document: SweepDocument) -> bool:
-    """Whether most columns of a table of cases would be empty: each sets an input of its own."""
+    """Whether changes of cost say more than a table of cases, most of whose columns are empty.
+
+    Each case sets an input of its own, and the base case covers all demand.
+    """
+    if any(each.name for each in document.cases):
+        return False
+    base = base_of(document.cases)
     paths = {path for each in document.cases for path in each.inputs}
-    return len(paths) > 2 and all(len(each.inputs) <= 1 for each in document.cases)
+    alone = len(paths) > 2 and all(len(each.inputs) <= 1 for each in document.cases)
+    return alone and base is not None and is_covered(base)
 
 
 def _heading(document: SweepDocument) -> str:

@@ -14,8 +14,7 @@ from heteroplan.outputs.sweep.labels import (
     settings_label,
     value_label,
 )
-from heteroplan.studies.readings import amount, is_covered, number_of
-from heteroplan.studies.result import CaseResult
+from heteroplan.studies.result import CaseResult, amount, is_covered, number_of
 from heteroplan.studies.swings import Swing
 
 MOST_BARS = 20

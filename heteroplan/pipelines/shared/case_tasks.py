@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, overload
 
 from heteroplan.errors import InputError, InputProblem, UsageError
 from heteroplan.inputs.pasts import Pasts
-from heteroplan.pipelines.shared.case_store import CaseStore
 from heteroplan.pipelines.shared.case_work import CaseTask
+from heteroplan.pipelines.shared.result_store import ResultStore
 from heteroplan.pipelines.shared.sampling import Sampler, Sampling
 from heteroplan.pipelines.shared.solving import load
-from heteroplan.studies.case import Case, Inputs
-from heteroplan.studies.key import Search, case_key
-from heteroplan.studies.outcome import failed
-from heteroplan.studies.result import CaseResult
+from heteroplan.studies.case import Case, Inputs, Search, case_key
+from heteroplan.studies.result import CaseResult, CaseStatus, failed
 from heteroplan.studies.study import Study
 
 if TYPE_CHECKING:
@@ -36,7 +34,7 @@ class CaseTasks(Sequence[CaseTask]):
         cases: Sequence[Case],
         search: Search,
         time_limit_s: float,
-        store: CaseStore | None,
+        store: ResultStore[CaseResult] | None,
         sampling: Sampling | None = None,
     ) -> None:
         from heteroplan.reading.input_files import Files
@@ -91,6 +89,11 @@ class CaseTasks(Sequence[CaseTask]):
             return self[0]
         finally:
             self.store = store
+
+    def keep(self, result: CaseResult) -> None:
+        """Into the store; a failed case is not kept, and done again. Raises UsageError."""
+        if self.store is not None and result.status is not CaseStatus.FAILED:
+            self.store.keep(result.key, result)
 
     def __len__(self) -> int:
         return len(self.cases)

@@ -8,10 +8,8 @@ from heteroplan.clock import Clock
 from heteroplan.errors import HeteroplanError
 from heteroplan.pipelines.shared.executors.executor import STOP
 from heteroplan.pipelines.shared.solving import SolveEffort, solved
-from heteroplan.studies.case import Case
-from heteroplan.studies.key import Search
-from heteroplan.studies.outcome import failed, result_of
-from heteroplan.studies.result import CaseResult
+from heteroplan.studies.case import Case, Search
+from heteroplan.studies.result import CaseResult, failed, result_of
 
 if TYPE_CHECKING:
     from heteroplan.entities.plan import Plan

@@ -1,28 +1,32 @@
 """Plans of one scenario for several quantiles of demand, as tasks for any executor."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from pydantic import ConfigDict, TypeAdapter
 
 from heteroplan.clock import Clock
 from heteroplan.errors import HeteroplanError
 from heteroplan.pipelines.shared.executors.executor import STOP
 from heteroplan.pipelines.shared.solving import SolveEffort, load, solved
 from heteroplan.reading.input_files import Files
-from heteroplan.studies.case import Case
-from heteroplan.studies.key import Search, case_key
-from heteroplan.studies.outcome import failed, result_of
-from heteroplan.studies.result import CaseResult
+from heteroplan.studies.case import Case, Search, case_key
+from heteroplan.studies.result import CaseResult, failed, result_of
+from heteroplan.studies.serving import Serving, serving_of
 
 if TYPE_CHECKING:
     from heteroplan.entities.workload import Workload
     from heteroplan.inputs import Loaded, Pasts
     from heteroplan.studies.engine_errors import EngineKey
     from heteroplan.studies.outlook import Outlook
-    from heteroplan.studies.serving import Serving
 
 QUANTILE = "quantile"
 """Input of a case: that of demand, of all workloads."""
+PRICE = "shortage_usd_per_1000_requests"
+"""Field of a workload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +45,39 @@ class QuantileTask:
         """As one of a study of quantiles."""
         return Case(0, ((QUANTILE, self.quantile),))
 
+    @property
+    def case_key(self) -> str:
+        """What names its plan."""
+        return case_key(f"{self.loaded.scenario.inputs_sha256} {self.quantile}", self.search)
+
+    @property
+    def kept_key(self) -> str:
+        """What names its plan and the capacities that are known of it."""
+        known = [[*engine, spread] for engine, spread in sorted(self.spreads.items())]
+        return hashlib.sha256(json.dumps([self.case_key, known]).encode()).hexdigest()
+
 
 @dataclass(frozen=True, slots=True)
 class QuantilePlan:
     """What is left of a plan for a quantile."""
 
+    __pydantic_config__ = ConfigDict(ser_json_inf_nan="constants")
+
     quantile: float | None
     case: CaseResult
     costs_usd: Mapping[str, float]
     """By workload."""
-    serving: "Serving | None"
+    serving: Serving | None
     """None where there is no plan; `case` says why."""
+
+
+KEPT_PLAN = TypeAdapter(QuantilePlan)
+"""A plan as a file."""
 
 
 def quantile_plan(task: QuantileTask) -> QuantilePlan:
     """Plan a task, and what that plan serves. Raises KeyboardInterrupt."""
     from heteroplan.optimize.solvers.solver import using
-    from heteroplan.studies.serving import serving_of
 
     stop = STOP.get()
     effort = SolveEffort(
@@ -75,13 +95,13 @@ def quantile_plan(task: QuantileTask) -> QuantilePlan:
     if stop():
         raise KeyboardInterrupt
     costs = {each.name: each.cost_usd for each in plan.workloads}
-    case = result_of(task.case, _key(task), plan)
+    case = result_of(task.case, task.case_key, plan)
     return QuantilePlan(task.quantile, case, costs, serving_of(plan, task.spreads))
 
 
 def no_plan(task: QuantileTask, error: str) -> QuantilePlan:
     """In the place of a plan that was not found, or whose workers were lost."""
-    return QuantilePlan(task.quantile, failed(task.case, _key(task), error), {}, None)
+    return QuantilePlan(task.quantile, failed(task.case, task.case_key, error), {}, None)
 
 
 class QuantileScenarios:
@@ -127,9 +147,19 @@ class QuantileScenarios:
         return replace(loaded, scenario=scenario, candidates=tuple(candidates_of(scenario)))
 
     def _load(self, more: tuple[str, ...]) -> "Loaded":
+        """A price of shortages decides no plan, so that it names none either."""
+        overrides = (*self._overrides, *more)
+        loaded = self._set(overrides)
+        deciding = tuple(each for each in overrides if not each.partition("=")[0].endswith(PRICE))
+        if deciding == overrides:
+            return loaded
+        named = self._set(deciding).scenario.inputs_sha256
+        return replace(loaded, scenario=replace(loaded.scenario, inputs_sha256=named))
+
+    def _set(self, overrides: tuple[str, ...]) -> "Loaded":
         return load(
             self._scenario,
-            overrides=(*self._overrides, *more),
+            overrides=overrides,
             interval=self._interval,
             files=self._files,
             pasts=self._pasts,
@@ -139,7 +169,3 @@ class QuantileScenarios:
 def _scaled(workload: "Workload", factor: float) -> "Workload":
     demand = tuple(replace(each, rps=each.rps * factor) for each in workload.demand)
     return replace(workload, demand=demand)
-
-
-def _key(task: QuantileTask) -> str:
-    return case_key(f"{task.loaded.scenario.inputs_sha256} {task.quantile}", task.search)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from heteroplan.errors import UsageError
 from heteroplan.inputs.pasts import Pasts
 from heteroplan.pipelines.shared.uncertainty import KINDS, uncertainty_of
-from heteroplan.studies.case import Case, Inputs
-from heteroplan.studies.grid import MOST_CASES
+from heteroplan.studies.case import MOST_CASES, Case, Inputs
 
 if TYPE_CHECKING:
     from heteroplan.inputs import Loaded

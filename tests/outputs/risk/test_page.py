@@ -105,3 +105,12 @@ def test_the_chart_marks_the_cheapest_and_the_planned_quantile() -> None:
 def test_a_plan_for_the_cheapest_quantile_is_told_so() -> None:
     rows = [ROWS[0], PlannedQuantile(0.7, 110.0, 10.0, is_planned=True)]
     assert "with shortages; that is the one planned for." in quantile_section(rows, "USD")
+
+
+def test_spreads_are_of_the_plan_of_the_scenario_wherever_it_stands() -> None:
+    """Its requests not served are 0 or 400, and 130 USD is what it costs."""
+    risk, found = made(10.0)
+    assert risk_html(risk, found[::-1]) == risk_html(risk, found)
+    without = risk_html(risk, found[1:])
+    assert "What may come, with the plan of the scenario" in heads(risk_html(risk, found))
+    assert "What may come, with the plan of the scenario" not in heads(without)

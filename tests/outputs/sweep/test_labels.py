@@ -17,6 +17,8 @@ from tests.case_results import case_result, short
     [
         ("demand", "demand"),
         ("growth", "demand"),
+        ("weeks_ahead", "weeks from now"),
+        ("growth_per_week", "growth a week"),
         ("workloads.chat.growth", "demand of chat"),
         ("slo.ttft_ms", "TTFT limit"),
         ("workloads.chat.slo.itl_ms", "ITL limit of chat"),

@@ -7,12 +7,18 @@ import pytest
 from rich.console import Console
 
 from heteroplan.entities.scenario import Objective
-from heteroplan.outputs.sweep.document import SearchPart, SweepDocument, VariationPart
+from heteroplan.outputs.sweep.document import (
+    SamplesPart,
+    SearchPart,
+    SweepDocument,
+    VariationPart,
+)
 from heteroplan.outputs.sweep.figures import coverage_ends
 from heteroplan.outputs.sweep.progress import progress_text
 from heteroplan.outputs.sweep.text import render_sweep, sentences
 from heteroplan.studies.case import Value
 from heteroplan.studies.result import CaseResult, CaseStatus, exit_code
+from tests.case_results import case_result, short
 
 
 def case(cost: float | None, covered: str = "covered", **inputs: Value) -> CaseResult:
@@ -67,9 +73,56 @@ def test_coverage_ends_where_all_cases_before_are_covered_and_none_after(
 def test_the_cheapest_is_of_what_is_minimised() -> None:
     cases = [case(100.0, a=1), case(200.0, a=2), case(50.0, "short", a=3)]
     by_cost = " ".join(sentences(document(cases, a=(1, 2, 3))))
-    assert "Cheapest that covers all demand: 100 USD with a=1." in by_cost
+    cheapest = "Cheapest that covers all demand: 100 USD with a=1"
+    assert f"{cheapest}; most expensive: 200 USD with a=2, 100.0 % more." in by_cost
     by_hours = " ".join(sentences(document(cases, Objective.GPU_HOURS, a=(1, 2, 3))))
-    assert "Cheapest that covers all demand: 800 GPU-hours with a=2." in by_hours
+    cheapest = "Cheapest that covers all demand: 800 GPU-hours with a=2"
+    assert f"{cheapest}; most expensive: 900 GPU-hours with a=1, 12.5 % more." in by_hours
+    alone = " ".join(sentences(document([cases[0], cases[2]], a=(1, 3))))
+    assert "Cheapest that covers all demand: 100 USD with a=1." in alone
+
+
+def test_where_none_covers_the_case_that_serves_most_is_told() -> None:
+    cases = [short(0.9, 10, {"a": 1}), short(0.955, 12, {"a": 2}), short(0.93, 11, {"a": 3})]
+    assert "Least is unserved with a=2: 4.50 %." in list(sentences(document(cases, a=(1, 2, 3))))
+    alike = [short(0.9, 10, {"a": 1}), short(0.9, 12, {"a": 2})]
+    assert len(list(sentences(document(alike, a=(1, 2))))) == 1
+
+
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [(11, ["Nine of ten samples cost 105 to 195 USD, half of them 150 or more."]), (9, [])],
+)
+def test_samples_tell_how_far_cost_spreads(count: int, told: list[str]) -> None:
+    """Costs 100, 110, ... 200: the quantile q of eleven is 100 + 100 q."""
+    cases = [case(100.0 + 10 * i).model_copy(update={"drawn": {"sample": i}}) for i in range(count)]
+    drawn = SamplesPart(count=count, seed=1, notes=())
+    sampled = document(cases).model_copy(update={"samples": drawn})
+    assert list(sentences(sampled))[1:] == told
+    less = document([*cases[1:], case(90.0, "short")]).model_copy(update={"samples": drawn})
+    assert list(sentences(less))[1:] == []
+
+
+def test_named_cases_and_cases_beside_a_short_base_are_a_table_with_what_is_unserved() -> None:
+    alone: list[dict[str, Value]] = [{}, {"a": 2}, {"b": 3}, {"c": 4}]
+    covered = [case_result(100.0 + i, inputs) for i, inputs in enumerate(alone)]
+    moved = told(document(covered))
+    assert "more\n" in moved.replace(" ", "")
+    assert "As it is: 100 USD; c changes that most." in moved
+    named = [
+        each.model_copy(update={"name": name}) for name, each in zip("pqrs", covered, strict=True)
+    ]
+    assert "GPU-hours" in told(document(named))
+    lost = [short(0.9 + i / 100, 100.0, inputs) for i, inputs in enumerate(alone)]
+    assert "9.00%" in told(document(lost))
+
+
+def told(shown: SweepDocument) -> str:
+    """What a terminal of 100 columns shows."""
+    console = Console(file=io.StringIO(), width=100)
+    render_sweep(shown, console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
 
 
 def test_cases_that_the_clock_ended_are_told() -> None:

@@ -1,11 +1,13 @@
-"""Cases: every combination, in a fixed order."""
+"""Cases: every combination, in a fixed order; and keys: what they depend on."""
+
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heteroplan.studies.case import Case, Variation
-from heteroplan.studies.grid import cases
+from heteroplan.studies import case
+from heteroplan.studies.case import Case, Search, Variation, case_key, cases
 
 
 def test_the_last_variation_changes_fastest() -> None:
@@ -69,3 +71,26 @@ def test_overrides_set_whole_fields_before_their_parts() -> None:
     """`slo` first, or it would undo what is set in it; texts of factors stay as they are."""
     case = Case(0, (("slo.ttft_ms", 500), ("slo", {"itl_ms": 60}), ("price", "*1.1"), ("n", "x")))
     assert case.overrides == ('n="x"', "price=*1.1", 'slo={"itl_ms": 60}', "slo.ttft_ms=500")
+
+
+SEARCH = Search(gap=0.01, steps=None, solver="HiGHS")
+
+
+def test_a_key_depends_on_all_that_the_result_depends_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {
+        case_key("a", SEARCH),
+        case_key("b", SEARCH),
+        case_key("a", replace(SEARCH, gap=0.02)),
+        case_key("a", replace(SEARCH, steps=3)),
+        case_key("a", replace(SEARCH, solver="cbc")),
+        case_key("a", SEARCH, start="k"),
+    }
+    assert len(found) == 6
+    assert case_key("a", SEARCH) in found
+    monkeypatch.setattr(case, "__version__", "99")
+    assert case_key("a", SEARCH) not in found
+
+
+def test_a_key_is_a_name_of_a_file() -> None:
+    assert len(case_key("a", SEARCH)) == 64
+    assert set(case_key("a", SEARCH)) <= set("0123456789abcdef")

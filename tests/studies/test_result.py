@@ -2,7 +2,7 @@ import pytest
 
 from heteroplan.entities.scenario import Objective
 from heteroplan.studies.case import Value
-from heteroplan.studies.readings import amount, base_of, changed_paths, number_of
+from heteroplan.studies.result import amount, base_of, changed_paths, number_of
 from tests.case_results import case_result
 
 
