@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.offers import Offers
 
+HOURS_PER_DAY = 24.0
 HOURS_PER_YEAR = 8766.0
 """Of 365.25 days."""
 HOURS_PER_MONTH = 729.6

@@ -9,9 +9,10 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from heteroplan.clock import LEAST_SHARE, Clock, Progress, Stop, never, silent
-from heteroplan.errors import NoPlanError, UsageError
+from heteroplan.errors import NoPlanError
 from heteroplan.pipelines.shared import limits
 from heteroplan.pipelines.shared.arguments import Name, check_limits, keywords, names
+from heteroplan.pipelines.shared.offers import check_one_stdin, terms_of
 from heteroplan.pipelines.shared.solving import check_effort, load
 
 if TYPE_CHECKING:
@@ -146,8 +147,7 @@ def size(scenario: Name, options: SizeOptions) -> SizeResult:
     check_effort(options.gap, options.time_limit_s)
     check_limits(options, limits.SIZE)
     source = os.fspath(scenario)
-    if options.offers is not None and os.fspath(options.offers) == source == "-":
-        raise UsageError("-: only one of scenario and offers can come from standard input")
+    check_one_stdin(source, options.offers)
     clock = Clock(options.time_limit_s)
     loaded = load(source, overrides=names(options.overrides), interval=options.interval)
     terms = _terms(loaded, options)
@@ -247,17 +247,13 @@ class _Times:
 
 
 def _terms(loaded: "Loaded", options: SizeOptions) -> "Purchasing":
-    from heteroplan.inputs.offers import budget_of_hours, fleet_offers, load_offers
-
-    scenario, nothing = loaded.scenario, options.from_nothing
-    source = loaded.offers if options.offers is None else os.fspath(options.offers)
-    if source is None:
-        terms = fleet_offers(scenario, from_nothing=nothing)
-    else:
-        terms = load_offers(source, scenario, from_nothing=nothing)
+    terms = terms_of(loaded, options.offers, from_nothing=options.from_nothing)
     if options.budget_usd_per_month is None:
         return terms
-    hours = scenario.horizon.intervals * scenario.horizon.interval_hours
+    from heteroplan.inputs.offers import budget_of_hours
+
+    horizon = loaded.scenario.horizon
+    hours = horizon.intervals * horizon.interval_hours
     budget = budget_of_hours(options.budget_usd_per_month, hours)
     bounds = replace(terms.offers.limits, budget_usd=budget)
     return replace(terms, offers=replace(terms.offers, limits=bounds))

@@ -172,7 +172,8 @@ class OffersFile(Strict):
     limits: SizeLimitsSpec = SizeLimitsSpec.model_validate({})
     """What bounds the fleet."""
     spares: dict[Name, SparesSpec] = Field({}, max_length=1000)
-    """Failures by node type, for which spare nodes are added."""
+    """Failures by node type, for which spare nodes are added; of other types those that the fleet
+    states (`failures`)."""
     growth: GrowthSpec | None = None
     """Growth of demand, for a purchase plan by quarter."""
     today: dict[Name, dict[Name, NodeCount]] = Field({}, max_length=10_000)

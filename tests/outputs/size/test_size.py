@@ -1,12 +1,15 @@
 """A size as JSON, in words, on a page and as a fleet file."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from rich.console import Console
 
+from heteroplan.entities.fleet import Failures
+from heteroplan.entities.network import Leaf, Network
 from heteroplan.entities.offers import OfferKind
 from heteroplan.entities.purchasing import Growth, Spares
 from heteroplan.inputs.fleet_files import read_fleet
@@ -201,3 +204,20 @@ def test_what_is_proven_of_the_cost() -> None:
     assert words.gap_text(0.0).endswith("costs less")
     assert words.gap_text(0.02).endswith("costs 2.0 % less")
     assert words.gap_text(1.0) == "what a fleet costs at least was not proven in time"
+
+
+def test_the_fleet_file_keeps_regions_latency_and_failures(answer: Answer, tmp_path: Path) -> None:
+    fleet = answer.sized.fleet
+    shapes = tuple(replace(each, failures=Failures(2.0, 48.0)) for each in fleet.node_types)
+    far = replace(
+        fleet,
+        node_types=shapes,
+        network=Network((*fleet.network.leaves, Leaf("l2", "s2", "far", {}))),
+        regions={fleet.network.leaves[0].cluster: "eu", "far": "us"},
+        latency_ms={frozenset(("eu", "us")): 90.0},
+    )
+    file = tmp_path / "fleet.yaml"
+    file.write_text(fleet_yaml(far), encoding="utf-8")
+    read = read_fleet(str(file))
+    assert (read.regions, read.latency_ms) == (far.regions, far.latency_ms)
+    assert {each.failures for each in read.node_types} == {Failures(2.0, 48.0)}
