@@ -31,6 +31,7 @@ from heteroplan.inputs.schemas.offers import (
 )
 from heteroplan.reading.input_files import STDIN, Files, UnreadableError, shown
 from heteroplan.reading.yaml_source import Document, parse_document
+from heteroplan.units import s_to_hours
 
 BESIDE_GPUS = 1.8
 """Power of a node over that of its GPUs, where nobody says: a DGX H100 takes 10.2 kW and its GPUs
@@ -93,7 +94,7 @@ class _Building:
         standing = list(self._standing(fleet, types))
         offers = (
             *(offer for offer, *_ in standing),
-            *(_offer(each, new[each.name], fleet.network) for each in self.spec.offers),
+            *(self._offer(each, new[each.name], types) for each in self.spec.offers),
         )
         limits, notes = self._limits(types)
         spares, stated = self._spares(types)
@@ -182,6 +183,20 @@ class _Building:
         )
         return limits, tuple(notes)
 
+    def _offer(self, spec: OfferSpec, payment: Payment, types: Mapping[str, NodeType]) -> Offer:
+        """Its replicas start as long as the slowest engine for its GPUs."""
+        gpu = types[spec.node_type].gpu.name
+        startup_s = max(
+            (
+                engine.startup_s
+                for load in self.scenario.workloads
+                for engine in load.profile.engines
+                if engine.gpu == gpu
+            ),
+            default=0.0,
+        )
+        return _offer(spec, payment, self.scenario.fleet.network, s_to_hours(startup_s))
+
     def _spares(self, types: Mapping[str, NodeType]) -> tuple[dict[str, Spares], tuple[str, ...]]:
         """As the file says; of other node types for the failures that the fleet states."""
         spares = {name: Spares(**dict(each)) for name, each in self.spec.spares.items()}
@@ -237,7 +252,7 @@ def _payment(spec: OfferSpec, node_type: NodeType) -> Payment:
     return Payment(spec.usd_per_node or 0.0, spec.years, running)
 
 
-def _offer(spec: OfferSpec, payment: Payment, network: Network) -> Offer:
+def _offer(spec: OfferSpec, payment: Payment, network: Network, startup_hours: float) -> Offer:
     return Offer(
         name=spec.name,
         node_type=spec.node_type,
@@ -250,6 +265,7 @@ def _offer(spec: OfferSpec, payment: Payment, network: Network) -> Offer:
         interruptions_per_node_hour=spec.interruptions_per_node_hour or 0.0,
         most_share=1.0 if spec.most_share is None else spec.most_share,
         lead_time_days=spec.lead_time_days,
+        startup_hours=startup_hours,
     )
 
 

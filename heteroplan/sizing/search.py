@@ -28,7 +28,7 @@ from heteroplan.sizing.planned import trial
 from heteroplan.sizing.potential import Potential
 from heteroplan.sizing.program import Counts, Least, node_model, usd_of
 from heteroplan.sizing.rented import rented
-from heteroplan.sizing.shares import too_much
+from heteroplan.sizing.spot import too_much
 from heteroplan.sizing.site import Built, Site, Standing, built, only_needed, placed
 from heteroplan.sizing.starts import start_pools
 from heteroplan.verify import verify
@@ -283,6 +283,7 @@ class _Search:
             seconds=max(LEAST_TRIAL_S, self.left_s * self._share(trying)),
             steps=TRIAL_STEPS if trying else None,
             stop=self.stop,
+            hourly=made.hourly,
         )
         if plan is None:
             return None
@@ -368,9 +369,12 @@ def _on(offered: Offered, made: Built) -> Scenario:
 
 
 def with_room(offered: Offered, counts: Counts) -> Counts:
-    """The nodes, and of those paid by the hour some more to choose from."""
+    """The nodes, and of those paid by the hour some more to choose from; not of offers of a limited
+    share, of which the plan would take all."""
     more = dict(counts)
     for offer in offered.hourly:
+        if offer.most_share < 1.0:
+            continue
         wanted = int(counts.get(offer.name, 0) * HOURLY_ROOM) + 1
         more[offer.name] = wanted if offer.most_nodes is None else min(wanted, offer.most_nodes)
     return more

@@ -117,11 +117,7 @@ def _sized(scenario: Scenario, terms: Purchasing, search: Search) -> Sized:
         stop=search.stop,
         progress=search.progress,
     )
-    others = tuple(
-        replace(row, cost_usd=row.node_hours * offers[row.offer].usd_per_node_hour)
-        for row in found.nodes
-        if row.offer not in kept
-    )
+    others = tuple(_paid(row, offers[row.offer]) for row in found.nodes if row.offer not in kept)
     stay = tuple(_row(each, hours) for each in kept.values())
     used = {(row.offer, row.leaf): row.nodes for row in found.nodes}
     idle = [
@@ -181,8 +177,14 @@ def _as_searched(terms: Purchasing, sunk_usd: float) -> Offers:
 def _price(terms: Purchasing, offer: Offer) -> float:
     if offer.name in terms.kept:
         return 0.0
-    stands = offer.kind is OfferKind.EXISTING
-    return offer.usd_per_node_hour * (1.0 - PREFERRED if stands else 1.0)
+    usd = offer.usd_per_node_hour * offer.paid_per_serving
+    return usd * (1.0 - PREFERRED) if offer.kind is OfferKind.EXISTING else usd
+
+
+def _paid(row: Nodes, offer: Offer) -> Nodes:
+    """At the price of its offer, with the hours of nodes that start in place of others."""
+    node_hours = row.node_hours * offer.paid_per_serving
+    return replace(row, node_hours=node_hours, cost_usd=node_hours * offer.usd_per_node_hour)
 
 
 def _row(offer: Offer, hours: float) -> Nodes:
