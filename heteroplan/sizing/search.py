@@ -28,8 +28,8 @@ from heteroplan.sizing.planned import trial
 from heteroplan.sizing.potential import Potential
 from heteroplan.sizing.program import Counts, Least, node_model, usd_of
 from heteroplan.sizing.rented import rented
-from heteroplan.sizing.spot import too_much
 from heteroplan.sizing.site import Built, Site, Standing, built, only_needed, placed
+from heteroplan.sizing.spot import too_much
 from heteroplan.sizing.starts import start_pools
 from heteroplan.verify import verify
 

@@ -70,7 +70,7 @@ class OfferSpec(HourlySpec):
     interruptions_per_node_hour: NotNegative | None = None
     """How often a spot node is taken away [1/h]."""
     most_share: Share | None = None
-    """Greatest share of a workload's requests that may be lost while all these spot nodes are gone."""
+    """Greatest share of a workload's requests that may be lost while all these nodes are gone."""
 
     @model_validator(mode="after")
     def _as_its_kind(self) -> Self:

@@ -38,6 +38,12 @@ class NodesPart(DocumentPart):
     usd_once: Amount
     """Paid once for all of them; `cost_usd` has the part of the horizon."""
     lead_time_days: Amount
+    interruptions_per_month: Amount
+    """Of spot nodes, all of them together, on average."""
+    restarts_usd_per_month: Amount
+    """Part of the cost: other nodes start after interruptions."""
+    most_share: Amount
+    """Of each workload's requests, what may be lost while all these nodes are gone."""
     kept: bool
     """Whether they stand already and stay in any case."""
     bought_out: bool

@@ -44,9 +44,9 @@ class Answer:
         """Length of the horizon [h]."""
         return self.scenario.horizon.intervals * self.scenario.horizon.interval_hours
 
-    def monthly(self, usd: float) -> float:
-        """Of a month, what costs so much in the horizon [USD]."""
-        return usd / self.hours * HOURS_PER_MONTH
+    def monthly(self, amount: float) -> float:
+        """Of a month, what is so much in the horizon, such as a cost."""
+        return amount / self.hours * HOURS_PER_MONTH
 
 
 def document_of(answer: Answer) -> SizeDocument:
@@ -108,6 +108,9 @@ def _nodes_parts(answer: Answer) -> Iterable[NodesPart]:
         offer = offers[row.offer]
         payment = answer.terms.payments.get(row.offer)
         leased = offer.kind is OfferKind.EXISTING and row.offer not in answer.terms.bought_out
+        serving_hours = row.node_hours / offer.paid_per_serving
+        interruptions = offer.interruptions_per_node_hour * serving_hours
+        restarts_usd = (row.node_hours - serving_hours) * offer.usd_per_node_hour
         yield NodesPart(
             offer=row.offer,
             kind=offer.kind,
@@ -121,6 +124,9 @@ def _nodes_parts(answer: Answer) -> Iterable[NodesPart]:
             cost_usd_per_month=answer.monthly(row.cost_usd),
             usd_once=0.0 if payment is None or leased else row.nodes * payment.usd_per_node,
             lead_time_days=offer.lead_time_days,
+            interruptions_per_month=answer.monthly(interruptions),
+            restarts_usd_per_month=answer.monthly(restarts_usd),
+            most_share=offer.most_share,
             kept=row.offer in answer.terms.kept,
             bought_out=row.offer in answer.terms.bought_out,
         )

@@ -80,6 +80,7 @@ def sentences(found: SizeDocument) -> Iterator[str]:
     days = {each.offer: each.lead_time_days for each in found.nodes if each.lead_time_days > 0}
     for offer, late in days.items():
         yield f"{offer} serves {late:g} days after it is ordered."
+    yield from _interruptions(found)
     for each in found.binding:
         if each.startswith(_OF_BUDGET):
             continue
@@ -93,6 +94,22 @@ def sentences(found: SizeDocument) -> Iterator[str]:
         yield (
             f"Nodes that stand and are of no use: {counts}. Without them it is {usd:,.0f} USD a "
             "month less."
+        )
+
+
+def _interruptions(found: SizeDocument) -> Iterator[str]:
+    """How often spot nodes are taken away, and what that costs and loses."""
+    spot: dict[str, list[NodesPart]] = defaultdict(list)
+    for each in found.nodes:
+        if each.kind is OfferKind.SPOT:
+            spot[each.offer].append(each)
+    for offer, parts in spot.items():
+        usd = sum(each.restarts_usd_per_month for each in parts)
+        times = figure(sum(each.interruptions_per_month for each in parts))
+        yield (
+            f"{offer} is taken away {times} times a month on average; that other nodes start then "
+            f"is {usd:,.0f} USD of its cost. With all its nodes gone "
+            f"{percent(1.0 - parts[0].most_share)} of each workload are served at least."
         )
 
 

@@ -221,3 +221,18 @@ def test_the_fleet_file_keeps_regions_latency_and_failures(answer: Answer, tmp_p
     read = read_fleet(str(file))
     assert (read.regions, read.latency_ms) == (far.regions, far.latency_ms)
     assert {each.failures for each in read.node_types} == {Failures(2.0, 48.0)}
+
+
+def test_spot_nodes_say_how_often_they_are_taken_away_and_what_that_costs() -> None:
+    """2 nodes serve all the time, taken away every 5 h: 0.4 times an hour; half an hour of start-up
+    at 2 USD each time."""
+    made = asking(2.0, 2.0)
+    spot = replace(
+        offer("spot", kind=OfferKind.SPOT), startup_hours=0.5, interruptions_per_node_hour=0.2
+    )
+    all_terms = terms(made, spot)
+    found = document_of(Answer(made, all_terms, sized(made, all_terms, QUICK)))
+    (row,) = found.nodes
+    assert row.interruptions_per_month == pytest.approx(0.4 * MONTH)
+    assert row.restarts_usd_per_month == pytest.approx(0.4 * MONTH)
+    assert "spot is taken away 292 times a month on average" in " ".join(words.sentences(found))
