@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from heteroplan.sizing.quarters import Quarter
     from heteroplan.sizing.terms import Search
 
-SIZE_WEIGHT, QUARTER_WEIGHT, ALTERNATIVE_WEIGHT = 6.0, 2.0, 1.0
+SIZE_WEIGHT, QUARTER_WEIGHT, ALTERNATIVE_WEIGHT, WORTH_WEIGHT = 6.0, 2.0, 1.0, 0.5
 """How the time is divided: what one does not need the next ones have."""
 
 
@@ -113,6 +113,12 @@ class SizeResult:
 
         return orders_frame(self.document)
 
+    def worth_frame(self) -> "DataFrame":
+        """One row a node type on offer: what one more is worth."""
+        from heteroplan.outputs.size.frames import worth_frame
+
+        return worth_frame(self.document)
+
     @staticmethod
     def file_names() -> tuple[str, ...]:
         """What `write` writes into the folder."""
@@ -179,16 +185,26 @@ def _answer(
 
     others = todo(terms) if options.compare else ()
     quarters = 0 if terms.growth is None else terms.growth.quarters
-    times = _Times(
-        clock, SIZE_WEIGHT + QUARTER_WEIGHT * quarters + ALTERNATIVE_WEIGHT * len(others)
-    )
+    weights = SIZE_WEIGHT + QUARTER_WEIGHT * quarters + ALTERNATIVE_WEIGHT * len(others)
+    times = _Times(clock, weights + WORTH_WEIGHT)
     search = _search(options, times.take(SIZE_WEIGHT), options.progress)
     found = sized(loaded.scenario, terms, search)
     made = answer(loaded.scenario, terms, found)
     made = replace(made, quarters=tuple(_quarters(loaded, terms, options, times)))
     if others:
         made = replace(made, alternatives=tuple(_alternatives(loaded, terms, options, times)))
+    made = replace(made, worth=_worth(loaded, terms, options, times.take(WORTH_WEIGHT)))
     return replace(made, sized=_best(made))
+
+
+def _worth(
+    loaded: "Loaded", terms: "Purchasing", options: SizeOptions, seconds: float
+) -> dict[str, float]:
+    from heteroplan.optimize.solvers.solver import Effort
+    from heteroplan.sizing.worth import node_worth
+
+    effort = Effort(deadline=monotonic() + seconds, stop=options.stop)
+    return {} if options.stop() else node_worth(loaded.scenario, terms, effort)
 
 
 def _best(answer: "Answer") -> "Sized":

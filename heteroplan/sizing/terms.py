@@ -111,7 +111,7 @@ def _sized(scenario: Scenario, terms: Purchasing, search: Search) -> Sized:
     sunk_usd *= hours
     found = search.sizer(
         replace(scenario, fleet=terms.fleet),
-        _as_searched(terms, sunk_usd),
+        as_searched(terms, sunk_usd),
         gap=search.gap,
         time_limit_s=search.time_limit_s,
         stop=search.stop,
@@ -164,7 +164,9 @@ def priced(fleet: Fleet, nodes: Iterable[Nodes], offers: Iterable[Offer]) -> Fle
     return replace(fleet, node_types=tuple(map(with_price, fleet.node_types)))
 
 
-def _as_searched(terms: Purchasing, sunk_usd: float) -> Offers:
+def as_searched(terms: Purchasing, sunk_usd: float = 0.0) -> Offers:
+    """Offers at the prices that count in a search: what is paid in any case, `sunk_usd` in all, is
+    free and no part of the budget."""
     offers = tuple(
         replace(each, usd_per_node_hour=_price(terms, each)) for each in terms.offers.offers
     )

@@ -102,6 +102,17 @@ class SparesPart(DocumentPart):
     """At the cheapest offer that is paid for all hours; null where there is none."""
 
 
+class WorthPart(DocumentPart):
+    """One more node of a type."""
+
+    node_type: Name
+    gpu: Name
+    worth_usd_per_month: Amount
+    """By how much the bill falls if it is free, where nodes and replicas may be fractional."""
+    price_usd_per_month: Amount
+    """At the cheapest offer, all hours paid."""
+
+
 class PowerPart(DocumentPart):
     """Power of the nodes below a spine."""
 
@@ -191,6 +202,8 @@ class SizeDocument(DocumentPart):
     returned: tuple[ReturnedPart, ...]
     spares: tuple[SparesPart, ...]
     power: tuple[PowerPart, ...]
+    worth: tuple[WorthPart, ...]
+    """Of one more node of each type on offer; those that there was time for."""
     binding: tuple[str, ...]
     """Limits that a cheaper fleet would have to break."""
     alternatives: tuple[AlternativePart, ...]

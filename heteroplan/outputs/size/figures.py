@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from heteroplan import __version__
 from heteroplan.entities.offers import Offer, OfferKind
@@ -21,6 +21,7 @@ from heteroplan.outputs.size.document import (
     SizeDocument,
     SparesPart,
     UsePart,
+    WorthPart,
 )
 from heteroplan.sizing.alternatives import Alternative
 from heteroplan.sizing.outcome import Sized
@@ -38,6 +39,8 @@ class Answer:
     sized: Sized
     alternatives: tuple[Alternative, ...] = ()
     quarters: tuple[Quarter, ...] = ()
+    worth: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """Of one more node, by node type, in the horizon [USD]."""
 
     @property
     def hours(self) -> float:
@@ -75,6 +78,7 @@ def document_of(answer: Answer) -> SizeDocument:
         returned=tuple(_returned(answer)),
         spares=tuple(_spares(answer)),
         power=tuple(_power(answer)),
+        worth=tuple(_worth(answer)),
         binding=found.binding,
         alternatives=tuple(_alternative(answer, each) for each in answer.alternatives),
         quarters=tuple(_quarter(answer, each) for each in answer.quarters),
@@ -225,6 +229,22 @@ def _cheapest(offers: Iterable[Offer], node_type: str) -> float | None:
         ),
         default=None,
     )
+
+
+def _worth(answer: Answer) -> Iterable[WorthPart]:
+    for node_type, usd in answer.worth.items():
+        prices = [
+            each.usd_per_node_hour * each.paid_per_serving
+            for each in answer.terms.offers.offers
+            if each.node_type == node_type and each.name not in answer.terms.kept
+        ]
+        if prices:
+            yield WorthPart(
+                node_type=node_type,
+                gpu=answer.terms.fleet.node_type(node_type).gpu.name,
+                worth_usd_per_month=answer.monthly(usd),
+                price_usd_per_month=min(prices) * HOURS_PER_MONTH,
+            )
 
 
 def _power(answer: Answer) -> Iterable[PowerPart]:

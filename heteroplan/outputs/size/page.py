@@ -47,6 +47,7 @@ def size_html(found: SizeDocument) -> str:
             *_alternatives(found),
             *_quarters(found),
             _table("Orders", words.ORDER_HEADS, words.order_rows(found), {0, 1, 2, 3, 4}),
+            _table("One more node", words.WORTH_HEADS, words.worth_rows(found), {0, 3}),
             _table("Spare nodes for failures", words.SPARE_HEADS, words.spare_rows(found), {0}),
             _table("Power", words.POWER_HEADS, words.power_rows(found), {0}),
             *([render("notes.html", head="Assumed", notes=found.notes)] if found.notes else []),

@@ -12,6 +12,7 @@ from heteroplan.outputs.size.document import (
     NodeTypePart,
     QuarterPart,
     SizeDocument,
+    WorthPart,
 )
 from heteroplan.sizing.alternatives import AlternativeKind
 from heteroplan.text import percent
@@ -26,6 +27,7 @@ KINDS = {
 }
 NODE_HEADS = ("do", "node type", "on leaf", "offer", ">nodes", ">USD a month", ">USD once")
 TYPE_HEADS = ("node type", ">nodes", ">most GPUs held", "for", "full")
+WORTH_HEADS = ("one more free", ">saves USD a month", ">costs USD a month", "so")
 ALTERNATIVE_HEADS = ("instead", "nodes", ">USD a month", ">this saves", "serves")
 QUARTER_HEADS = ("from", ">demand", "nodes at the end", ">USD a month", ">above bound", "serves")
 ORDER_HEADS = ("order by", "serves from", "offer", "node type", "leaf", ">nodes", ">USD once")
@@ -36,6 +38,8 @@ MOST_TYPES = 4
 _OF_BUDGET = "the budget of"
 """How limits begin that `sentences` tells in a month's USD."""
 _ROUNDING = 1e-6
+_AS_MUCH = 0.005
+"""Share by which a price may differ from a worth that is called the same."""
 _NOTHING_PROVEN = 0.9995
 
 
@@ -287,6 +291,28 @@ def power_rows(found: SizeDocument) -> list[tuple[str, ...]]:
         )
         for each in found.power
     ]
+
+
+def worth_rows(found: SizeDocument) -> list[tuple[str, ...]]:
+    """One row a node type on offer: what one more would save, and what it costs."""
+    return [
+        (
+            each.node_type,
+            f"{each.worth_usd_per_month:,.0f}",
+            f"{each.price_usd_per_month:,.0f}",
+            _worth_it(each),
+        )
+        for each in found.worth
+    ]
+
+
+def _worth_it(each: WorthPart) -> str:
+    worth, price = each.worth_usd_per_month, each.price_usd_per_month
+    if worth > price * (1 + _AS_MUCH):
+        return "worth more: a limit binds"
+    if worth >= price * (1 - _AS_MUCH):
+        return "worth its price"
+    return f"worth it at {percent(1 - worth / price)} less"
 
 
 def spare_rows(found: SizeDocument) -> list[tuple[str, ...]]:

@@ -236,3 +236,14 @@ def test_spot_nodes_say_how_often_they_are_taken_away_and_what_that_costs() -> N
     assert row.interruptions_per_month == pytest.approx(0.4 * MONTH)
     assert row.restarts_usd_per_month == pytest.approx(0.4 * MONTH)
     assert "spot is taken away 292 times a month on average" in " ".join(words.sentences(found))
+
+
+def test_one_more_node_is_worth_its_price_or_what_it_would_have_to_cost(answer: Answer) -> None:
+    """Worth 4 and 3 USD in two hours; offers cost 1 and 9 USD an hour at least."""
+    found = document_of(replace(answer, worth={"c8": 4.0, "d8": 3.0}))
+    rows = words.worth_rows(found)
+    assert [row[0] for row in rows] == ["c8", "d8"]
+    assert rows[0][1:] == (f"{2 * MONTH:,.0f}", f"{MONTH:,.0f}", "worth more: a limit binds")
+    assert rows[1][3] == "worth it at 83.3 % less"
+    assert "One more node" in shown(found)
+    assert "One more node" in size_html(found)
