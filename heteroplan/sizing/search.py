@@ -369,12 +369,9 @@ def _on(offered: Offered, made: Built) -> Scenario:
 
 
 def with_room(offered: Offered, counts: Counts) -> Counts:
-    """The nodes, and of those paid by the hour some more to choose from; not of offers of a limited
-    share, of which the plan would take all."""
+    """The nodes, and of those paid by the hour some more to choose from."""
     more = dict(counts)
     for offer in offered.hourly:
-        if offer.most_share < 1.0:
-            continue
         wanted = int(counts.get(offer.name, 0) * HOURLY_ROOM) + 1
         more[offer.name] = wanted if offer.most_nodes is None else min(wanted, offer.most_nodes)
     return more

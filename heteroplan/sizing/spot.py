@@ -9,6 +9,7 @@ served. In the program such an offer o has replicas of its own; for pool p in in
 
     z[p,o,t]     replicas of the pool on nodes of the offer            >= 0
 
+    Σ_o z[p,o,t] <= n[p,t]
     Σ_{p on j} gpus[p]·(n[p,t] - Σ_o z[p,o,t]) <= gpus[j]·(nodes of other offers of type j)
     Σ_{p on j} gpus[p]·z[p,o,t] <= gpus[j]·y[o,t]
     Σ_{p of w, stage} (n[p,t] - z[p,o,t]) / load[p,t] >= (1 - share[o])·(1 - short[w,k,t])
@@ -54,6 +55,7 @@ def limit_shares(
         size = float(offered.scenario.fleet.node_type(node_type).gpus)
         here = [p for p, pool in enumerate(pools) if pool.node_type == node_type]
         beside: Terms = [(model.n[p][i], float(pools[p].gpus)) for p in here]
+        standing: dict[int, Terms] = {p: [(model.n[p][i], 1.0)] for p in here}
         for offer in mine:
             o = limited.index(offer)
             on_offer = {p: model.lp.add_variable(f"z_{p}_{o}_{i}", 0) for p in here}
@@ -61,7 +63,11 @@ def limit_shares(
             beside += [(z, -gpus) for z, gpus in held]
             row = [*held, (rented[offer.name], -size)]
             model.add(row, "<=", 0.0, f"on_offer_{o}_{i}")
+            for p, z in on_offer.items():
+                standing[p].append((z, -1.0))
             _leave_enough(model, i, o, 1.0 - offer.most_share, on_offer)
+        for p, terms in standing.items():
+            model.add(terms, ">=", 0.0, f"standing_{p}_{i}")
         beside += [(count, -size) for count in paid.get(node_type, ())]
         beside += [
             (rented[each.name], -size)
@@ -93,23 +99,31 @@ def _leave_enough(
 
 
 def backed(problem: Problem, hourly: Mapping[str, Offer]) -> Problem:
-    """The program of a plan that serves enough without the nodes of a limited offer.
+    """The program of a plan that serves enough without the nodes of any one limited offer.
 
-    `hourly` are offers by node type of its fleet; of several the one with the least share counts.
+    `hourly` are offers by node type of its fleet; of several the least share counts for all.
     Workloads that are to survive another loss keep that: `too_much` looks at their plans.
     """
     limited = {name: each for name, each in hourly.items() if each.most_share < 1.0}
-    if not limited:
-        return problem
-    least = min(limited, key=lambda name: limited[name].most_share)
-    serve = 1.0 - limited[least].most_share
+    serve = 1.0 - min((each.most_share for each in limited.values()), default=1.0)
     made = []
     for work in problem.workloads:
-        gone = tuple(p for p in work.pools if problem.pools[p].node_type == least)
-        if gone and serve > 0.0 and work.resilience is None:
-            work = replace(work, resilience=ProgramResilience(serve, (gone,), {}))
+        gone = tuple(
+            tuple(p for p in work.pools if problem.pools[p].node_type == name) for name in limited
+        )
+        if any(gone) and serve > 0.0 and work.resilience is None:
+            work = replace(work, resilience=_AnyOffer(serve, tuple(filter(None, gone)), {}))
         made.append(work)
     return replace(problem, workloads=tuple(made))
+
+
+class _AnyOffer(ProgramResilience):
+    """The pools on any one of some offers may be gone; others stand on none of them."""
+
+    @property
+    def need(self) -> float:
+        """No more than all demand: what is on no offer is never lost."""
+        return 1.0
 
 
 def too_much(plan: Plan, hourly: Mapping[str, Offer]) -> list[Offer]:
