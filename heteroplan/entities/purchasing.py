@@ -72,5 +72,7 @@ class Purchasing:
     growth: Growth | None = None
     today: Mapping[str, Mapping[str, int]] = field(default_factory=dict, hash=False)
     """Nodes that each workload has to itself today, by node type."""
+    prices: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """By offer: USD of a node-hour that counts in a search, where that is not the price paid."""
     notes: tuple[str, ...] = ()
     """What was assumed, one sentence each."""

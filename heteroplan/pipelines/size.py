@@ -22,13 +22,17 @@ if TYPE_CHECKING:
     from heteroplan.inputs import Loaded
     from heteroplan.outputs.size.document import SizeDocument
     from heteroplan.outputs.size.figures import Answer
+    from heteroplan.sizing.ahead import Ahead
     from heteroplan.sizing.alternatives import Alternative
     from heteroplan.sizing.outcome import Sized
     from heteroplan.sizing.quarters import Quarter
     from heteroplan.sizing.terms import Search
 
-SIZE_WEIGHT, QUARTER_WEIGHT, ALTERNATIVE_WEIGHT, WORTH_WEIGHT = 6.0, 2.0, 1.0, 0.5
+SIZE_WEIGHT, QUARTER_WEIGHT, ALTERNATIVE_WEIGHT = 6.0, 2.0, 1.0
+AHEAD_WEIGHT, WORTH_WEIGHT = 0.5, 0.5
 """How the time is divided: what one does not need the next ones have."""
+MIN_AHEAD = 2
+"""Quarters that a look ahead needs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,11 +190,13 @@ def _answer(
     others = todo(terms) if options.compare else ()
     quarters = 0 if terms.growth is None else terms.growth.quarters
     weights = SIZE_WEIGHT + QUARTER_WEIGHT * quarters + ALTERNATIVE_WEIGHT * len(others)
-    times = _Times(clock, weights + WORTH_WEIGHT)
+    times = _Times(clock, weights + WORTH_WEIGHT + AHEAD_WEIGHT)
     search = _search(options, times.take(SIZE_WEIGHT), options.progress)
     found = sized(loaded.scenario, terms, search)
     made = answer(loaded.scenario, terms, found)
-    made = replace(made, quarters=tuple(_quarters(loaded, terms, options, times)))
+    ahead = _look_ahead(loaded, terms, options, times)
+    planned = tuple(_quarters(loaded, terms, options, times, ahead))
+    made = replace(made, quarters=planned, ahead=ahead)
     if others:
         made = replace(made, alternatives=tuple(_alternatives(loaded, terms, options, times)))
     made = replace(made, worth=_worth(loaded, terms, options, times.take(WORTH_WEIGHT)))
@@ -219,14 +225,33 @@ def _best(answer: "Answer") -> "Sized":
     return replace(best, bound_usd=min(answer.sized.bound_usd, best.cost_usd))
 
 
-def _quarters(
+def _look_ahead(
     loaded: "Loaded", terms: "Purchasing", options: SizeOptions, times: "_Times"
+) -> "Ahead | None":
+    """None without quarters to look at, or with a budget, which is one of the prices paid."""
+    from heteroplan.optimize.solvers.solver import Effort
+    from heteroplan.sizing.ahead import look_ahead
+
+    seconds = times.take(AHEAD_WEIGHT)
+    limited = terms.offers.limits.budget_usd is not None
+    if terms.growth is None or terms.growth.quarters < MIN_AHEAD or limited or options.stop():
+        return None
+    effort = Effort(deadline=monotonic() + seconds, stop=options.stop)
+    return look_ahead(loaded.scenario, terms, effort)
+
+
+def _quarters(
+    loaded: "Loaded",
+    terms: "Purchasing",
+    options: SizeOptions,
+    times: "_Times",
+    ahead: "Ahead | None",
 ) -> "Iterator[Quarter]":
     from heteroplan.sizing.quarters import Planning
 
     if terms.growth is None:
         return
-    planning = Planning(loaded.scenario, terms)
+    planning = Planning(loaded.scenario, terms, ahead)
     for number in range(terms.growth.quarters):
         yield planning.quarter(number, _search(options, times.take(QUARTER_WEIGHT)))
 

@@ -166,10 +166,22 @@ class QuarterPart(DocumentPart):
     cost_usd_per_month: AmountOrNone
     """At the end of the quarter; null where there is no fleet."""
     bound_usd_per_month: AmountOrNone
-    """What no fleet of the offers costs less than, with what was bought before."""
+    """What no fleet of the offers costs less than, with what was bought before; null where a look
+    ahead chose, whose bound is of all quarters."""
     nodes: dict[str, int]
     """By node type, those of earlier quarters with them."""
     orders: tuple[OrderPart, ...]
+
+
+class PurchasesPart(DocumentPart):
+    """All quarters of the purchase plan together."""
+
+    cost_usd: Amount
+    """What is paid once counts as far as it is written off in them."""
+    bound_usd: Amount
+    """Proven: no purchase plan of these offers that serves all demand costs less."""
+    gap: Number
+    """(cost - bound) / cost."""
 
 
 class SizeDocument(DocumentPart):
@@ -208,5 +220,7 @@ class SizeDocument(DocumentPart):
     """Limits that a cheaper fleet would have to break."""
     alternatives: tuple[AlternativePart, ...]
     quarters: tuple[QuarterPart, ...]
+    purchases: PurchasesPart | None
+    """null where there are no quarters, one has no fleet, or nothing is proven of them."""
     notes: tuple[str, ...]
     """What was assumed."""

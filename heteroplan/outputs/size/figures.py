@@ -16,6 +16,7 @@ from heteroplan.outputs.size.document import (
     NodeTypePart,
     OrderPart,
     PowerPart,
+    PurchasesPart,
     QuarterPart,
     ReturnedPart,
     SizeDocument,
@@ -23,6 +24,7 @@ from heteroplan.outputs.size.document import (
     UsePart,
     WorthPart,
 )
+from heteroplan.sizing.ahead import Ahead
 from heteroplan.sizing.alternatives import Alternative
 from heteroplan.sizing.outcome import Sized
 from heteroplan.sizing.power import spine_power
@@ -39,6 +41,8 @@ class Answer:
     sized: Sized
     alternatives: tuple[Alternative, ...] = ()
     quarters: tuple[Quarter, ...] = ()
+    ahead: Ahead | None = None
+    """The look ahead of the quarters; None where there is none."""
     worth: Mapping[str, float] = field(default_factory=dict, hash=False)
     """Of one more node, by node type, in the horizon [USD]."""
 
@@ -82,6 +86,7 @@ def document_of(answer: Answer) -> SizeDocument:
         binding=found.binding,
         alternatives=tuple(_alternative(answer, each) for each in answer.alternatives),
         quarters=tuple(_quarter(answer, each) for each in answer.quarters),
+        purchases=_purchases(answer),
         notes=terms.notes,
     )
 
@@ -297,9 +302,26 @@ def _quarter(answer: Answer, each: Quarter) -> QuarterPart:
         demand_factor=each.demand_factor,
         covered=found is not None and found.covered,
         cost_usd_per_month=None if found is None else answer.monthly(found.cost_usd),
-        bound_usd_per_month=None if found is None else answer.monthly(found.bound_usd),
+        bound_usd_per_month=(
+            None if found is None or answer.ahead is not None else answer.monthly(found.bound_usd)
+        ),
         nodes=dict(nodes),
         orders=tuple(_order(answer, order) for order in each.orders),
+    )
+
+
+def _purchases(answer: Answer) -> PurchasesPart | None:
+    """All quarters together; None where one has no fleet, or nothing is proven of them."""
+    if answer.ahead is None or any(each.sized is None for each in answer.quarters):
+        return None
+    cost_usd = sum(
+        each.sized.cost_usd / answer.hours * each.hours for each in answer.quarters if each.sized
+    )
+    bound_usd = answer.ahead.bound_usd
+    return PurchasesPart(
+        cost_usd=cost_usd,
+        bound_usd=bound_usd,
+        gap=0.0 if cost_usd <= 0 else (cost_usd - bound_usd) / cost_usd,
     )
 
 

@@ -154,9 +154,8 @@ def _alternatives(found: SizeDocument) -> list[str]:
 def _quarters(found: SizeDocument) -> list[str]:
     if not found.quarters:
         return []
-    table = _page_table(words.QUARTER_HEADS, words.quarter_rows(found), {0, 2, 5})
-    late = words.short_quarters(found)
-    below = [late] if late else []
+    table = _page_table(words.quarter_heads(found), words.quarter_rows(found), {0, 2, 4})
+    below = [each for each in (words.purchases_text(found), words.short_quarters(found)) if each]
     chart = quarters_chart(found)
     return [chart_section("quarters", "As demand grows", chart, [table], below)]
 

@@ -29,7 +29,7 @@ NODE_HEADS = ("do", "node type", "on leaf", "offer", ">nodes", ">USD a month", "
 TYPE_HEADS = ("node type", ">nodes", ">most GPUs held", "for", "full")
 WORTH_HEADS = ("one more free", ">saves USD a month", ">costs USD a month", "so")
 ALTERNATIVE_HEADS = ("instead", "nodes", ">USD a month", ">this saves", "serves")
-QUARTER_HEADS = ("from", ">demand", "nodes at the end", ">USD a month", ">above bound", "serves")
+QUARTER_HEADS = ("from", ">demand", "nodes at the end", ">USD a month", "serves", ">above bound")
 ORDER_HEADS = ("order by", "serves from", "offer", "node type", "leaf", ">nodes", ">USD once")
 POWER_HEADS = ("spine", ">full load kW", ">peak of the plan kW", ">limit kW")
 SPARE_HEADS = ("node type", ">nodes", ">spares", ">enough", ">USD a month")
@@ -251,11 +251,30 @@ def quarter_rows(found: SizeDocument) -> list[tuple[str, ...]]:
             f"x {each.demand_factor:.2f}",
             counts_text(each.nodes) or "none",
             "" if each.cost_usd_per_month is None else f"{each.cost_usd_per_month:,.0f}",
-            _above(each),
             "all" if each.covered else "not all",
-        )
+            _above(each),
+        )[: len(quarter_heads(found))]
         for each in found.quarters
     ]
+
+
+def quarter_heads(found: SizeDocument) -> tuple[str, ...]:
+    """Without the bound of each quarter where none is proven."""
+    each = any(quarter.bound_usd_per_month is not None for quarter in found.quarters)
+    return QUARTER_HEADS if each else QUARTER_HEADS[:-1]
+
+
+def purchases_text(found: SizeDocument) -> str:
+    """What all quarters cost; empty where nothing is proven of them."""
+    whole = found.purchases
+    if whole is None:
+        return ""
+    usd = f"All quarters cost {whole.cost_usd:,.0f} USD"
+    if not all(each.covered for each in found.quarters):
+        return f"{usd}."
+    if whole.gap <= 1e-6:
+        return f"{usd}; it is proven that no plan of these offers costs less."
+    return f"{usd}; it is proven that no plan of these offers costs {percent(whole.gap)} less."
 
 
 def _above(each: QuarterPart) -> str:

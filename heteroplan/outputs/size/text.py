@@ -43,7 +43,9 @@ def render_size(found: SizeDocument, console: Console) -> None:
 def _quarters(found: SizeDocument, console: Console) -> None:
     if not found.quarters:
         return
-    _wrapped("By quarter", words.QUARTER_HEADS, words.quarter_rows(found), console)
+    _wrapped("By quarter", words.quarter_heads(found), words.quarter_rows(found), console)
+    if whole := words.purchases_text(found):
+        print_wrapped(Text(whole), console)
     if late := words.short_quarters(found):
         print_wrapped(Text(late, style="yellow"), console)
     if rows := words.order_rows(found):
