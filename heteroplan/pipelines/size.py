@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from heteroplan.sizing.outcome import Sized
     from heteroplan.sizing.quarters import Quarter
     from heteroplan.sizing.terms import Search
+    from heteroplan.sizing.worth import Worth
 
 SIZE_WEIGHT, QUARTER_WEIGHT, ALTERNATIVE_WEIGHT = 6.0, 2.0, 1.0
 AHEAD_WEIGHT, WORTH_WEIGHT = 0.5, 0.5
@@ -205,12 +206,12 @@ def _answer(
 
 def _worth(
     loaded: "Loaded", terms: "Purchasing", options: SizeOptions, seconds: float
-) -> dict[str, float]:
+) -> "Worth | None":
     from heteroplan.optimize.solvers.solver import Effort
     from heteroplan.sizing.worth import node_worth
 
     effort = Effort(deadline=monotonic() + seconds, stop=options.stop)
-    return {} if options.stop() else node_worth(loaded.scenario, terms, effort)
+    return None if options.stop() else node_worth(loaded.scenario, terms, effort)
 
 
 def _best(answer: "Answer") -> "Sized":

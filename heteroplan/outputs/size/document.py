@@ -108,9 +108,11 @@ class WorthPart(DocumentPart):
     node_type: Name
     gpu: Name
     worth_usd_per_month: Amount
-    """By how much the bill falls if it is free, where nodes and replicas may be fractional."""
+    """By how much the bill falls if it is free."""
     price_usd_per_month: Amount
     """At the cheapest offer, all hours paid."""
+    whole: bool
+    """Whether nodes and replicas are whole in this; else they may be fractional."""
 
 
 class PowerPart(DocumentPart):

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from heteroplan import __version__
 from heteroplan.entities.offers import Offer, OfferKind
@@ -30,6 +30,7 @@ from heteroplan.sizing.outcome import Sized
 from heteroplan.sizing.power import spine_power
 from heteroplan.sizing.quarters import Order, Quarter
 from heteroplan.sizing.spares import spares_of
+from heteroplan.sizing.worth import Worth
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,8 @@ class Answer:
     quarters: tuple[Quarter, ...] = ()
     ahead: Ahead | None = None
     """The look ahead of the quarters; None where there is none."""
-    worth: Mapping[str, float] = field(default_factory=dict, hash=False)
-    """Of one more node, by node type, in the horizon [USD]."""
+    worth: Worth | None = None
+    """Of one more node of each type; None where there was no time."""
 
     @property
     def hours(self) -> float:
@@ -237,7 +238,9 @@ def _cheapest(offers: Iterable[Offer], node_type: str) -> float | None:
 
 
 def _worth(answer: Answer) -> Iterable[WorthPart]:
-    for node_type, usd in answer.worth.items():
+    if answer.worth is None:
+        return
+    for node_type, usd in answer.worth.usd.items():
         prices = [
             each.usd_per_node_hour * each.paid_per_serving
             for each in answer.terms.offers.offers
@@ -249,6 +252,7 @@ def _worth(answer: Answer) -> Iterable[WorthPart]:
                 gpu=answer.terms.fleet.node_type(node_type).gpu.name,
                 worth_usd_per_month=answer.monthly(usd),
                 price_usd_per_month=min(prices) * HOURS_PER_MONTH,
+                whole=answer.worth.whole,
             )
 
 

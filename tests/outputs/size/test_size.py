@@ -24,6 +24,7 @@ from heteroplan.outputs.size.text import render_size
 from heteroplan.sizing.alternatives import Alternative, alternative, todo
 from heteroplan.sizing.quarters import Planning
 from heteroplan.sizing.terms import sized
+from heteroplan.sizing.worth import Worth
 from tests.pages import addresses
 from tests.sizes import OWN, QUICK, asking, offer, stands, terms
 
@@ -240,7 +241,7 @@ def test_spot_nodes_say_how_often_they_are_taken_away_and_what_that_costs() -> N
 
 def test_one_more_node_is_worth_its_price_or_what_it_would_have_to_cost(answer: Answer) -> None:
     """Worth 4 and 3 USD in two hours; offers cost 1 and 9 USD an hour at least."""
-    found = document_of(replace(answer, worth={"c8": 4.0, "d8": 3.0}))
+    found = document_of(replace(answer, worth=Worth({"c8": 4.0, "d8": 3.0}, whole=True)))
     rows = words.worth_rows(found)
     assert [row[0] for row in rows] == ["c8", "d8"]
     assert rows[0][1:] == (f"{2 * MONTH:,.0f}", f"{MONTH:,.0f}", "worth more: a limit binds")
