@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from heteroplan.sizing.worth import Worth
 
 SIZE_WEIGHT, QUARTER_WEIGHT, ALTERNATIVE_WEIGHT = 6.0, 2.0, 1.0
-AHEAD_WEIGHT, WORTH_WEIGHT = 0.5, 0.5
+AHEAD_WEIGHT, WORTH_WEIGHT = 1.0, 0.5
 """How the time is divided: what one does not need the next ones have."""
 MIN_AHEAD = 2
 """Quarters that a look ahead needs."""

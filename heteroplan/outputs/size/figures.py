@@ -88,7 +88,7 @@ def document_of(answer: Answer) -> SizeDocument:
         alternatives=tuple(_alternative(answer, each) for each in answer.alternatives),
         quarters=tuple(_quarter(answer, each) for each in answer.quarters),
         purchases=_purchases(answer),
-        notes=terms.notes,
+        notes=(*terms.notes, *_without_look_ahead(answer)),
     )
 
 
@@ -327,6 +327,14 @@ def _purchases(answer: Answer) -> PurchasesPart | None:
         bound_usd=bound_usd,
         gap=0.0 if cost_usd <= 0 else (cost_usd - bound_usd) / cost_usd,
     )
+
+
+def _without_look_ahead(answer: Answer) -> Iterable[str]:
+    if len(answer.quarters) > 1 and answer.ahead is None:
+        yield (
+            "Quarters are planned without a look ahead: there is a budget, or its time did not "
+            "suffice (a longer --time-limit)."
+        )
 
 
 def _order(answer: Answer, order: Order) -> OrderPart:

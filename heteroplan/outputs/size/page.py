@@ -108,6 +108,8 @@ def quarters_chart(found: SizeDocument) -> "Figure":
             {"color": SOFT, "dash": "dot"},
         ),
     ):
+        if all(value is None for value in values):
+            continue
         chart.add_trace(
             Scatter(
                 x=ends,
