@@ -296,6 +296,16 @@ Overrides = Annotated[
         "Repeatable.",
     ),
 ]
+Offers = Annotated[
+    str | None,
+    typer.Option(
+        "--offers",
+        parser=named_file,
+        metavar="FILE",
+        help="What nodes can be bought, reserved or rented for; - for standard input. Default: the "
+        "file that the scenario names (offers:).",
+    ),
+]
 Interval = Annotated[
     str | None,
     typer.Option("--interval", metavar="DURATION", help="Length of an interval, such as 15min."),

@@ -168,11 +168,18 @@ def _show(result: "PlanResult", given: PlanArguments) -> None:
     show(render)
 
 
-def validate(scenario: options.ScenarioPath, overrides: options.Overrides = None) -> None:
+def validate(
+    scenario: options.ScenarioPath,
+    offers: options.Offers = None,
+    overrides: options.Overrides = None,
+) -> None:
     """List every problem of a scenario's files, or summarise them."""
+    from heteroplan.pipelines.shared.offers import check_one_stdin, terms_of
     from heteroplan.pipelines.shared.solving import load
 
+    check_one_stdin(scenario, offers)
     loaded = load(scenario, overrides=overrides or ())
+    terms = None if offers is None and loaded.offers is None else terms_of(loaded, offers)
     from heteroplan.cli.summary import render_scenario
 
-    show(lambda console: render_scenario(loaded, console))
+    show(lambda console: render_scenario(loaded, console, terms))

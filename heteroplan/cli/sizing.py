@@ -25,16 +25,7 @@ class SizeArguments:
     """What `size` takes."""
 
     scenario: options.ScenarioPath
-    offers: Annotated[
-        str | None,
-        typer.Option(
-            "--offers",
-            parser=options.named_file,
-            metavar="FILE",
-            help="What nodes can be bought, reserved or rented for; - for standard input. Default: "
-            "the file that the scenario names (offers:), or the fleet's types at its prices.",
-        ),
-    ] = None
+    offers: options.Offers = None
     budget_usd: Annotated[
         float | None,
         typer.Option(

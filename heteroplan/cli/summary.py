@@ -16,6 +16,7 @@ from heteroplan.outputs.shared.words import candidate_notes, demand_sentences, f
 from heteroplan.text import visible
 
 if TYPE_CHECKING:
+    from heteroplan.entities.purchasing import Purchasing
     from heteroplan.inputs import Loaded
     from heteroplan.outputs.plan.check_report import CheckRow
 
@@ -29,8 +30,8 @@ _SPANS = {
 }
 
 
-def render_scenario(loaded: "Loaded", console: Console) -> None:
-    """Workloads, what a replica of each engine serves and what limits it, and the fleet."""
+def render_scenario(loaded: "Loaded", console: Console, terms: "Purchasing | None" = None) -> None:
+    """Workloads, what a replica of each engine serves and what limits it, fleet and offers."""
     scenario = loaded.scenario
     console.print(Text(f"{scenario.name}  {horizon_text(scenario.horizon)}", style="bold"))
     console.print(Text("Valid: no problems were found.", style="bold green"))
@@ -49,6 +50,11 @@ def render_scenario(loaded: "Loaded", console: Console) -> None:
     more = len(scenario.fleet.network.domains(Affinity.SPINE)) - MOST_SPINES
     if more > 0:
         console.print(f"... and {more} more")
+    if terms is not None:
+        console.print()
+        print_trimmed(_offers(terms), console)
+        for note in terms.notes:
+            print_wrapped(Text(note, style="dim"), console)
 
 
 def render_errors(rows: "Iterable[CheckRow]", console: Console) -> None:
@@ -136,6 +142,21 @@ def _spines(fleet: Fleet) -> Table:
             f"{len(leaves):,}",
             ", ".join(f"{found[each]:,} {each}" for each in SubgroupPriority if found[each]),
             Text(", ".join(f"{name} {held:,}" for name, held in below.items())),
+        )
+    return table
+
+
+def _offers(terms: "Purchasing") -> Table:
+    """What each node that can be had costs, written off over its years."""
+    table = _table("offer", "kind", "node type", ">USD per node-hour", ">most nodes", ">days")
+    for each in terms.offers.offers:
+        table.add_row(
+            Text(each.name, style="bold"),
+            each.kind.value.replace("_", " "),
+            Text(each.node_type),
+            f"{each.usd_per_node_hour:,.2f}",
+            "" if each.most_nodes is None else f"{each.most_nodes:,}",
+            f"{each.lead_time_days:g}" if each.lead_time_days else "",
         )
     return table
 

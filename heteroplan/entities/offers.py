@@ -36,13 +36,24 @@ class Offer:
     interruptions_per_node_hour: float = 0.0
     """Of spot nodes."""
     most_share: float = 1.0
-    """Of a workload's capacity of a role that may stand on these nodes."""
+    """Of what is served of a workload, what may be lost where all these nodes are gone."""
     lead_time_days: float = 0.0
+    startup_hours: float = 0.0
+    """Until replicas serve on a node that comes in place of one taken away."""
 
     @property
     def hourly(self) -> bool:
         """Whether only hours in which a node runs are paid."""
         return self.kind in (OfferKind.ON_DEMAND, OfferKind.SPOT)
+
+    @property
+    def paid_per_serving(self) -> float:
+        """Node-hours paid for one in which a node serves, on average: with interruptions.
+
+        A serving node is taken away after 1 / rate hours on average; the next one is paid while
+        its replicas start.
+        """
+        return 1.0 + self.interruptions_per_node_hour * self.startup_hours
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.offers import Offers
 
+HOURS_PER_DAY = 24.0
 HOURS_PER_YEAR = 8766.0
 """Of 365.25 days."""
 HOURS_PER_MONTH = 729.6
@@ -71,5 +72,7 @@ class Purchasing:
     growth: Growth | None = None
     today: Mapping[str, Mapping[str, int]] = field(default_factory=dict, hash=False)
     """Nodes that each workload has to itself today, by node type."""
+    prices: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """By offer: USD of a node-hour that counts in a search, where that is not the price paid."""
     notes: tuple[str, ...] = ()
     """What was assumed, one sentence each."""

@@ -138,7 +138,7 @@ def fleet(spec: FleetFile, zone: ZoneInfo) -> Fleet:
         node_types=tuple(
             NodeType(
                 **dict(each)
-                | {"gpu": gpus[each.gpu], "failures": _failures(each.failures or spec.failures)}
+                | {"gpu": gpus[each.gpu], "failures": failures(each.failures or spec.failures)}
             )
             for each in spec.node_types
         ),
@@ -162,7 +162,8 @@ def fleet(spec: FleetFile, zone: ZoneInfo) -> Fleet:
     )
 
 
-def _failures(spec: FailuresSpec | None) -> Failures | None:
+def failures(spec: FailuresSpec | None) -> Failures | None:
+    """None where nothing is said."""
     return None if spec is None else Failures(**dict(spec))
 
 

@@ -8,7 +8,9 @@ from heteroplan.entities.fleet import Fleet, GpuType, NodeType
 from heteroplan.entities.network import Affinity, Leaf, Network
 from heteroplan.entities.offers import Offer, OfferKind, Offers, SizeLimits
 from heteroplan.entities.purchasing import (
+    HOURS_PER_DAY,
     HOURS_PER_MONTH,
+    HOURS_PER_YEAR,
     Growth,
     Payment,
     Purchasing,
@@ -16,12 +18,20 @@ from heteroplan.entities.purchasing import (
 )
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import InputError, InputProblem
+from heteroplan.inputs import build
 from heteroplan.inputs.checks.offers import OffersCase, offers_problems
 from heteroplan.inputs.checks.schema_problems import checked
 from heteroplan.inputs.gpu_types import built_in
-from heteroplan.inputs.schemas.offers import ExistingSpec, HourlySpec, OffersFile, OfferSpec
+from heteroplan.inputs.schemas.offers import (
+    ExistingSpec,
+    HourlySpec,
+    OffersFile,
+    OfferSpec,
+    SparesSpec,
+)
 from heteroplan.reading.input_files import STDIN, Files, UnreadableError, shown
 from heteroplan.reading.yaml_source import Document, parse_document
+from heteroplan.units import s_to_hours
 
 BESIDE_GPUS = 1.8
 """Power of a node over that of its GPUs, where nobody says: a DGX H100 takes 10.2 kW and its GPUs
@@ -84,19 +94,20 @@ class _Building:
         standing = list(self._standing(fleet, types))
         offers = (
             *(offer for offer, *_ in standing),
-            *(_offer(each, new[each.name], fleet.network) for each in self.spec.offers),
+            *(self._offer(each, new[each.name], types) for each in self.spec.offers),
         )
         limits, notes = self._limits(types)
+        spares, stated = self._spares(types)
         return Purchasing(
             fleet=fleet,
             offers=Offers(offers, limits),
             payments=new | {offer.name: payment for offer, payment, *_ in standing},
             kept=frozenset(offer.name for offer, _, kept, _ in standing if kept),
             bought_out=frozenset(offer.name for offer, _, _, owned in standing if owned),
-            spares={name: Spares(**dict(each)) for name, each in self.spec.spares.items()},
+            spares=spares,
             growth=None if self.spec.growth is None else Growth(**dict(self.spec.growth)),
             today=self.spec.today,
-            notes=notes,
+            notes=(*notes, *stated),
         )
 
     def _fleet(self) -> Fleet:
@@ -104,7 +115,12 @@ class _Building:
         fleet = self.scenario.fleet
         gpus = built_in() | {each.gpu.name: each.gpu for each in fleet.node_types}
         gpus |= {each.name: GpuType(each.name, each.memory_gib) for each in self.spec.gpu_types}
-        added = (NodeType(**dict(each) | {"gpu": gpus[each.gpu]}) for each in self.spec.node_types)
+        added = (
+            NodeType(
+                **dict(each) | {"gpu": gpus[each.gpu], "failures": build.failures(each.failures)}
+            )
+            for each in self.spec.node_types
+        )
         leaves = tuple(
             replace(leaf, nodes={}) if self.from_nothing else leaf for leaf in fleet.network.leaves
         )
@@ -147,7 +163,7 @@ class _Building:
         hours = horizon.intervals * horizon.interval_hours
         budget = spec.budget_usd_per_month
         watts, notes = {}, []
-        used = OffersCase(Document("", {}), self.spec, self.scenario).used_types
+        used = self._used_types
         for name in types:
             gpu, gpus = types[name].gpu, types[name].gpus
             if name in spec.node_kw:
@@ -166,6 +182,42 @@ class _Building:
             node_watts=tuple(watts.items()),
         )
         return limits, tuple(notes)
+
+    def _offer(self, spec: OfferSpec, payment: Payment, types: Mapping[str, NodeType]) -> Offer:
+        """Its replicas start as long as the slowest engine for its GPUs."""
+        gpu = types[spec.node_type].gpu.name
+        startup_s = max(
+            (
+                engine.startup_s
+                for load in self.scenario.workloads
+                for engine in load.profile.engines
+                if engine.gpu == gpu
+            ),
+            default=0.0,
+        )
+        return _offer(spec, payment, self.scenario.fleet.network, s_to_hours(startup_s))
+
+    def _spares(self, types: Mapping[str, NodeType]) -> tuple[dict[str, Spares], tuple[str, ...]]:
+        """As the file says; of other node types for the failures that the fleet states."""
+        spares = {name: Spares(**dict(each)) for name, each in self.spec.spares.items()}
+        stated = []
+        for name in self._used_types:
+            failures = types[name].failures
+            if name in spares or failures is None or failures.nodes_per_1000_days == 0:
+                continue
+            a_year = failures.nodes_per_1000_days / 1000 * HOURS_PER_YEAR / HOURS_PER_DAY
+            given = SparesSpec(failures_per_node_year=a_year, repair_hours=failures.repair_hours)
+            spares[name] = Spares(**dict(given))
+            stated.append(
+                f"Spares of {name} are for the failures that the fleet states: {a_year:.3g} a node "
+                f"and year, {failures.repair_hours:g} h of repair."
+            )
+        return spares, tuple(stated)
+
+    @property
+    def _used_types(self) -> list[str]:
+        spec = self.spec.model_copy(update={"from_nothing": self.from_nothing})
+        return OffersCase(Document("", {}), spec, self.scenario).used_types
 
     def _places(self) -> dict[str, int]:
         """Nodes that fit each leaf: its places, and as many as its ports connect at least."""
@@ -200,7 +252,7 @@ def _payment(spec: OfferSpec, node_type: NodeType) -> Payment:
     return Payment(spec.usd_per_node or 0.0, spec.years, running)
 
 
-def _offer(spec: OfferSpec, payment: Payment, network: Network) -> Offer:
+def _offer(spec: OfferSpec, payment: Payment, network: Network, startup_hours: float) -> Offer:
     return Offer(
         name=spec.name,
         node_type=spec.node_type,
@@ -213,6 +265,7 @@ def _offer(spec: OfferSpec, payment: Payment, network: Network) -> Offer:
         interruptions_per_node_hour=spec.interruptions_per_node_hour or 0.0,
         most_share=1.0 if spec.most_share is None else spec.most_share,
         lead_time_days=spec.lead_time_days,
+        startup_hours=startup_hours,
     )
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from heteroplan.errors import InputError, InputProblem
 from heteroplan.inputs.checks.fleet import FleetCase, fleet_problems
 from heteroplan.inputs.checks.schema_problems import checked
-from heteroplan.inputs.schemas.fleet import FleetFile, NodeTypeSpec, OutageSpec
+from heteroplan.inputs.schemas.fleet import FleetFile, LatencySpec, NodeTypeSpec, OutageSpec
 from heteroplan.inventory.join import listed
 from heteroplan.inventory.levels import Place, Placed, as_label
 from heteroplan.inventory.limits import Absence, TypedNode
@@ -110,6 +110,9 @@ def fleet_text(
         lines.append(f"bandwidth: {_flow(shares)}")
     if spec.failures is not None:
         lines.append(f"failures: {_flow(dict(spec.failures))}")
+    if spec.latency:
+        lines.append("latency:")
+        lines += [f"  - {_latency(each)}" for each in spec.latency]
     if spec.unavailable:
         lines.append("unavailable:")
         lines += _outages(spec.unavailable, reasons)
@@ -180,12 +183,19 @@ def _network_lines(spec: FleetFile) -> Iterator[str]:
     yield "network:"
     for cluster in spec.network or []:
         yield f"  - cluster: {_scalar(cluster.cluster)}"
+        if cluster.region is not None:
+            yield f"    region: {_scalar(cluster.region)}"
         yield "    spines:"
         for spine in cluster.spines:
             yield f"      - spine: {_scalar(spine.spine)}"
             yield "        leaves:"
             for leaf in spine.leaves:
                 yield f"          - {{leaf: {_scalar(leaf.leaf)}, nodes: {_flow(leaf.nodes)}}}"
+
+
+def _latency(each: LatencySpec) -> str:
+    between = ", ".join(map(_scalar, each.between))
+    return f"{{between: [{between}], round_trip_ms: {_scalar(each.round_trip_ms)}}}"
 
 
 def _outages(outages: Sequence[OutageSpec], reasons: Sequence[Absence]) -> Iterator[str]:

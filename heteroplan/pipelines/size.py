@@ -9,9 +9,10 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from heteroplan.clock import LEAST_SHARE, Clock, Progress, Stop, never, silent
-from heteroplan.errors import NoPlanError, UsageError
+from heteroplan.errors import NoPlanError
 from heteroplan.pipelines.shared import limits
 from heteroplan.pipelines.shared.arguments import Name, check_limits, keywords, names
+from heteroplan.pipelines.shared.offers import check_one_stdin, terms_of
 from heteroplan.pipelines.shared.solving import check_effort, load
 
 if TYPE_CHECKING:
@@ -21,13 +22,18 @@ if TYPE_CHECKING:
     from heteroplan.inputs import Loaded
     from heteroplan.outputs.size.document import SizeDocument
     from heteroplan.outputs.size.figures import Answer
+    from heteroplan.sizing.ahead import Ahead
     from heteroplan.sizing.alternatives import Alternative
     from heteroplan.sizing.outcome import Sized
     from heteroplan.sizing.quarters import Quarter
     from heteroplan.sizing.terms import Search
+    from heteroplan.sizing.worth import Worth
 
 SIZE_WEIGHT, QUARTER_WEIGHT, ALTERNATIVE_WEIGHT = 6.0, 2.0, 1.0
+AHEAD_WEIGHT, WORTH_WEIGHT = 1.0, 0.5
 """How the time is divided: what one does not need the next ones have."""
+MIN_AHEAD = 2
+"""Quarters that a look ahead needs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +118,12 @@ class SizeResult:
 
         return orders_frame(self.document)
 
+    def worth_frame(self) -> "DataFrame":
+        """One row a node type on offer: what one more is worth."""
+        from heteroplan.outputs.size.frames import worth_frame
+
+        return worth_frame(self.document)
+
     @staticmethod
     def file_names() -> tuple[str, ...]:
         """What `write` writes into the folder."""
@@ -146,8 +158,7 @@ def size(scenario: Name, options: SizeOptions) -> SizeResult:
     check_effort(options.gap, options.time_limit_s)
     check_limits(options, limits.SIZE)
     source = os.fspath(scenario)
-    if options.offers is not None and os.fspath(options.offers) == source == "-":
-        raise UsageError("-: only one of scenario and offers can come from standard input")
+    check_one_stdin(source, options.offers)
     clock = Clock(options.time_limit_s)
     loaded = load(source, overrides=names(options.overrides), interval=options.interval)
     terms = _terms(loaded, options)
@@ -179,16 +190,28 @@ def _answer(
 
     others = todo(terms) if options.compare else ()
     quarters = 0 if terms.growth is None else terms.growth.quarters
-    times = _Times(
-        clock, SIZE_WEIGHT + QUARTER_WEIGHT * quarters + ALTERNATIVE_WEIGHT * len(others)
-    )
+    weights = SIZE_WEIGHT + QUARTER_WEIGHT * quarters + ALTERNATIVE_WEIGHT * len(others)
+    times = _Times(clock, weights + WORTH_WEIGHT + AHEAD_WEIGHT)
     search = _search(options, times.take(SIZE_WEIGHT), options.progress)
     found = sized(loaded.scenario, terms, search)
     made = answer(loaded.scenario, terms, found)
-    made = replace(made, quarters=tuple(_quarters(loaded, terms, options, times)))
+    ahead = _look_ahead(loaded, terms, options, times)
+    planned = tuple(_quarters(loaded, terms, options, times, ahead))
+    made = replace(made, quarters=planned, ahead=ahead)
     if others:
         made = replace(made, alternatives=tuple(_alternatives(loaded, terms, options, times)))
+    made = replace(made, worth=_worth(loaded, terms, options, times.take(WORTH_WEIGHT)))
     return replace(made, sized=_best(made))
+
+
+def _worth(
+    loaded: "Loaded", terms: "Purchasing", options: SizeOptions, seconds: float
+) -> "Worth | None":
+    from heteroplan.optimize.solvers.solver import Effort
+    from heteroplan.sizing.worth import node_worth
+
+    effort = Effort(deadline=monotonic() + seconds, stop=options.stop)
+    return None if options.stop() else node_worth(loaded.scenario, terms, effort)
 
 
 def _best(answer: "Answer") -> "Sized":
@@ -203,14 +226,33 @@ def _best(answer: "Answer") -> "Sized":
     return replace(best, bound_usd=min(answer.sized.bound_usd, best.cost_usd))
 
 
-def _quarters(
+def _look_ahead(
     loaded: "Loaded", terms: "Purchasing", options: SizeOptions, times: "_Times"
+) -> "Ahead | None":
+    """None without quarters to look at, or with a budget, which is one of the prices paid."""
+    from heteroplan.optimize.solvers.solver import Effort
+    from heteroplan.sizing.ahead import look_ahead
+
+    seconds = times.take(AHEAD_WEIGHT)
+    limited = terms.offers.limits.budget_usd is not None
+    if terms.growth is None or terms.growth.quarters < MIN_AHEAD or limited or options.stop():
+        return None
+    effort = Effort(deadline=monotonic() + seconds, stop=options.stop)
+    return look_ahead(loaded.scenario, terms, effort)
+
+
+def _quarters(
+    loaded: "Loaded",
+    terms: "Purchasing",
+    options: SizeOptions,
+    times: "_Times",
+    ahead: "Ahead | None",
 ) -> "Iterator[Quarter]":
     from heteroplan.sizing.quarters import Planning
 
     if terms.growth is None:
         return
-    planning = Planning(loaded.scenario, terms)
+    planning = Planning(loaded.scenario, terms, ahead)
     for number in range(terms.growth.quarters):
         yield planning.quarter(number, _search(options, times.take(QUARTER_WEIGHT)))
 
@@ -247,17 +289,13 @@ class _Times:
 
 
 def _terms(loaded: "Loaded", options: SizeOptions) -> "Purchasing":
-    from heteroplan.inputs.offers import budget_of_hours, fleet_offers, load_offers
-
-    scenario, nothing = loaded.scenario, options.from_nothing
-    source = loaded.offers if options.offers is None else os.fspath(options.offers)
-    if source is None:
-        terms = fleet_offers(scenario, from_nothing=nothing)
-    else:
-        terms = load_offers(source, scenario, from_nothing=nothing)
+    terms = terms_of(loaded, options.offers, from_nothing=options.from_nothing)
     if options.budget_usd_per_month is None:
         return terms
-    hours = scenario.horizon.intervals * scenario.horizon.interval_hours
+    from heteroplan.inputs.offers import budget_of_hours
+
+    horizon = loaded.scenario.horizon
+    hours = horizon.intervals * horizon.interval_hours
     budget = budget_of_hours(options.budget_usd_per_month, hours)
     bounds = replace(terms.offers.limits, budget_usd=budget)
     return replace(terms, offers=replace(terms.offers, limits=bounds))

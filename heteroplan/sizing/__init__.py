@@ -1,8 +1,10 @@
 """What to buy or rent: the nodes of a fleet as a decision of the program that plans on it.
 
 `size` is the call. `offered` are offers beside their scenario, `potential` the program on as many
-nodes as wanted, `program` the nodes that it needs, `site` where they stand, `bill` what they cost,
-`search` the method, `outcome` the result.
+nodes as wanted, `program` the nodes that it needs, `spot` those that may be taken away, `site`
+where they stand, `bill` what they cost, `search` the method, `outcome` the result. `terms` is a
+size under the terms of a file, `quarters` a purchase plan with a look `ahead`, `worth` that of one
+more node.
 """
 
 from heteroplan.sizing.search import size

@@ -1,11 +1,12 @@
 """A plan on nodes that are tried: as quick as it gets, for whether they serve all demand."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from time import monotonic
 
 from heteroplan.clock import Stop
 from heteroplan.entities.capacity import Candidate
+from heteroplan.entities.offers import Offer
 from heteroplan.entities.plan import Plan, Pool
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import NoPlanError
@@ -16,6 +17,7 @@ from heteroplan.optimize.solvers.solver import Effort
 from heteroplan.placement.settle import settle
 from heteroplan.planning.assemble import assemble, sizes_of
 from heteroplan.planning.minima import refuse_unmet_minima
+from heteroplan.sizing.spot import backed
 from heteroplan.verify import verify
 
 WITHOUT = frozenset({"fewer changes"})
@@ -33,14 +35,16 @@ def trial(
     seconds: float,
     steps: int | None,
     stop: Stop,
+    hourly: Mapping[str, Offer],
 ) -> Plan | None:
     """A plan that serves as much as the search finds in some steps or seconds; None without one.
 
     It ends with the first plan that serves all demand within the `gap` of the cost. `starts` are
-    pools that the search may begin at.
+    pools that the search may begin at, `hourly` the offers of node types that are paid by the hour.
     """
     began = monotonic()
     problem = replace(build_problem(scenario, candidates), hardware=())
+    problem = backed(problem, hourly)
     try:
         refuse_unmet_minima(scenario, problem, Effort(deadline=began + seconds, stop=stop))
         outcome = solve(

@@ -32,6 +32,7 @@ from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict
 from heteroplan.sizing.offered import Offered
 from heteroplan.sizing.potential import Potential
+from heteroplan.sizing.spot import limit_shares
 
 type Counts = dict[str, int]
 """Offer -> nodes; of an hourly offer the most that run at a time."""
@@ -73,8 +74,18 @@ class NodeModel:
     """By offer, one an interval of `times`."""
     rows: list[list[pulp.LpConstraint]] = field(default_factory=list)
     """[node type][times] replicas stand on nodes."""
+    beside: list[dict[str, pulp.LpConstraint]] = field(default_factory=list)
+    """[times] by node type: replicas beside those on offers of a limited share."""
     floors: int = 0
     """Rows that leave cheap nodes out."""
+
+    @property
+    def paid_by_type(self) -> dict[str, list[pulp.LpVariable]]:
+        """Node type -> nodes that are paid for the whole horizon."""
+        found: dict[str, list[pulp.LpVariable]] = {}
+        for name, x in self.bought.items():
+            found.setdefault(self.offered.by_name[name].node_type, []).append(x)
+        return found
 
     @property
     def cost(self) -> Terms:
@@ -113,7 +124,10 @@ class NodeModel:
         fleet = self.offered.scenario.fleet
         prices = np.array(
             [
-                [max(0.0, -(row.pi or 0.0)) * fleet.node_type(name).gpus for row in rows]
+                [
+                    _worth(row, beside.get(name)) * fleet.node_type(name).gpus
+                    for row, beside in zip(rows, self.beside, strict=True)
+                ]
                 for name, rows in zip(self.offered.node_types, self.rows, strict=True)
             ]
         )
@@ -167,6 +181,9 @@ def node_model(
             _nodes(model, offer, f"y_{number}_{i}") for i in range(len(times))
         ]
     _define_rows(made)
+    for i in range(len(times)):
+        rented = {name: over_time[i] for name, over_time in made.rented.items()}
+        made.beside.append(limit_shares(model, offered, i, rented, made.paid_by_type))
     define_places(made)
     model.lp.setObjective(pulp.LpAffineExpression.from_list(made.cost))
     return made
@@ -174,6 +191,11 @@ def node_model(
 
 def _nodes(model: Model, offer: Offer, name: str) -> pulp.LpVariable:
     return model.lp.add_variable(name, 0, offer.most_nodes, INTEGER)
+
+
+def _worth(*rows: pulp.LpConstraint | None) -> float:
+    """What the right sides of rows are worth together."""
+    return max(0.0, -sum(row.pi or 0.0 for row in rows if row is not None))
 
 
 def _define_rows(made: NodeModel) -> None:

@@ -2,6 +2,8 @@
 
 A quarter's fleet serves the demand of its end. Nodes that were bought stay; a reservation ends
 with its term. What takes longer to come than there is until a quarter begins cannot serve in it.
+Quarters are sized one after the other, at the prices of a look ahead (`ahead`): so an order counts
+what it costs and is worth in later ones.
 """
 
 from collections.abc import Mapping
@@ -12,11 +14,12 @@ from heteroplan.entities.offers import Offer, OfferKind
 from heteroplan.entities.purchasing import Payment, Purchasing
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import NoPlanError
+from heteroplan.sizing.ahead import MONTHS, Ahead, hours_of, months_later, price_in
 from heteroplan.sizing.outcome import Nodes, Sized
 from heteroplan.sizing.terms import Search, sized
 
-QUARTERS_A_YEAR = 4
-_MONTHS = 3
+MORE_TIME = 4.0
+"""Times as long that a quarter is searched for, where there is no fleet of it."""
 _BOUGHT = "bought"
 _BUYING = (OfferKind.PURCHASE, OfferKind.RESERVED)
 
@@ -46,6 +49,8 @@ class Quarter:
     sized: Sized | None
     """None where no fleet was found."""
     orders: tuple[Order, ...]
+    hours: float
+    """From start to end [h]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,31 +64,31 @@ class _Owned:
 
     def price(self, quarter: int) -> float | None:
         """USD an hour of a node in a quarter; None where its term is over."""
-        years = self.payment.years
-        if years is None or quarter - self.since < years * QUARTERS_A_YEAR:
-            return self.payment.usd_per_node_hour
-        over = self.kind is OfferKind.RESERVED
-        return None if over else self.payment.running_usd_per_node_hour
+        return price_in(quarter, self.since, self.payment, self.kind)
 
 
 class Planning:
     """A purchase plan in the making: quarters are planned in their order."""
 
-    def __init__(self, scenario: Scenario, terms: Purchasing) -> None:
+    def __init__(self, scenario: Scenario, terms: Purchasing, ahead: Ahead | None = None) -> None:
         self._scenario, self._terms, self._standing = scenario, terms, terms
+        self._ahead = ahead
         self._owned: list[_Owned] = []
 
     def quarter(self, number: int, search: Search) -> Quarter:
         """The quarter of a number, from 0, with what was bought in those before."""
         growth, first = self._terms.growth, self._scenario.horizon.start
         assert growth is not None
-        start, end = (months_later(first, _MONTHS * (number + i)) for i in (0, 1))
+        start, end = (months_later(first, MONTHS * (number + i)) for i in (0, 1))
         factor = growth.factor(number)
+        hours = hours_of(first, number)
         here = _terms(self._standing, self._owned, number, (start - first).days)
-        try:
-            found = sized(grown(self._scenario, factor), here, search)
-        except NoPlanError:
-            return Quarter(start, end, factor, None, ())
+        if self._ahead is not None:
+            stays = self._ahead.stays[number]
+            here = replace(here, prices=self._ahead.prices[number], kept=here.kept | stays)
+        found = _sized(grown(self._scenario, factor), here, search)
+        if found is None:
+            return Quarter(start, end, factor, None, (), hours)
         new = [row for row in found.nodes if _kind(self._terms, row.offer) in _BUYING]
         self._owned += [
             _Owned(row, self._terms.payments[row.offer], _kind(self._terms, row.offer), number)
@@ -91,7 +96,19 @@ class Planning:
         ]
         self._standing = _without_returned(self._standing, found)
         orders = tuple(_order(self._terms, row, start) for row in new)
-        return Quarter(start, end, factor, found, orders)
+        return Quarter(start, end, factor, found, orders, hours)
+
+
+def _sized(scenario: Scenario, terms: Purchasing, search: Search) -> Sized | None:
+    """The fleet; with more time where there is none, as on a machine that does other work."""
+    for times in (1.0, MORE_TIME):
+        longer = replace(search, time_limit_s=times * search.time_limit_s)
+        try:
+            return sized(scenario, terms, longer)
+        except NoPlanError:
+            if search.stop():
+                return None
+    return None
 
 
 def grown(scenario: Scenario, factor: float) -> Scenario:
@@ -105,17 +122,6 @@ def grown(scenario: Scenario, factor: float) -> Scenario:
             for load in scenario.workloads
         ),
     )
-
-
-def months_later(moment: datetime, months: int) -> datetime:
-    """The same day and time some months later, or the last day of a shorter month."""
-    year, month = divmod(moment.month - 1 + months, 12)
-    for day in range(moment.day, moment.day - 4, -1):
-        try:
-            return moment.replace(year=moment.year + year, month=month + 1, day=day)
-        except ValueError:
-            continue
-    raise AssertionError("a month has 28 days at least")
 
 
 def _terms(terms: Purchasing, owned: list[_Owned], quarter: int, days: int) -> Purchasing:

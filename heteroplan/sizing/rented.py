@@ -30,6 +30,7 @@ from heteroplan.optimize.solvers.solver import Effort, Verdict
 from heteroplan.sizing.offered import Offered
 from heteroplan.sizing.potential import MANY_NODES, Potential
 from heteroplan.sizing.program import Counts, Least, NodeModel, node_model
+from heteroplan.sizing.spot import limit_shares
 
 NODES = 2_000
 """Branch-and-bound nodes of one interval; counted, so that a run does not depend on the clock."""
@@ -107,6 +108,9 @@ class IntervalModel:
                 if offer.node_type == node_type
             ]
             model.add(terms, "<=", 0.0, f"nodes_{j}")
+        by_name = {offer.name: y for offer, y in zip(offered.hourly, rented, strict=True)}
+        paid = {name: [u] for name, u in zip(offered.node_types, taken, strict=True)}
+        limit_shares(model, offered, 0, by_name, paid)
         prices = [offer.usd_per_node_hour * hours for offer in offered.hourly]
         return cls(offered, model, max(prices, default=1.0) or 1.0, taken, rented)
 

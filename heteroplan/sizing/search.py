@@ -28,8 +28,8 @@ from heteroplan.sizing.planned import trial
 from heteroplan.sizing.potential import Potential
 from heteroplan.sizing.program import Counts, Least, node_model, usd_of
 from heteroplan.sizing.rented import rented
-from heteroplan.sizing.shares import too_much
 from heteroplan.sizing.site import Built, Site, Standing, built, only_needed, placed
+from heteroplan.sizing.spot import too_much
 from heteroplan.sizing.starts import start_pools
 from heteroplan.verify import verify
 
@@ -283,6 +283,7 @@ class _Search:
             seconds=max(LEAST_TRIAL_S, self.left_s * self._share(trying)),
             steps=TRIAL_STEPS if trying else None,
             stop=self.stop,
+            hourly=made.hourly,
         )
         if plan is None:
             return None

@@ -43,17 +43,21 @@ def sized(scenario: Scenario, terms: Purchasing, search: Search) -> Sized:
     all of them stand in the fleet, and cost and bound hold what they cost. A search may end
     without a use for some. Where nodes are offered by the hour too, a search without them comes
     first, which is much shorter: the answer is no dearer than its. Where nothing is found within
-    the budget, the answer is above it. Raises NoPlanError and UsageError.
+    the budget, the answer is above it. At other prices than are paid
+    nothing is proven. Raises NoPlanError and UsageError.
     """
     end = monotonic() + search.time_limit_s
     paid = tuple(each for each in terms.offers.offers if not each.hourly)
     first: Sized | None = None
     failed: list[NoPlanError] = []
-    if paid and len(paid) < len(terms.offers.offers):
-        fewer = replace(terms, offers=replace(terms.offers, offers=paid))
-        simple = replace(search, time_limit_s=PAID_SHARE * search.time_limit_s, progress=silent)
+    fewer = replace(terms, offers=replace(terms.offers, offers=paid))
+    simple = replace(search, time_limit_s=PAID_SHARE * search.time_limit_s, progress=silent)
+    both = bool(paid) and len(paid) < len(terms.offers.offers)
+    if both and not terms.prices:
         first = _or_none(scenario, fewer, simple, failed)
     second = _within(scenario, terms, search, end, failed)
+    if both and terms.prices and (second is None or not second.covered):
+        first = _or_none(scenario, fewer, simple, failed)
     limits = terms.offers.limits
     if second is None and limits.budget_usd is not None and not search.stop():
         free = replace(terms.offers, limits=replace(limits, budget_usd=None))
@@ -111,30 +115,27 @@ def _sized(scenario: Scenario, terms: Purchasing, search: Search) -> Sized:
     sunk_usd *= hours
     found = search.sizer(
         replace(scenario, fleet=terms.fleet),
-        _as_searched(terms, sunk_usd),
+        as_searched(terms, sunk_usd),
         gap=search.gap,
         time_limit_s=search.time_limit_s,
         stop=search.stop,
         progress=search.progress,
     )
-    others = tuple(
-        replace(row, cost_usd=row.node_hours * offers[row.offer].usd_per_node_hour)
-        for row in found.nodes
-        if row.offer not in kept
-    )
+    others = tuple(_paid(row, offers[row.offer]) for row in found.nodes if row.offer not in kept)
     stay = tuple(_row(each, hours) for each in kept.values())
     used = {(row.offer, row.leaf): row.nodes for row in found.nodes}
     idle = [
         (row.leaf, row.node_type, row.nodes - used.get((row.offer, row.leaf), 0)) for row in stay
     ]
     nodes = (*stay, *others)
+    bound_usd = 0.0 if terms.prices else found.bound_usd + sunk_usd
     fleet = priced(with_nodes(found.fleet, terms.fleet, idle), nodes, terms.offers.offers)
     return replace(
         found,
         nodes=nodes,
         fleet=fleet,
         cost_usd=sum(row.cost_usd for row in nodes),
-        bound_usd=found.bound_usd + sunk_usd,
+        bound_usd=bound_usd,
     )
 
 
@@ -168,7 +169,9 @@ def priced(fleet: Fleet, nodes: Iterable[Nodes], offers: Iterable[Offer]) -> Fle
     return replace(fleet, node_types=tuple(map(with_price, fleet.node_types)))
 
 
-def _as_searched(terms: Purchasing, sunk_usd: float) -> Offers:
+def as_searched(terms: Purchasing, sunk_usd: float = 0.0) -> Offers:
+    """Offers at the prices that count in a search: what is paid in any case, `sunk_usd` in all, is
+    free and no part of the budget."""
     offers = tuple(
         replace(each, usd_per_node_hour=_price(terms, each)) for each in terms.offers.offers
     )
@@ -181,8 +184,14 @@ def _as_searched(terms: Purchasing, sunk_usd: float) -> Offers:
 def _price(terms: Purchasing, offer: Offer) -> float:
     if offer.name in terms.kept:
         return 0.0
-    stands = offer.kind is OfferKind.EXISTING
-    return offer.usd_per_node_hour * (1.0 - PREFERRED if stands else 1.0)
+    usd = terms.prices.get(offer.name, offer.usd_per_node_hour * offer.paid_per_serving)
+    return usd * (1.0 - PREFERRED) if offer.kind is OfferKind.EXISTING else usd
+
+
+def _paid(row: Nodes, offer: Offer) -> Nodes:
+    """At the price of its offer, with the hours of nodes that start in place of others."""
+    node_hours = row.node_hours * offer.paid_per_serving
+    return replace(row, node_hours=node_hours, cost_usd=node_hours * offer.usd_per_node_hour)
 
 
 def _row(offer: Offer, hours: float) -> Nodes:

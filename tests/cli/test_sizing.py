@@ -121,3 +121,31 @@ def test_nothing_is_written_where_the_folder_is_a_file(
     (tmp_path / "taken").write_text("")
     with pytest.raises(UsageError, match="cannot be written"):
         heteroplan.size(files.folder, folder=tmp_path / "taken")
+
+
+def validated(*args: str, text: str | None = None) -> tuple[int, str]:
+    found = CliRunner().invoke(app, ["validate", *args], input=text)
+    if isinstance(found.exception, InputError):
+        return 2, str(found.exception)
+    return found.exit_code, found.stdout
+
+
+def test_validate_reads_the_offers_that_the_scenario_names(files: ScenarioFiles) -> None:
+    """280,000 USD over 4 years are 7.99 USD an hour; a wrong name is a problem."""
+    files.scenario["offers"] = "offers.yaml"
+    files.write()
+    code, out = validated(str(files.folder))
+    assert code == 0
+    assert "7.99" in out
+    (files.folder / "offers.yaml").write_text(OFFERS.replace("h100x8", "h100"))
+    code, out = validated(str(files.folder))
+    assert code == 2
+    assert out.count("unknown node type") == 2
+
+
+def test_validate_takes_offers_as_size_does(files: ScenarioFiles) -> None:
+    code, out = validated(str(files.folder), "--offers", "-", text=OFFERS)
+    assert code == 0
+    assert "on demand" in out
+    code, out = validated(str(files.folder))
+    assert "on demand" not in out

@@ -10,8 +10,10 @@ from tests.fuzz.faults import CLOSED, FULL, Faults
 from tests.fuzz.seeds import Start
 from tests.fuzz.trees import Change
 
-STRICT = ("scenario.yaml", "fleet.yaml", "profile.yaml", "events.yaml")
+STRICT = ("scenario.yaml", "fleet.yaml", "profile.yaml", "events.yaml", "offers.yaml")
 """Files in which unknown keys, keys that stand twice and what is no number are refused."""
+SEARCHES = ("plan", "check", "size", "sweep")
+"""Commands that may end short of demand, or of time."""
 type Made = Mapping[str, Mapping[str, bytes]]
 
 
@@ -78,7 +80,7 @@ def _commands() -> frozenset[str]:
 
 def _codes(start: Start) -> frozenset[int]:
     """What a command may end with whatever it is given."""
-    return frozenset({0, 1, 2, 3} if start.command in ("plan", "check") else {0, 2})
+    return frozenset({0, 1, 2, 3} if start.command in SEARCHES else {0, 2})
 
 
 def _with_options(plain: Case, draw: Random) -> Case:

@@ -5,7 +5,7 @@ from random import Random
 
 from tests.fuzz import values
 
-NUMBER, WHOLE, SHARE, DURATION, DATE, ZONE, NAME, FILE, FLAG, SPAN, CHOICE = range(11)
+NUMBER, WHOLE, SHARE, DURATION, DATE, ZONE, NAME, FILE, FLAG, SPAN, CHOICE, VARIED = range(12)
 
 _LIKELY: dict[int, tuple[str, ...]] = {
     NUMBER: ("1", "0.5", "2", "1000", "60"),
@@ -22,6 +22,10 @@ _LIKELY: dict[int, tuple[str, ...]] = {
            "/proc/nope/x", "demand.csv", "x" * 300, "a b", "plan.json", "own.csv", "x\udcff",
            "/dev/stdout", "scenario.yaml", "x.HTML", "x.csv/"),
     SPAN: ("1:2", "2:1", ":", "1:", ":1", "1", "a:b", "nan:1", "1:inf", "-1:5", "512:2048"),
+    VARIED: ("demand=1,2", "demand=1..2/0.5", "demand=*1.1,*0.9", "demand=", "=1", "demand",
+             "x=1,2",
+             "workloads.chat.headroom=0,0.1", "slo.ttft_ms=500,-1", "demand=2..1", "demand=1..2/0",
+             "fleet.l1.h100x8=1..3", "profile.p.startup_s=0,60", "demand=1..1e9/1", "a=1,2,b=3"),
     CHOICE: ("auto", "alike", "weekend", "each", "text", "json", "github", "crontab", "csv", "keda",
              "markdown", "azure", "vidur", "mooncake", "servegen", "prometheus", "heteroplan",
              "table", "splitwise", "dynamo", "aic", "aic:vllm", "kubernetes", "slurm", "topograph"),
@@ -52,7 +56,14 @@ _OF: dict[str, dict[str, int]] = {
     "check": {"--min-headroom": SHARE, "--format": CHOICE, "--junit": FILE, "--max-cost": NUMBER,
               "--baseline": FILE, "--tolerance": SHARE, "--jobs": WHOLE},
     "compare": {"--json": FLAG, "--markdown": FLAG, "--gap": SHARE, "--jobs": WHOLE},
-    "validate": {},
+    "validate": {"--offers": FILE},
+    "size": {"--offers": FILE, "--budget-usd": NUMBER, "--from-nothing": FLAG, "--no-compare": FLAG,
+             "--out": FILE, "--json": FLAG, "--interval": DURATION, "--gap": SHARE,
+             "--solver": NAME},
+    "sweep": {"--vary": VARIED, "--study": FILE, "--sensitivity": FLAG, "--samples": WHOLE,
+              "--seed": WHOLE, "--sampled": NAME, "--risk": FLAG, "--quantiles": SHARE,
+              "--steps": WHOLE, "--jobs": WHOLE, "--gap": SHARE, "--out": FILE, "--json": FLAG,
+              "--start-from-first": FLAG},
     "explain": {"--workload": NAME, "--json": FLAG},
     "export": {"--format": CHOICE, "--out": FILE, "--name-template": NAME, "--target-kind": NAME,
                "--target-api-version": NAME, "--namespace": NAME, "--context": NAME,
@@ -85,8 +96,8 @@ _OF: dict[str, dict[str, int]] = {
     "fleet diff": {"--json": FLAG},
     "profiles": {"--model": NAME, "--gpu": NAME, "--json": FLAG},
 }  # fmt: skip
-_TIMED = ("plan", "check")
-_SET = ("plan", "check", "validate")
+_TIMED = ("plan", "check", "size", "sweep")
+_SET = ("plan", "check", "validate", "size", "sweep")
 
 
 def spoiled(args: Sequence[str], draw: Random) -> tuple[str, ...]:

@@ -51,6 +51,7 @@ def starts(made: Mapping[str, Mapping[str, bytes]]) -> tuple[Start, ...]:
         *_on_traces(made),
         *_on_measurements(made),
         *_on_fleets(),
+        *_on_sizes(),
         *(Start(f"schema {kind}", ("schema", kind), {}) for kind in ("scenario", "plan")),
         Start("profiles", ("profiles",), {}, odds=3),
         Start("profiles --json", ("profiles", "--json"), {}, odds=2),
@@ -339,6 +340,44 @@ def _on_fleets() -> Iterator[Start]:
         yield plain
         yield replace(plain, name=f"{plain.name} --out", odds=4, outputs=("f.yaml", "p.csv"),
                       args=(*args, "f.yaml", "--places", "p.csv"))  # fmt: skip
+
+
+OFFERS = {
+    "gpu_types": [{"name": "NEW", "memory_gib": 192}],
+    "node_types": [{"name": "newx8", "gpu": "NEW", "gpus": 8, "nic_gbit_per_s": 3200,
+                    "usd_per_gpu_hour": 5}],
+    "offers": [
+        {"name": "own", "node_type": "h100x8", "kind": "purchase", "usd_per_node": 280000,
+         "years": 4, "usd_per_node_hour": 2, "lead_time_days": 80, "most_nodes": 9},
+        {"name": "year", "node_type": "h100x8", "kind": "reserved", "years": 1,
+         "usd_per_gpu_hour": 2.1, "places": ["l1"]},
+        {"name": "spot", "node_type": "h100x8", "kind": "spot", "usd_per_gpu_hour": 1,
+         "interruptions_per_node_hour": 0.1, "most_share": "40%"},
+        {"name": "new", "node_type": "newx8", "kind": "on_demand", "usd_per_node_hour": 50},
+    ],
+    "existing": {"h100x8": {"usd_per_node_hour": 20, "buyout_usd_per_node": 100000,
+                            "buyout_years": 3, "owned_usd_per_node_hour": 1}},
+    "limits": {"budget_usd_per_month": 1e6, "rack_places": {"l1": 8}, "power_kw": {"s1": 100},
+               "node_kw": {"h100x8": 10.2, "newx8": 12}},
+    "spares": {"h100x8": {"failures_per_node_year": 1, "repair_hours": 48, "confidence": "95%"}},
+    "growth": {"per_month": "3%", "quarters": 2},
+    "today": {"chat": {"h100x8": 2}},
+}  # fmt: skip
+
+
+def _on_sizes() -> Iterator[Start]:
+    """Sizes of mutated offers and scenarios, and a sweep of two cases."""
+    small = files_of(ScenarioFiles(Path())) | {"offers.yaml": _yaml(OFFERS)}
+    forms = _FORMS | {"offers.yaml": "yaml"}
+    offers = ("--offers", "offers.yaml")
+    yield Start("validate offers", ("validate", ".", *offers), small, forms, odds=6)
+    args = ("size", ".", *offers, *LIMIT, "--no-compare")
+    yield Start("size", (*args, "--out", "made"), small, forms, odds=4,
+                outputs=tuple(f"made/{each}" for each in ("size.json", "fleet.yaml",
+                                                          "report.html")))  # fmt: skip
+    yield Start("size --json", (*args, "--json"), small, {"offers.yaml": "yaml"}, odds=4)
+    yield Start("sweep", ("sweep", ".", "--vary", "demand=1,1.2", "--steps", "2", "--jobs", "1",
+                          *LIMIT, "--json"), small, _FORMS, odds=3)  # fmt: skip
 
 
 def _on_measurements(made: Mapping[str, Mapping[str, bytes]]) -> Iterator[Start]:

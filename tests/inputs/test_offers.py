@@ -216,3 +216,24 @@ def test_what_cannot_be_is_refused_with_field_and_remedy(
 def test_another_kind_of_file_is_named(scenario: Scenario) -> None:
     with pytest.raises(InputError, match="looks like a scenario file; name an offers file"):
         load_offers(f"{QUICKSTART}/scenario.yaml", scenario)
+
+
+FAILING = ["fleet.failures={nodes_per_1000_days: 2, repair_hours: 48}"]
+
+
+def test_failures_of_the_fleet_are_those_that_spares_are_for(tmp_path: Path) -> None:
+    """2 a day of 1,000 nodes are 0.002 x 365.25 a node and year; what the file says counts."""
+    failing = load(QUICKSTART, overrides=FAILING).scenario
+    stated = "spares: {h100x8: {failures_per_node_year: 9, repair_hours: 1}}\n"
+    found = offers(tmp_path, failing, HOURLY + stated)
+    assert set(found.spares) == {"a100x8", "h100x8"}
+    assert found.spares["h100x8"].failures_per_node_year == 9
+    fleets = found.spares["a100x8"]
+    assert fleets.failures_per_node_year == pytest.approx(0.7305)
+    assert (fleets.repair_hours, fleets.confidence) == (48, 0.99)
+    (note,) = (each for each in found.notes if "Spares of" in each)
+    assert "a100x8" in note
+
+
+def test_without_failures_there_are_no_spares(tmp_path: Path, scenario: Scenario) -> None:
+    assert not offers(tmp_path, scenario, HOURLY).spares

@@ -3,10 +3,15 @@
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from heteroplan.entities.offers import OfferKind
-from heteroplan.entities.purchasing import Growth, Payment
-from heteroplan.sizing.quarters import Planning, Quarter, months_later
+from heteroplan.entities.purchasing import Growth, Payment, Purchasing
+from heteroplan.entities.scenario import Scenario
+from heteroplan.optimize.solvers.solver import Effort
+from heteroplan.sizing.ahead import look_ahead, months_later
+from heteroplan.sizing.quarters import Planning, Quarter
 from tests.sizes import OWN, QUICK, asking, offer, stands, terms
 
 DOUBLING = Growth(2 ** (1 / 3) - 1, 3)
@@ -119,3 +124,102 @@ def test_most_nodes_of_an_offer_are_those_of_all_quarters() -> None:
 )
 def test_months(start: tuple[int, int, int], months: int, end: tuple[int, int, int]) -> None:
     assert months_later(datetime(*start, tzinfo=UTC), months) == datetime(*end, tzinfo=UTC)
+
+
+def planned(made: Scenario, of: Purchasing, quarters: int) -> tuple[list[Quarter], float, float]:
+    """With a look ahead: the quarters, what they cost in all, and the bound."""
+    ahead = look_ahead(made, of, Effort())
+    assert ahead is not None
+    plan = Planning(made, of, ahead)
+    found = [plan.quarter(number, QUICK) for number in range(quarters)]
+    hours = made.horizon.intervals * made.horizon.interval_hours
+    usd = sum(each.sized.cost_usd / hours * each.hours for each in found if each.sized)
+    return found, usd, ahead.bound_usd
+
+
+FLAT = Growth(0.0, 4)
+
+
+def test_a_year_is_not_reserved_where_something_cheaper_comes_soon() -> None:
+    """Nodes at 1 USD an hour come after 80 days. Until then one by the hour costs 6, a reservation
+    of a year 4 in all four quarters: that would be 4 x 4, against 6 + 3 x 1."""
+    made = asking(1.0)
+    soon = terms(
+        made,
+        offer(usd=1.0, days=80.0),
+        offer("year", kind=OfferKind.RESERVED, usd=4.0),
+        offer("hour", kind=OfferKind.ON_DEMAND, usd=6.0),
+        payments={
+            "own": Payment(8766.0 * 4, 4.0, 0.0),
+            "year": Payment(0.0, 1.0, 4.0),
+        },
+        growth=FLAT,
+    )
+    found, usd, bound_usd = planned(made, soon, 4)
+    assert [counts(each) for each in found] == [{"hour": 1}, {"own": 1}, {"own": 1}, {"own": 1}]
+    first, *others = (each.hours for each in found)
+    assert usd == pytest.approx(6 * first + sum(others))
+    assert bound_usd == pytest.approx(usd, rel=1e-5)
+
+    blind = Planning(made, soon)
+    assert counts(blind.quarter(0, QUICK)) == {"year": 1}
+
+
+def test_three_years_are_reserved_where_they_are_cheaper_and_needed() -> None:
+    """A year costs 3, three years 2. Where demand falls to nothing much, by the hour at 2.50."""
+    made = asking(1.0)
+    offers = (
+        offer("one", kind=OfferKind.RESERVED, usd=3.0),
+        offer("three", kind=OfferKind.RESERVED, usd=2.0),
+        offer("hour", kind=OfferKind.ON_DEMAND, usd=2.5),
+    )
+    payments = {"one": Payment(0.0, 1.0, 3.0), "three": Payment(0.0, 3.0, 2.0)}
+    stays = terms(made, *offers, payments=payments, growth=FLAT)
+    found, usd, bound_usd = planned(made, stays, 4)
+    assert [counts(each) for each in found] == [{"three": 1}] * 4
+    assert bound_usd == pytest.approx(usd, rel=1e-5)
+
+
+def test_nodes_stay_that_are_dear_now_and_needed_later() -> None:
+    """Demand of 0.5, then 4 times as much each quarter. A second node that stands at 1 USD is idle
+    in the first; nodes by the hour cost 9, so it stays."""
+    made = asking(0.25, standing={"c8": 2})
+    fast = Growth(4 ** (1 / 3) - 1, 2)
+    there = terms(
+        made, stands(2, 1.0), offer("hour", kind=OfferKind.ON_DEMAND, usd=9.0), growth=fast
+    )
+    blind = Planning(made, there)
+    assert [counts(blind.quarter(n, QUICK)) for n in range(2)] == [
+        {"existing c8": 1},
+        {"existing c8": 1, "hour": 3},
+    ]
+    found, usd, bound_usd = planned(made, there, 2)
+    assert counts(found[1]) == {"existing c8": 2, "hour": 2}
+    assert bound_usd <= usd * (1 + 1e-6)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(st.sampled_from([0.3, 1.0, 1.7, 2.6]), min_size=1, max_size=3),
+    st.sampled_from([-0.2, 0.0, 0.15]),
+    st.sampled_from([1.0, 2.0, 4.0]),
+    st.sampled_from([0.0, 80.0]),
+)
+def test_no_purchase_plan_costs_less_than_the_bound(
+    rps: list[float], growth: float, usd: float, days: float
+) -> None:
+    made = asking(*rps)
+    of = terms(
+        made,
+        offer(days=days),
+        offer("year", "d8", kind=OfferKind.RESERVED, usd=usd),
+        offer("hour", kind=OfferKind.ON_DEMAND, usd=5.0),
+        payments={"own": OWN, "year": Payment(0.0, 0.5, usd)},
+        growth=Growth(growth, 3),
+    )
+    _, cost_usd, bound_usd = planned(made, of, 3)
+    blind = Planning(made, of)
+    hours = made.horizon.intervals * made.horizon.interval_hours
+    others = [blind.quarter(number, QUICK) for number in range(3)]
+    blind_usd = sum(each.sized.cost_usd / hours * each.hours for each in others if each.sized)
+    assert bound_usd <= min(cost_usd, blind_usd) * (1 + 1e-6)

@@ -17,7 +17,7 @@ from heteroplan.sizing.outcome import Sized
 from heteroplan.sizing.potential import Potential
 from heteroplan.sizing.program import node_model, usd_of
 from heteroplan.sizing.search import grown
-from heteroplan.sizing.shares import too_much
+from heteroplan.sizing.spot import too_much
 from tests.sizing.offers import BIG, SMALL, offers, on_demand, purchase, two_types
 
 
@@ -239,3 +239,13 @@ def test_the_bound_is_never_above_the_least_cost_with_rented_nodes(
     assert found.covered
     assert found.bound_usd <= least * (1 + 1e-9)
     assert found.cost_usd >= least * (1 - 1e-9)
+
+
+def test_the_share_of_spot_nodes_is_part_of_the_bound() -> None:
+    """4 prefill and 4 decode replicas; half may be on two nodes at 4 USD, the rest costs 32. Of 0.3
+    one of each, on one node; of pools of the other type's GPUs nothing is cheaper."""
+    for share, usd in ((0.5, 40.0), (0.3, 52.0), (0.0, 64.0)):
+        spot = Offer("spot", BIG, OfferKind.SPOT, 4.0, most_share=share)
+        found = size(two_types([40.0]), offers(spot, on_demand(BIG, 16.0)))
+        assert found.cost_usd == pytest.approx(usd)
+        assert found.bound_usd == pytest.approx(usd, rel=1e-5)

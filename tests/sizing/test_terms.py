@@ -134,3 +134,20 @@ def test_no_more_stand_than_there_are_where_nodes_are_rented_too() -> None:
     assert counts(found) == {"existing c8": 2, "own": 1}
     assert found.cost_usd == pytest.approx(8.0)
     assert found.bound_usd == pytest.approx(8.0, rel=1e-5)
+
+
+def test_interruptions_are_paid_as_start_ups_of_other_nodes() -> None:
+    """2 nodes serve for 2 hours; each is taken away every 5 h on average, and the next one starts
+    for half an hour: 1.1 node-hours for one that serves. So at 2 USD spot nodes cost 8.80, less
+    than 9.20 at 2.30 on demand; taken away every 2 h they would cost 10."""
+    made = asking(2.0, 2.0)
+    spot = replace(offer("spot", kind=OfferKind.SPOT), startup_hours=0.5)
+    rented = offer("hour", kind=OfferKind.ON_DEMAND, usd=2.3)
+    for rate, name, usd in ((0.2, "spot", 8.8), (0.5, "hour", 9.2)):
+        given = replace(spot, interruptions_per_node_hour=rate)
+        found = sized(made, terms(made, given, rented), QUICK)
+        (row,) = found.nodes
+        assert (row.offer, row.nodes) == (name, 2)
+        assert found.cost_usd == row.cost_usd == pytest.approx(usd)
+        assert found.bound_usd == pytest.approx(usd, rel=1e-5)
+        assert row.node_hours == pytest.approx(4.4 if name == "spot" else 4.0)

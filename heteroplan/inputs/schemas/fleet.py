@@ -28,7 +28,7 @@ class GpuTypeSpec(Strict):
 
 
 class FailuresSpec(Strict):
-    """How often nodes fail, and for how long; studies draw failures from it."""
+    """How often nodes fail, and for how long; studies draw failures from it, sizes add spares."""
 
     nodes_per_1000_days: Annotated[float, Field(ge=0, le=1000)]
     """Failures a day of 1,000 nodes."""

@@ -70,7 +70,7 @@ class OfferSpec(HourlySpec):
     interruptions_per_node_hour: NotNegative | None = None
     """How often a spot node is taken away [1/h]."""
     most_share: Share | None = None
-    """Greatest share of a workload's capacity of a role that may stand on these spot nodes."""
+    """Greatest share of a workload's requests that may be lost while all these nodes are gone."""
 
     @model_validator(mode="after")
     def _as_its_kind(self) -> Self:
@@ -172,7 +172,8 @@ class OffersFile(Strict):
     limits: SizeLimitsSpec = SizeLimitsSpec.model_validate({})
     """What bounds the fleet."""
     spares: dict[Name, SparesSpec] = Field({}, max_length=1000)
-    """Failures by node type, for which spare nodes are added."""
+    """Failures by node type, for which spare nodes are added; of other types those that the fleet
+    states (`failures`)."""
     growth: GrowthSpec | None = None
     """Growth of demand, for a purchase plan by quarter."""
     today: dict[Name, dict[Name, NodeCount]] = Field({}, max_length=10_000)

@@ -38,6 +38,12 @@ class NodesPart(DocumentPart):
     usd_once: Amount
     """Paid once for all of them; `cost_usd` has the part of the horizon."""
     lead_time_days: Amount
+    interruptions_per_month: Amount
+    """Of spot nodes, all of them together, on average."""
+    restarts_usd_per_month: Amount
+    """Part of the cost: other nodes start after interruptions."""
+    most_share: Amount
+    """Of each workload's requests, what may be lost while all these nodes are gone."""
     kept: bool
     """Whether they stand already and stay in any case."""
     bought_out: bool
@@ -96,6 +102,19 @@ class SparesPart(DocumentPart):
     """At the cheapest offer that is paid for all hours; null where there is none."""
 
 
+class WorthPart(DocumentPart):
+    """One more node of a type."""
+
+    node_type: Name
+    gpu: Name
+    worth_usd_per_month: Amount
+    """By how much the bill falls if it is free."""
+    price_usd_per_month: Amount
+    """At the cheapest offer, all hours paid."""
+    whole: bool
+    """Whether nodes and replicas are whole in this; else they may be fractional."""
+
+
 class PowerPart(DocumentPart):
     """Power of the nodes below a spine."""
 
@@ -149,10 +168,22 @@ class QuarterPart(DocumentPart):
     cost_usd_per_month: AmountOrNone
     """At the end of the quarter; null where there is no fleet."""
     bound_usd_per_month: AmountOrNone
-    """What no fleet of the offers costs less than, with what was bought before."""
+    """What no fleet of the offers costs less than, with what was bought before; null where a look
+    ahead chose, whose bound is of all quarters."""
     nodes: dict[str, int]
     """By node type, those of earlier quarters with them."""
     orders: tuple[OrderPart, ...]
+
+
+class PurchasesPart(DocumentPart):
+    """All quarters of the purchase plan together."""
+
+    cost_usd: Amount
+    """What is paid once counts as far as it is written off in them."""
+    bound_usd: Amount
+    """Proven: no purchase plan of these offers that serves all demand costs less."""
+    gap: Number
+    """(cost - bound) / cost."""
 
 
 class SizeDocument(DocumentPart):
@@ -185,9 +216,13 @@ class SizeDocument(DocumentPart):
     returned: tuple[ReturnedPart, ...]
     spares: tuple[SparesPart, ...]
     power: tuple[PowerPart, ...]
+    worth: tuple[WorthPart, ...]
+    """Of one more node of each type on offer; those that there was time for."""
     binding: tuple[str, ...]
     """Limits that a cheaper fleet would have to break."""
     alternatives: tuple[AlternativePart, ...]
     quarters: tuple[QuarterPart, ...]
+    purchases: PurchasesPart | None
+    """null where there are no quarters, one has no fleet, or nothing is proven of them."""
     notes: tuple[str, ...]
     """What was assumed."""

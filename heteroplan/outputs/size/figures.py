@@ -16,17 +16,21 @@ from heteroplan.outputs.size.document import (
     NodeTypePart,
     OrderPart,
     PowerPart,
+    PurchasesPart,
     QuarterPart,
     ReturnedPart,
     SizeDocument,
     SparesPart,
     UsePart,
+    WorthPart,
 )
+from heteroplan.sizing.ahead import Ahead
 from heteroplan.sizing.alternatives import Alternative
 from heteroplan.sizing.outcome import Sized
 from heteroplan.sizing.power import spine_power
 from heteroplan.sizing.quarters import Order, Quarter
 from heteroplan.sizing.spares import spares_of
+from heteroplan.sizing.worth import Worth
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +42,19 @@ class Answer:
     sized: Sized
     alternatives: tuple[Alternative, ...] = ()
     quarters: tuple[Quarter, ...] = ()
+    ahead: Ahead | None = None
+    """The look ahead of the quarters; None where there is none."""
+    worth: Worth | None = None
+    """Of one more node of each type; None where there was no time."""
 
     @property
     def hours(self) -> float:
         """Length of the horizon [h]."""
         return self.scenario.horizon.intervals * self.scenario.horizon.interval_hours
 
-    def monthly(self, usd: float) -> float:
-        """Of a month, what costs so much in the horizon [USD]."""
-        return usd / self.hours * HOURS_PER_MONTH
+    def monthly(self, amount: float) -> float:
+        """Of a month, what is so much in the horizon, such as a cost."""
+        return amount / self.hours * HOURS_PER_MONTH
 
 
 def document_of(answer: Answer) -> SizeDocument:
@@ -75,10 +83,12 @@ def document_of(answer: Answer) -> SizeDocument:
         returned=tuple(_returned(answer)),
         spares=tuple(_spares(answer)),
         power=tuple(_power(answer)),
+        worth=tuple(_worth(answer)),
         binding=found.binding,
         alternatives=tuple(_alternative(answer, each) for each in answer.alternatives),
         quarters=tuple(_quarter(answer, each) for each in answer.quarters),
-        notes=terms.notes,
+        purchases=_purchases(answer),
+        notes=(*terms.notes, *_without_look_ahead(answer)),
     )
 
 
@@ -108,6 +118,9 @@ def _nodes_parts(answer: Answer) -> Iterable[NodesPart]:
         offer = offers[row.offer]
         payment = answer.terms.payments.get(row.offer)
         leased = offer.kind is OfferKind.EXISTING and row.offer not in answer.terms.bought_out
+        serving_hours = row.node_hours / offer.paid_per_serving
+        interruptions = offer.interruptions_per_node_hour * serving_hours
+        restarts_usd = (row.node_hours - serving_hours) * offer.usd_per_node_hour
         yield NodesPart(
             offer=row.offer,
             kind=offer.kind,
@@ -121,6 +134,9 @@ def _nodes_parts(answer: Answer) -> Iterable[NodesPart]:
             cost_usd_per_month=answer.monthly(row.cost_usd),
             usd_once=0.0 if payment is None or leased else row.nodes * payment.usd_per_node,
             lead_time_days=offer.lead_time_days,
+            interruptions_per_month=answer.monthly(interruptions),
+            restarts_usd_per_month=answer.monthly(restarts_usd),
+            most_share=offer.most_share,
             kept=row.offer in answer.terms.kept,
             bought_out=row.offer in answer.terms.bought_out,
         )
@@ -221,6 +237,25 @@ def _cheapest(offers: Iterable[Offer], node_type: str) -> float | None:
     )
 
 
+def _worth(answer: Answer) -> Iterable[WorthPart]:
+    if answer.worth is None:
+        return
+    for node_type, usd in answer.worth.usd.items():
+        prices = [
+            each.usd_per_node_hour * each.paid_per_serving
+            for each in answer.terms.offers.offers
+            if each.node_type == node_type and each.name not in answer.terms.kept
+        ]
+        if prices:
+            yield WorthPart(
+                node_type=node_type,
+                gpu=answer.terms.fleet.node_type(node_type).gpu.name,
+                worth_usd_per_month=answer.monthly(usd),
+                price_usd_per_month=min(prices) * HOURS_PER_MONTH,
+                whole=answer.worth.whole,
+            )
+
+
 def _power(answer: Answer) -> Iterable[PowerPart]:
     limits = answer.terms.offers.limits
     watts = dict(limits.node_watts)
@@ -271,10 +306,35 @@ def _quarter(answer: Answer, each: Quarter) -> QuarterPart:
         demand_factor=each.demand_factor,
         covered=found is not None and found.covered,
         cost_usd_per_month=None if found is None else answer.monthly(found.cost_usd),
-        bound_usd_per_month=None if found is None else answer.monthly(found.bound_usd),
+        bound_usd_per_month=(
+            None if found is None or answer.ahead is not None else answer.monthly(found.bound_usd)
+        ),
         nodes=dict(nodes),
         orders=tuple(_order(answer, order) for order in each.orders),
     )
+
+
+def _purchases(answer: Answer) -> PurchasesPart | None:
+    """All quarters together; None where one has no fleet, or nothing is proven of them."""
+    if answer.ahead is None or any(each.sized is None for each in answer.quarters):
+        return None
+    cost_usd = sum(
+        each.sized.cost_usd / answer.hours * each.hours for each in answer.quarters if each.sized
+    )
+    bound_usd = answer.ahead.bound_usd
+    return PurchasesPart(
+        cost_usd=cost_usd,
+        bound_usd=bound_usd,
+        gap=0.0 if cost_usd <= 0 else (cost_usd - bound_usd) / cost_usd,
+    )
+
+
+def _without_look_ahead(answer: Answer) -> Iterable[str]:
+    if len(answer.quarters) > 1 and answer.ahead is None:
+        yield (
+            "Quarters are planned without a look ahead: there is a budget, or its time did not "
+            "suffice (a longer --time-limit)."
+        )
 
 
 def _order(answer: Answer, order: Order) -> OrderPart:

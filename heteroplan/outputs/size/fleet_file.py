@@ -1,5 +1,7 @@
 """The fleet of a size as fleet.yaml."""
 
+from dataclasses import asdict
+
 from heteroplan.entities.fleet import Fleet
 from heteroplan.inputs.gpu_types import built_in
 from heteroplan.inputs.schemas.fleet import FleetFile
@@ -31,12 +33,14 @@ def fleet_yaml(fleet: Fleet) -> str:
                 "gpus": each.gpus,
                 "nic_gbit_per_s": each.nic_gbit_per_s,
                 "usd_per_gpu_hour": round(each.usd_per_gpu_hour, 6),
+                "failures": None if each.failures is None else asdict(each.failures),
             }
             for each in fleet.node_types
         ],
         "network": [
             {
                 "cluster": cluster,
+                "region": fleet.regions.get(cluster),
                 "spines": [{"spine": spine, "leaves": leaves} for spine, leaves in spines.items()],
             }
             for cluster, spines in clusters.items()
@@ -45,5 +49,8 @@ def fleet_yaml(fleet: Fleet) -> str:
             "across_leaves": fleet.across_leaves,
             "across_spines": fleet.across_spines,
         },
+        "latency": [
+            {"between": sorted(pair), "round_trip_ms": ms} for pair, ms in fleet.latency_ms.items()
+        ],
     }
     return fleet_text(FleetFile.model_validate(data), [COMMENT])

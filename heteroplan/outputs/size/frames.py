@@ -2,7 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from heteroplan.outputs.size.document import AlternativePart, NodesPart, OrderPart, SizeDocument
+from heteroplan.outputs.size.document import (
+    AlternativePart,
+    NodesPart,
+    OrderPart,
+    SizeDocument,
+    WorthPart,
+)
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -26,6 +32,14 @@ def alternatives_frame(document: SizeDocument) -> "DataFrame":
         for each in document.alternatives
     ]
     return DataFrame(rows, columns=list(AlternativePart.model_fields))
+
+
+def worth_frame(document: SizeDocument) -> "DataFrame":
+    """One row a node type on offer: what one more is worth."""
+    from pandas import DataFrame
+
+    rows = [each.model_dump() for each in document.worth]
+    return DataFrame(rows, columns=list(WorthPart.model_fields))
 
 
 def orders_frame(document: SizeDocument) -> "DataFrame":

@@ -47,6 +47,7 @@ def size_html(found: SizeDocument) -> str:
             *_alternatives(found),
             *_quarters(found),
             _table("Orders", words.ORDER_HEADS, words.order_rows(found), {0, 1, 2, 3, 4}),
+            _table("One more node", words.WORTH_HEADS, words.worth_rows(found), {0, 3}),
             _table("Spare nodes for failures", words.SPARE_HEADS, words.spare_rows(found), {0}),
             _table("Power", words.POWER_HEADS, words.power_rows(found), {0}),
             *([render("notes.html", head="Assumed", notes=found.notes)] if found.notes else []),
@@ -107,6 +108,8 @@ def quarters_chart(found: SizeDocument) -> "Figure":
             {"color": SOFT, "dash": "dot"},
         ),
     ):
+        if all(value is None for value in values):
+            continue
         chart.add_trace(
             Scatter(
                 x=ends,
@@ -153,9 +156,8 @@ def _alternatives(found: SizeDocument) -> list[str]:
 def _quarters(found: SizeDocument) -> list[str]:
     if not found.quarters:
         return []
-    table = _page_table(words.QUARTER_HEADS, words.quarter_rows(found), {0, 2, 5})
-    late = words.short_quarters(found)
-    below = [late] if late else []
+    table = _page_table(words.quarter_heads(found), words.quarter_rows(found), {0, 2, 4})
+    below = [each for each in (words.purchases_text(found), words.short_quarters(found)) if each]
     chart = quarters_chart(found)
     return [chart_section("quarters", "As demand grows", chart, [table], below)]
 

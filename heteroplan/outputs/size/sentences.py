@@ -12,6 +12,7 @@ from heteroplan.outputs.size.document import (
     NodeTypePart,
     QuarterPart,
     SizeDocument,
+    WorthPart,
 )
 from heteroplan.sizing.alternatives import AlternativeKind
 from heteroplan.text import percent
@@ -26,8 +27,9 @@ KINDS = {
 }
 NODE_HEADS = ("do", "node type", "on leaf", "offer", ">nodes", ">USD a month", ">USD once")
 TYPE_HEADS = ("node type", ">nodes", ">most GPUs held", "for", "full")
+WORTH_HEADS = ("one more free", ">saves USD a month", ">costs USD a month", "so")
 ALTERNATIVE_HEADS = ("instead", "nodes", ">USD a month", ">this saves", "serves")
-QUARTER_HEADS = ("from", ">demand", "nodes at the end", ">USD a month", ">above bound", "serves")
+QUARTER_HEADS = ("from", ">demand", "nodes at the end", ">USD a month", "serves", ">above bound")
 ORDER_HEADS = ("order by", "serves from", "offer", "node type", "leaf", ">nodes", ">USD once")
 POWER_HEADS = ("spine", ">full load kW", ">peak of the plan kW", ">limit kW")
 SPARE_HEADS = ("node type", ">nodes", ">spares", ">enough", ">USD a month")
@@ -36,6 +38,8 @@ MOST_TYPES = 4
 _OF_BUDGET = "the budget of"
 """How limits begin that `sentences` tells in a month's USD."""
 _ROUNDING = 1e-6
+_AS_MUCH = 0.005
+"""Share by which a price may differ from a worth that is called the same."""
 _NOTHING_PROVEN = 0.9995
 
 
@@ -80,6 +84,7 @@ def sentences(found: SizeDocument) -> Iterator[str]:
     days = {each.offer: each.lead_time_days for each in found.nodes if each.lead_time_days > 0}
     for offer, late in days.items():
         yield f"{offer} serves {late:g} days after it is ordered."
+    yield from _interruptions(found)
     for each in found.binding:
         if each.startswith(_OF_BUDGET):
             continue
@@ -93,6 +98,22 @@ def sentences(found: SizeDocument) -> Iterator[str]:
         yield (
             f"Nodes that stand and are of no use: {counts}. Without them it is {usd:,.0f} USD a "
             "month less."
+        )
+
+
+def _interruptions(found: SizeDocument) -> Iterator[str]:
+    """How often spot nodes are taken away, and what that costs and loses."""
+    spot: dict[str, list[NodesPart]] = defaultdict(list)
+    for each in found.nodes:
+        if each.kind is OfferKind.SPOT:
+            spot[each.offer].append(each)
+    for offer, parts in spot.items():
+        usd = sum(each.restarts_usd_per_month for each in parts)
+        times = figure(sum(each.interruptions_per_month for each in parts))
+        yield (
+            f"{offer} is taken away {times} times a month on average; that other nodes start then "
+            f"is {usd:,.0f} USD of its cost. With all its nodes gone "
+            f"{percent(1.0 - parts[0].most_share)} of each workload are served at least."
         )
 
 
@@ -230,11 +251,30 @@ def quarter_rows(found: SizeDocument) -> list[tuple[str, ...]]:
             f"x {each.demand_factor:.2f}",
             counts_text(each.nodes) or "none",
             "" if each.cost_usd_per_month is None else f"{each.cost_usd_per_month:,.0f}",
-            _above(each),
             "all" if each.covered else "not all",
-        )
+            _above(each),
+        )[: len(quarter_heads(found))]
         for each in found.quarters
     ]
+
+
+def quarter_heads(found: SizeDocument) -> tuple[str, ...]:
+    """Without the bound of each quarter where none is proven."""
+    each = any(quarter.bound_usd_per_month is not None for quarter in found.quarters)
+    return QUARTER_HEADS if each else QUARTER_HEADS[:-1]
+
+
+def purchases_text(found: SizeDocument) -> str:
+    """What all quarters cost; empty where nothing is proven of them."""
+    whole = found.purchases
+    if whole is None:
+        return ""
+    usd = f"All quarters cost {whole.cost_usd:,.0f} USD"
+    if not all(each.covered for each in found.quarters):
+        return f"{usd}."
+    if whole.gap <= 1e-6:
+        return f"{usd}; it is proven that no plan of these offers costs less."
+    return f"{usd}; it is proven that no plan of these offers costs {percent(whole.gap)} less."
 
 
 def _above(each: QuarterPart) -> str:
@@ -270,6 +310,28 @@ def power_rows(found: SizeDocument) -> list[tuple[str, ...]]:
         )
         for each in found.power
     ]
+
+
+def worth_rows(found: SizeDocument) -> list[tuple[str, ...]]:
+    """One row a node type on offer: what one more would save, and what it costs."""
+    return [
+        (
+            each.node_type,
+            f"{each.worth_usd_per_month:,.0f}",
+            f"{each.price_usd_per_month:,.0f}",
+            _worth_it(each),
+        )
+        for each in found.worth
+    ]
+
+
+def _worth_it(each: WorthPart) -> str:
+    worth, price = each.worth_usd_per_month, each.price_usd_per_month
+    if worth > price * (1 + _AS_MUCH):
+        return "worth more: a limit binds"
+    if worth >= price * (1 - _AS_MUCH):
+        return "worth its price"
+    return f"worth it at {percent(1 - worth / price)} less"
 
 
 def spare_rows(found: SizeDocument) -> list[tuple[str, ...]]:

@@ -29,6 +29,7 @@ def render_size(found: SizeDocument, console: Console) -> None:
     _cut(words.NODE_HEADS, words.node_rows(found), (1, 2, 3), console, dropped=(6, 3))
     _wrapped("What they are for", words.TYPE_HEADS, words.type_rows(found), console)
     _wrapped("Instead", words.ALTERNATIVE_HEADS, words.alternative_rows(found), console)
+    _wrapped("One more node", words.WORTH_HEADS, words.worth_rows(found), console)
     _wrapped("Spare nodes for failures", words.SPARE_HEADS, words.spare_rows(found), console)
     if any(each.limit_kw is not None for each in found.power):
         _wrapped("Power", words.POWER_HEADS, words.power_rows(found), console)
@@ -42,7 +43,9 @@ def render_size(found: SizeDocument, console: Console) -> None:
 def _quarters(found: SizeDocument, console: Console) -> None:
     if not found.quarters:
         return
-    _wrapped("By quarter", words.QUARTER_HEADS, words.quarter_rows(found), console)
+    _wrapped("By quarter", words.quarter_heads(found), words.quarter_rows(found), console)
+    if whole := words.purchases_text(found):
+        print_wrapped(Text(whole), console)
     if late := words.short_quarters(found):
         print_wrapped(Text(late, style="yellow"), console)
     if rows := words.order_rows(found):

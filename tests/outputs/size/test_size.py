@@ -1,12 +1,15 @@
 """A size as JSON, in words, on a page and as a fleet file."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from rich.console import Console
 
+from heteroplan.entities.fleet import Failures
+from heteroplan.entities.network import Leaf, Network
 from heteroplan.entities.offers import OfferKind
 from heteroplan.entities.purchasing import Growth, Spares
 from heteroplan.inputs.fleet_files import read_fleet
@@ -21,6 +24,7 @@ from heteroplan.outputs.size.text import render_size
 from heteroplan.sizing.alternatives import Alternative, alternative, todo
 from heteroplan.sizing.quarters import Planning
 from heteroplan.sizing.terms import sized
+from heteroplan.sizing.worth import Worth
 from tests.pages import addresses
 from tests.sizes import OWN, QUICK, asking, offer, stands, terms
 
@@ -201,3 +205,46 @@ def test_what_is_proven_of_the_cost() -> None:
     assert words.gap_text(0.0).endswith("costs less")
     assert words.gap_text(0.02).endswith("costs 2.0 % less")
     assert words.gap_text(1.0) == "what a fleet costs at least was not proven in time"
+
+
+def test_the_fleet_file_keeps_regions_latency_and_failures(answer: Answer, tmp_path: Path) -> None:
+    fleet = answer.sized.fleet
+    shapes = tuple(replace(each, failures=Failures(2.0, 48.0)) for each in fleet.node_types)
+    far = replace(
+        fleet,
+        node_types=shapes,
+        network=Network((*fleet.network.leaves, Leaf("l2", "s2", "far", {}))),
+        regions={fleet.network.leaves[0].cluster: "eu", "far": "us"},
+        latency_ms={frozenset(("eu", "us")): 90.0},
+    )
+    file = tmp_path / "fleet.yaml"
+    file.write_text(fleet_yaml(far), encoding="utf-8")
+    read = read_fleet(str(file))
+    assert (read.regions, read.latency_ms) == (far.regions, far.latency_ms)
+    assert {each.failures for each in read.node_types} == {Failures(2.0, 48.0)}
+
+
+def test_spot_nodes_say_how_often_they_are_taken_away_and_what_that_costs() -> None:
+    """2 nodes serve all the time, taken away every 5 h: 0.4 times an hour; half an hour of start-up
+    at 2 USD each time."""
+    made = asking(2.0, 2.0)
+    spot = replace(
+        offer("spot", kind=OfferKind.SPOT), startup_hours=0.5, interruptions_per_node_hour=0.2
+    )
+    all_terms = terms(made, spot)
+    found = document_of(Answer(made, all_terms, sized(made, all_terms, QUICK)))
+    (row,) = found.nodes
+    assert row.interruptions_per_month == pytest.approx(0.4 * MONTH)
+    assert row.restarts_usd_per_month == pytest.approx(0.4 * MONTH)
+    assert "spot is taken away 292 times a month on average" in " ".join(words.sentences(found))
+
+
+def test_one_more_node_is_worth_its_price_or_what_it_would_have_to_cost(answer: Answer) -> None:
+    """Worth 4 and 3 USD in two hours; offers cost 1 and 9 USD an hour at least."""
+    found = document_of(replace(answer, worth=Worth({"c8": 4.0, "d8": 3.0}, whole=True)))
+    rows = words.worth_rows(found)
+    assert [row[0] for row in rows] == ["c8", "d8"]
+    assert rows[0][1:] == (f"{2 * MONTH:,.0f}", f"{MONTH:,.0f}", "worth more: a limit binds")
+    assert rows[1][3] == "worth it at 83.3 % less"
+    assert "One more node" in shown(found)
+    assert "One more node" in size_html(found)
