@@ -174,17 +174,17 @@ def test_nothing_is_said_where_nothing_is_known() -> None:
 
 @pytest.mark.slow
 def test_estimates_are_near_plans_made_anew() -> None:
-    """Of the HeteroScale day, solved to 0.1 %: within 2 % of the cost."""
-    loaded = load(str(ROOT / "scenarios" / "heteroscale-day"))
-    made = make_plan(loaded.scenario, loaded.candidates, gap=1e-3, time_limit_s=10.0)
+    """Of the HeteroScale day by the hour, solved to 0.6 %: within 2 % of the cost."""
+    loaded = load(str(ROOT / "scenarios" / "heteroscale-day"), interval="1h")
+    made = make_plan(loaded.scenario, loaded.candidates, gap=6e-3, time_limit_s=60.0)
     estimates = {each.promise: each.gpu_hours for each in made.easier}
     for promise in (EasierPromise.TWICE_THE_TTFT, EasierPromise.P90):
         eased = tuple(map(promises._EASED[promise], loaded.scenario.workloads))
         anew = make_plan(
             replace(loaded.scenario, workloads=eased),
             [each for one in eased for each in candidates(one, loaded.scenario.fleet)],
-            gap=1e-3,
-            time_limit_s=10.0,
+            gap=6e-3,
+            time_limit_s=60.0,
             compare=False,
         )
         assert made.totals.gpu_hours > anew.totals.gpu_hours, promise

@@ -14,11 +14,21 @@ from tests.cli.conftest import Run
 from tests.scenario_files import ScenarioFiles
 
 
-@pytest.fixture
-def plans(files: ScenarioFiles, run: Run) -> ScenarioFiles:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folders `one` (2 replicas, 40 USD) and `two`, with a rate that takes 4 (80 USD)."""
-    assert run("plan", ".", "--out", "one").code == 0
-    assert run("plan", ".", "--set", "workloads.chat.headroom=1.3", "--out", "two").code == 0
+    folder = tmp_path_factory.mktemp("plans")
+    scenario = ScenarioFiles(folder).write()
+    heteroplan.plan(scenario).write(folder / "one")
+    heteroplan.plan(scenario, overrides="workloads.chat.headroom=1.3").write(folder / "two")
+    return folder
+
+
+@pytest.fixture
+def plans(files: ScenarioFiles, made: Path) -> ScenarioFiles:
+    """A scenario beside its plans `one` and `two`."""
+    for name in ("one", "two"):
+        shutil.copytree(made / name, files.folder / name)
     return files
 
 

@@ -46,15 +46,8 @@ def test_generated_parts_are_those_of_the_program(page: Path) -> None:
     assert with_generated(TEXTS[page]) == TEXTS[page], RENEW
 
 
-@pytest.mark.parametrize(
-    "page",
-    [
-        pytest.param(page, marks=[] if page.name == "README.md" else pytest.mark.slow)
-        for page in PAGES
-        if has_commands(TEXTS[page])
-    ],
-    ids=named,
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [each for each in PAGES if has_commands(TEXTS[each])], ids=named)
 def test_outputs_are_those_of_the_commands(page: Path, made: Path) -> None:
     """Line by line, in the order of the page; only seconds may differ."""
     assert without_seconds(with_outputs(TEXTS[page], made)) == without_seconds(TEXTS[page]), RENEW

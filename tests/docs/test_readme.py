@@ -44,6 +44,7 @@ def test_every_shipped_scenario_is_described() -> None:
     assert described == {path.name for path in (ROOT / "scenarios").iterdir()}
 
 
+@pytest.mark.slow
 def test_python_example_runs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

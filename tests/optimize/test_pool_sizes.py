@@ -22,6 +22,8 @@ from tests.optimize.test_brute_force import requests, tiny
 
 NOT_SEEN = {"resilience"}
 """Features that the reference does not know with sizes."""
+SLOW = {1: 15}
+"""The reference takes 8 s for the first of these programs, and the other stands in its place."""
 
 
 @pytest.mark.parametrize("first", batches(40, 20, 20, wide=200))
@@ -54,7 +56,8 @@ def sized_problem(seed: int, feature: str | None) -> Problem:
 
 @pytest.mark.parametrize("first", batches(15, 5, 5, wide=120))
 def test_plans_and_bounds_enclose_the_optimum(first: int) -> None:
-    assert not [each for seed in range(first, first + 5) for each in faults(seed, None)]
+    seeds = (SLOW.get(seed, seed) for seed in range(first, first + 5))
+    assert not [each for seed in seeds for each in faults(seed, None)]
 
 
 @pytest.mark.parametrize("feature", [each for each in FEATURES if each not in NOT_SEEN])

@@ -20,8 +20,7 @@ from heteroplan.outputs.compare.sentences import (
     total_rows,
     workload_rows,
 )
-from heteroplan.outputs.shared.fitting_table import print_names_cut
-from heteroplan.outputs.shared.tables import more_line
+from heteroplan.outputs.shared.tables import more_line, print_names_cut
 from heteroplan.outputs.shared.terminal import Text, print_wrapped
 
 MOST_ROWS = 20

@@ -2,5 +2,4 @@
 
 `imported` says what an import wrote, `tree` shows a fleet with its priorities, `difference`
 compares two fleets and `difference_text` shows that, `places_csv` says which node is which.
-`number_table` is how they set tables.
 """

@@ -4,8 +4,7 @@ from rich.console import Console
 from rich.table import Table
 
 from heteroplan.outputs.fleet.difference import Count, Figure, FleetDifference, LeafChange
-from heteroplan.outputs.fleet.number_table import number_table
-from heteroplan.outputs.shared.tables import more_line
+from heteroplan.outputs.shared.tables import more_line, table_of_names
 from heteroplan.outputs.shared.terminal import Text, print_trimmed, print_wrapped
 
 SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow")}
@@ -68,7 +67,7 @@ def _gpu_table(found: FleetDifference, console: Console) -> Table:
     before, after = round(found.usd_per_day.before), round(found.usd_per_day.after)
     change = f"{after - before:+,}" if after != before else ""
     rows.append(["USD a day, all used", f"{before:,}", f"{after:,}", change])
-    return number_table(console, ("GPU", ">before", ">after", ">change"), rows)
+    return table_of_names(console, ("GPU", ">before", ">after", ">change"), rows)
 
 
 def _leaf(leaf: LeafChange) -> str:

@@ -11,7 +11,7 @@ from rich.tree import Tree
 
 from heteroplan.entities.fleet import Fleet, Outage
 from heteroplan.entities.network import Affinity, Leaf, Network, SubgroupPriority
-from heteroplan.outputs.fleet.number_table import number_table
+from heteroplan.outputs.shared.tables import table_of_names
 from heteroplan.outputs.shared.terminal import AnyText, Text, print_trimmed
 
 MOST_LEAVES = 100
@@ -151,7 +151,7 @@ def types_table(fleet: Fleet, console: Console) -> Table:
         for each in fleet.node_types
     ]
     shown = len(heads) if console.width >= WIDE else len(heads) - 2
-    return number_table(console, heads[:shown], [row[:shown] for row in rows])
+    return table_of_names(console, heads[:shown], [row[:shown] for row in rows])
 
 
 def sizes(fleet: Fleet) -> str:

@@ -39,9 +39,8 @@ from heteroplan.outputs.plan.sentences import (
 )
 from heteroplan.outputs.plan.shortage_fix import fix_sentence
 from heteroplan.outputs.plan.teams import TEAM_HEADS, team_rows
-from heteroplan.outputs.shared.fitting_table import print_names_cut
 from heteroplan.outputs.shared.promises import special_sentences
-from heteroplan.outputs.shared.tables import GUTTER, more_line, plain_table
+from heteroplan.outputs.shared.tables import GUTTER, more_line, plain_table, print_names_cut
 from heteroplan.outputs.shared.terminal import (
     Text,
     draws_blocks,

@@ -8,13 +8,18 @@ from rich.style import StyleType
 from rich.table import Column, Table
 from rich.text import Text as RichText  # noqa: TID251
 
-from heteroplan.outputs.shared.terminal import AnyText, Text, draws_blocks
+from heteroplan.outputs.shared.terminal import AnyText, Text, draws_blocks, print_trimmed
 
+MOST_ROWS = 20
 GUTTER = 2
 """Blanks between two columns."""
 NARROWEST_NAME, NARROWEST_SENTENCE = 12, 20
 """Characters that a name, and a column whose cells wrap, keep where a table is narrow."""
+_ENOUGH = 16
+"""Characters that tell most names apart."""
 _INDENT = "  "
+_STYLES = {"+": "green", "-": "red", "~": "yellow"}
+"""Of cells that say what became of a row."""
 
 
 class PlainTable(Table):
@@ -130,6 +135,53 @@ def plain_table(console: Console, *heads: str, last_wraps: bool = False) -> Plai
     return table
 
 
+def table_of_names(
+    console: Console, heads: Sequence[str], rows: Sequence[Sequence[str]]
+) -> PlainTable:
+    """`plain_table` of rows whose first cells, in bold, are their names."""
+    table = plain_table(console, *heads)
+    for first, *others in rows:
+        table.add_row(Text(first, style="bold"), *map(Text, others))
+    return table
+
+
+def print_names_cut(
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    names: Sequence[int],
+    console: Console,
+    *,
+    where: str,
+    dropped: Sequence[int] = (),
+    most: int = MOST_ROWS,
+) -> None:
+    """`plain_table` of at most `most` rows; `where` has the others.
+
+    Where names, the columns `names`, have too little room, columns of `dropped` are left out, the
+    first one first; then names are cut, and no other cells.
+    """
+    kept = list(range(len(heads)))
+    for left_out in (None, *dropped):
+        kept = [i for i in kept if i != left_out]
+        cells = [[heads[i].removeprefix(">") for i in kept]]
+        cells += [[row[i] for i in kept] for row in rows[:most]]
+        widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+        least = [
+            min(_ENOUGH, width) if i in names else width
+            for i, width in zip(kept, widths, strict=True)
+        ]
+        if sum(least) + GUTTER * (len(kept) - 1) <= console.width:
+            break
+    table = plain_table(console, *(heads[i] for i in kept))
+    for i, column, width in zip(kept, table.columns, widths, strict=True):
+        column.min_width = None if i in names else width
+    for row in rows[:most]:
+        table.add_row(*(Text(row[i], style=_STYLES.get(row[i], "")) for i in kept))
+    print_trimmed(table, console)
+    if len(rows) > most:
+        console.print(more_line(len(rows) - most, where, console))
+
+
 def distinct(names: Sequence[str], width: int, dots: str) -> list[str] | None:
     """`names` in `width` characters, cut at the end, or else inside, so that different ones differ.
 
@@ -167,7 +219,7 @@ def _natural_width(column: Column) -> int:
 
 
 def _narrowest_name(column: Column) -> int:
-    return max(NARROWEST_NAME, *map(cell_len, _lines(column.header)))
+    return max(NARROWEST_NAME, column.min_width or 0, *map(cell_len, _lines(column.header)))
 
 
 def _narrowest_sentence(column: Column, natural: int) -> int:

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from heteroplan.outputs.shared.fitting_table import print_names_cut
-from heteroplan.outputs.shared.tables import more_line, plain_table
+from heteroplan.outputs.shared.tables import more_line, plain_table, print_names_cut
 from heteroplan.outputs.shared.terminal import Text, print_trimmed, print_wrapped
 from heteroplan.outputs.shared.words import horizon_text
 from heteroplan.outputs.size import sentences as words

@@ -13,20 +13,20 @@ from tests.pages import NASTY, addresses, tags
 from tests.replays import day, intervals, policy, replay, requests, stream
 
 DAY, STREAM = day()
-PAGE = replay_html(DAY, STREAM)
 ALL = intervals([[1000, 1000]], [[1000, 1000]])
 
 
 def test_the_page_has_it_all_and_loads_nothing() -> None:
-    assert addresses(PAGE) == []
+    page = replay_html(DAY, STREAM)
+    assert addresses(page) == []
     for head in (
         *("Policies on the same requests", "Capacity against demand", "TTFT over the day"),
         *("ITL over the day", "Requests in queues", "GPUs held", "Replicas that are ready"),
         *("Distribution of latencies", "Rejected requests", "Options of the policies", "Notes"),
     ):
-        assert f"<h2>{head}" in PAGE
-    assert 'class="verdict partly"' in PAGE
-    assert "period_s 15, metric decode tokens/s" in PAGE
+        assert f"<h2>{head}" in page
+    assert 'class="verdict partly"' in page
+    assert "period_s 15, metric decode tokens/s" in page
 
 
 def test_names_are_text() -> None:

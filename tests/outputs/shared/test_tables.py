@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from heteroplan.outputs.shared.tables import PlainTable, distinct, plain_table
+from heteroplan.outputs.shared.tables import PlainTable, distinct, plain_table, print_names_cut
 from heteroplan.outputs.shared.terminal import Text, print_trimmed
 
 ROWS = [("requests/s", "745", "13:00"), ("output tokens/s", "130,157", "13:00")]
@@ -48,6 +49,50 @@ def test_names_are_cut_before_numbers() -> None:
         "planned          peak     at",
         "requests/s        745  13:00",
         "output toke…  130,157  13:00",
+    ]
+
+
+CHANGED = [
+    ("changed", "summarisation-of-reports", "12", "0.5"),
+    ("as before", "chat-with-customers-in-europe", "3", "0.25"),
+]
+CHANGED_HEADS = ("state", "workload", ">GPUs", ">USD/h")
+
+
+def names_cut(width: int, **options: Any) -> list[str]:
+    on = console(width)
+    print_names_cut(CHANGED_HEADS, CHANGED, (1,), on, where="plan.json", **options)
+    assert isinstance(on.file, io.StringIO)
+    return on.file.getvalue().splitlines()
+
+
+def test_only_the_columns_of_names_are_cut() -> None:
+    """40 columns: 9, 4 and 5 characters and three gutters of 2 leave 16 of a name."""
+    assert names_cut(40, dropped=(0, 3)) == [
+        "state      workload          GPUs  USD/h",
+        "changed    summarisation-o…    12    0.5",
+        "as before  chat-with-custo…     3   0.25",
+    ]
+
+
+def test_columns_are_left_out_in_their_order_where_names_have_too_little_room() -> None:
+    """39 columns leave 15 of a name; without the state 26 of 39 and of 28 just 15."""
+    assert names_cut(39, dropped=(0, 3)) == [
+        "workload                    GPUs  USD/h",
+        "summarisation-of-reports      12    0.5",
+        "chat-with-customers-in-eu…     3   0.25",
+    ]
+    assert names_cut(28, dropped=(0, 3)) == [
+        "workload                GPUs",
+        "summarisation-of-repo…    12",
+        "chat-with-customers-i…     3",
+    ]
+
+
+def test_of_many_rows_some_are_shown_and_how_many_are_not_is_told() -> None:
+    assert names_cut(80, most=1)[1:] == [
+        "changed  summarisation-of-reports    12    0.5",
+        "… and 1 more (in plan.json)",
     ]
 
 
