@@ -10,6 +10,11 @@ from heteroplan.entities.plan import Plan
 from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import ROUNDING
 from heteroplan.optimize.program.problem import Floats
+from heteroplan.sizing.offered import Offered
+from heteroplan.sizing.program import Counts
+
+FEWER = 0.6
+"""Of the nodes of an offer that are left where too much of a workload stands on them."""
 
 
 def too_much(plan: Plan, hourly: Mapping[str, Offer]) -> list[Offer]:
@@ -55,3 +60,21 @@ def _capacity_rps(plan: Plan) -> dict[tuple[str, Role, str], Floats]:
         key = (pool.workload, pool.role, pool.node_type)
         found[key] = found.get(key, 0.0 * rates) + rates
     return found
+
+
+def with_fewer(offered: Offered, counts: Counts, offer: Offer) -> Counts:
+    """Part of the nodes of an offer, and as many more of the cheapest of their type without a limit
+    of its share."""
+    left = int(counts.get(offer.name, 0) * FEWER)
+    more = counts | {offer.name: left}
+    others = [
+        each
+        for each in offered.offers
+        if each.node_type == offer.node_type and each.most_share >= 1.0
+    ]
+    if others:
+        other = min(others, key=lambda each: (not each.hourly, each.usd_per_node_hour))
+        wanted = counts.get(other.name, 0) + counts.get(offer.name, 0) - left
+        limit = wanted if other.most_nodes is None else other.most_nodes
+        more[other.name] = min(wanted, limit)
+    return more

@@ -15,8 +15,7 @@ from heteroplan.sizing import size
 from heteroplan.sizing.offered import Offered
 from heteroplan.sizing.outcome import Sized
 from heteroplan.sizing.potential import Potential
-from heteroplan.sizing.program import node_model, usd_of
-from heteroplan.sizing.search import grown
+from heteroplan.sizing.program import grown, node_model, usd_of
 from heteroplan.sizing.shares import too_much
 from tests.sizing.offers import BIG, SMALL, offers, on_demand, purchase, two_types
 
