@@ -24,6 +24,7 @@ bound holds for all of them.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 
 import numpy as np
 import pulp
@@ -138,6 +139,13 @@ class NodeModel:
         bound = answer.objective * self.scale_usd * (1.0 - SOLVER_TOLERANCE)
         return NodePrices(max(0.0, bound), prices * self.scale_usd)
 
+    def rounded_up(self) -> Counts:
+        """The nodes of the last solve, fractional ones rounded up."""
+        counts = {name: _whole(x) for name, x in self.bought.items()}
+        for name, over_time in self.rented.items():
+            counts[name] = max(map(_whole, over_time), default=0)
+        return counts
+
     def cost_at_least(self, usd: float) -> None:
         """Leave out what costs less, from now on."""
         self.floors += 1
@@ -188,7 +196,7 @@ def node_model(
         ]
     _define_rows(made, potential, starts=not constant)
     if by_size:
-        _define_sizes(model)
+        define_sizes(model)
     define_places(made)
     model.lp.setObjective(pulp.LpAffineExpression.from_list(made.cost))
     return made
@@ -196,6 +204,10 @@ def node_model(
 
 def _nodes(model: Model, offer: Offer, name: str) -> pulp.LpVariable:
     return model.lp.add_variable(name, 0, offer.most_nodes, INTEGER)
+
+
+def _whole(nodes: pulp.LpVariable) -> int:
+    return ceil((nodes.varValue or 0.0) - SOLVER_TOLERANCE)
 
 
 def _define_rows(made: NodeModel, potential: Potential, *, starts: bool) -> None:
@@ -274,7 +286,7 @@ def size_ranges(pool: PoolSpec, t: int) -> list[SizeRange]:
     return found
 
 
-def _define_sizes(model: Model) -> None:
+def define_sizes(model: Model) -> None:
     """Capacity by ranges of the size of a pool, where small pools serve less a replica."""
     for p, pool in enumerate(model.problem.pools):
         for t in range(model.problem.intervals):
@@ -360,4 +372,13 @@ def grown(offered: Offered, counts: Counts, usd: float) -> Counts:
             break
         least = min(able, key=lambda offer: more[offer.name] / counts[offer.name])
         more[least.name] += 1
+    return more
+
+
+def scaled(offered: Offered, counts: Counts, factor: float) -> Counts:
+    """So many times the nodes of each offer, as far as it goes."""
+    more = {name: ceil(factor * nodes) for name, nodes in counts.items()}
+    for offer in offered.offers:
+        if offer.most_nodes is not None and offer.name in more:
+            more[offer.name] = min(more[offer.name], offer.most_nodes)
     return more

@@ -21,15 +21,24 @@ from heteroplan.numerics.tolerances import ROUNDING
 from heteroplan.optimize.program.problem import Ints
 from heteroplan.optimize.solvers.solver import Effort, Verdict
 from heteroplan.profiles.capacity.candidates import candidates_of
-from heteroplan.sizing.bill import bill, together
+from heteroplan.sizing.bill import bill
 from heteroplan.sizing.offered import Offered, Rate
 from heteroplan.sizing.outcome import Nodes, Sized
 from heteroplan.sizing.planned import Trying, start_pools, trial
 from heteroplan.sizing.potential import Potential
-from heteroplan.sizing.program import Counts, Least, grown, node_model, usd_of, with_room
+from heteroplan.sizing.program import (
+    Counts,
+    Least,
+    grown,
+    node_model,
+    scaled,
+    usd_of,
+    with_room,
+)
 from heteroplan.sizing.rented import rented
 from heteroplan.sizing.shares import too_much, with_fewer
 from heteroplan.sizing.site import Built, Site, Standing, built, only_needed, placed
+from heteroplan.sizing.together import together
 from heteroplan.verify import verify
 
 PROGRAM_SHARE = 0.3
@@ -46,6 +55,10 @@ LEAST_TRIAL_S = 2.0
 """That a trial may take however late it is."""
 TRIAL_STEPS = 20
 """Of the search for a plan on tried nodes, beside one for each workload."""
+GROWTH = (1.1, 1.3, 1.7, 2.5, 4.0, 8.0)
+"""Of the nodes tried last, where time ended before any covered."""
+PATIENT_S, PATIENT_STEPS = 600.0, 4
+"""Of a plan on them: steps, and seconds in case these never end."""
 PLAN_SHARE = 0.5
 """Of the time left, for a better plan on the nodes that are chosen."""
 EXACT_CELLS = 400
@@ -104,6 +117,7 @@ def size(
             "relax the slo"
         )
     search.find()
+    search.cover()
     best = search.best
     if best is None:
         raise NoPlanError("no fleet of these offers was found; raise --time-limit")
@@ -119,7 +133,7 @@ def size(
         cost_usd=best.cost_usd,
         bound_usd=min(search.bound_usd, best.cost_usd) if best.plan.covered else search.bound_usd,
         covered=best.plan.covered,
-        binding=binding(search.offered, best, search.bound_usd),
+        binding=(*binding(search.offered, best, search.bound_usd), *search.hurried),
     )
 
 
@@ -134,9 +148,15 @@ class _Search:
     progress: Progress
     began: float = field(default_factory=monotonic)
     best: Fitted | None = None
+    counts: Counts = field(default_factory=dict)
+    """Nodes that were tried last."""
     last: Fitted | None = None
     """The one that was tried last; None where there was no plan on it."""
     bound_usd: float = 0.0
+    impossible: bool = False
+    """Whether the limits are known to leave no fleet that covers the demand."""
+    hurried: tuple[str, ...] = ()
+    """In words, where time did not suffice for a fleet that is as small as it may be."""
     potential: Potential = field(init=False)
 
     def __post_init__(self) -> None:
@@ -168,8 +188,38 @@ class _Search:
             if self.over or self.closed:
                 return
 
+    def cover(self) -> None:
+        """Where no fleet that was tried in time covers the demand: larger ones, until one does.
+
+        However long that takes, as a plan with room is soon found: else a machine that is busy with
+        other work would have no answer at all.
+        """
+        if self._covered or self.impossible:
+            return
+        counts = self.counts or self._rounded_up()
+        for factor in GROWTH:
+            if self.stop():
+                return
+            more = scaled(self.offered, counts, factor)
+            self._try(Tried(Least(Verdict.LIMIT, 0.0, 0.0, more), [], patient=True))
+            if self._covered:
+                self.hurried = (
+                    f"the time limit of {self.time_limit_s:g} s: it ended before a fleet covered "
+                    "the demand, so nodes were added until one did; raise --time-limit",
+                )
+                return
+            if more == scaled(self.offered, more, 2.0):
+                return
+
+    def _rounded_up(self) -> Counts:
+        """Nodes of the program in which they may be fractional."""
+        model = node_model(self.potential, self.potential.busiest())
+        model.duals(Effort(stop=self.stop))
+        return model.rounded_up()
+
     def _try(self, tried: "Tried") -> None:
         """Keep a fleet of these nodes if it is better than the best."""
+        self.counts = tried.found.counts
         self.last = self.fitted(tried)
         if self.last is not None and (self.best is None or self.last.rank < self.best.rank):
             self.best = self.last
@@ -188,6 +238,7 @@ class _Search:
         more of each of the nodes before.
         """
         tried = self._of_program(self._first_times(), PROGRAM_SHARE)
+        self.impossible = tried.found.verdict is Verdict.INFEASIBLE
         step, failed, low = FIRST_STEP, 0, 0.0
         while tried.found.cost_usd is not None:
             yield tried
@@ -203,6 +254,7 @@ class _Search:
                 low = usd * (1 + step)
             again = self._of_program(times or tried.times, NEXT_SHARE, low)
             if again.found.verdict is Verdict.INFEASIBLE:
+                self.impossible = True
                 return
             if again.found.cost_usd is None or again.found.cost_usd > (1 + self.gap) * max(
                 low, usd
@@ -342,21 +394,18 @@ class _Search:
             starts.append(start_pools(self.potential, tried.times, sizes, scenario))
         if self.best is not None and not self.offered.hourly:
             starts.append(self.best.plan.pools)
-        return self._planned(standing, made, starts, trying=True)
+        enough = made.marginal.outages or not made.hourly or tried.patient
+        share = FIRST_TRIAL_SHARE if self.best is None else TRIAL_SHARE
+        seconds = PATIENT_S if tried.patient else max(LEAST_TRIAL_S, self.left_s * share)
+        steps = PATIENT_STEPS if tried.patient else TRIAL_STEPS + len(scenario.workloads)
+        trying = Trying(1.0 if enough else self.gap / 2, seconds, steps, self.stop)
+        return self._planned(standing, made, starts, trying)
 
     def _planned(
-        self, standing: Standing, made: Built, starts: list[tuple[Pool, ...]], *, trying: bool
+        self, standing: Standing, made: Built, starts: list[tuple[Pool, ...]], trying: Trying
     ) -> Fitted | None:
         scenario = _on(self.offered, made)
-        candidates = self.offered.rate(scenario)
-        steps = TRIAL_STEPS + len(scenario.workloads)
-        effort = Trying(
-            gap=1.0 if trying and (made.marginal.outages or not made.hourly) else self.gap / 2,
-            seconds=max(LEAST_TRIAL_S, self.left_s * self._share(trying)),
-            steps=steps if trying else None,
-            stop=self.stop,
-        )
-        plan = trial(scenario, candidates, starts, effort)
+        plan = trial(scenario, self.offered.rate(scenario), starts, trying)
         if plan is None:
             return None
         if made.hourly:
@@ -381,18 +430,13 @@ class _Search:
             )
         return fitted
 
-    def _share(self, trying: bool) -> float:
-        """Of the time left, for one plan: most of it where there is no fleet yet."""
-        if not trying:
-            return PLAN_SHARE
-        return FIRST_TRIAL_SHARE if self.best is None else TRIAL_SHARE
-
     def better_plan(self) -> None:
         """A better plan on the nodes of the best fleet, where there is time."""
         best = self.best
         if best is None or self.over:
             return
-        found = self._planned(best.standing, best.built, [best.plan.pools], trying=False)
+        trying = Trying(self.gap / 2, PLAN_SHARE * self.left_s, None, self.stop)
+        found = self._planned(best.standing, best.built, [best.plan.pools], trying)
         if found is None or found.rank[0] > best.rank[0]:
             return
         if too_much(found.plan, found.built.hourly):
@@ -409,6 +453,9 @@ class Tried:
     times: list[int]
     needed: dict[str, Ints] | None = None
     """Hourly offer -> [T] nodes that are there at most; None for no such limit."""
+
+    patient: bool = False
+    """Whether the plan may take as long as a few steps take."""
 
     def with_counts(self, counts: Counts) -> "Tried":
         return replace(self, found=replace(self.found, counts=counts))

@@ -7,7 +7,8 @@ import pytest
 from heteroplan.entities.fleet import Outage
 from heteroplan.entities.placement import Stay, node_name
 from heteroplan.entities.plan import Plan
-from heteroplan.sizing.bill import running_hours, together
+from heteroplan.sizing.bill import running_hours
+from heteroplan.sizing.together import together
 from tests import plans
 from tests.builders import candidates, engine, fleet, horizon, scenario, workload
 
