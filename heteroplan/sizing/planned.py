@@ -5,7 +5,7 @@ plan's. Hours in which these go short are mended first, then the whole search fo
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 
@@ -26,10 +26,12 @@ from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.search import Search
 from heteroplan.optimize.solve import solve
 from heteroplan.optimize.solvers.solver import Effort
+from heteroplan.placement.pack import Packing
 from heteroplan.placement.settle import settle
 from heteroplan.planning.assemble import assemble, sizes_of
 from heteroplan.planning.minima import refuse_unmet_minima
 from heteroplan.sizing.potential import Potential
+from heteroplan.sizing.together import Shape, together
 from heteroplan.verify import verify
 
 WITHOUT = frozenset({"fewer changes"})
@@ -56,10 +58,11 @@ def trial(
     candidates: Sequence[Candidate],
     starts: Sequence[Sequence[Pool]],
     trying: Trying,
+    hourly: Collection[str] = (),
 ) -> Plan | None:
     """A plan that serves as much as the search finds in some steps or seconds; None without one.
 
-    `starts` are pools that the search may begin at.
+    `starts` are pools that the search may begin at. Of `hourly` node types few nodes run at a time.
     """
     began = monotonic()
     seconds, stop, gap = trying.seconds, trying.stop, trying.gap
@@ -85,11 +88,30 @@ def trial(
     except NoPlanError:
         return None
     effort = Effort(deadline=end, stop=stop)
+    if hourly:
+        settled = replace(
+            settled, packing=_together(scenario, candidates, problem, settled, hourly)
+        )
     extra, took_s = settled.moves_cost(problem), monotonic() - began
     final = outcome.of_plan(problem, settled.plan, extra, gap, took_s, effort)
     made = assemble(scenario, candidates, problem, final, settled.packing.stays)
     verify(made)
     return made
+
+
+def _together(
+    scenario: Scenario,
+    candidates: Sequence[Candidate],
+    problem: Problem,
+    packing: Packing,
+    hourly: Collection[str],
+) -> Packing:
+    shapes = []
+    for pool in problem.pools:
+        engine = candidates[pool.candidate].engine
+        shapes.append(Shape(pool.node_type, pool.gpus, engine.startup_s + engine.drain_s))
+    stays = together(scenario, shapes, packing.stays, hourly)
+    return replace(packing, stays=stays)
 
 
 def mended(problem: Problem, starts: Sequence[Ints], trying: Trying) -> Ints:

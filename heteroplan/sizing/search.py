@@ -38,8 +38,6 @@ from heteroplan.sizing.program import (
 from heteroplan.sizing.rented import rented
 from heteroplan.sizing.shares import too_much, with_fewer
 from heteroplan.sizing.site import Built, Site, Standing, built, only_needed, placed
-from heteroplan.sizing.together import together
-from heteroplan.verify import verify
 
 PROGRAM_SHARE = 0.3
 """Of the time, at most, for the first program of nodes."""
@@ -405,12 +403,9 @@ class _Search:
         self, standing: Standing, made: Built, starts: list[tuple[Pool, ...]], trying: Trying
     ) -> Fitted | None:
         scenario = _on(self.offered, made)
-        plan = trial(scenario, self.offered.rate(scenario), starts, trying)
+        plan = trial(scenario, self.offered.rate(scenario), starts, trying, made.hourly)
         if plan is None:
             return None
-        if made.hourly:
-            plan = together(plan, made.hourly)
-            verify(plan)
         return Fitted(standing, made, plan, bill(self.offered, standing, made, plan))
 
     def within_budget(self) -> Fitted | None:

@@ -7,17 +7,17 @@ another order, and stand anew where each adds least. Rounds are counted, and ran
 alike, so that a plan always comes out the same.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from random import Random
 
 import numpy as np
 
+from heteroplan.entities.network import Leaf
 from heteroplan.entities.placement import Stay, node_names
-from heteroplan.entities.plan import Plan
+from heteroplan.entities.scenario import Scenario
 from heteroplan.optimize.program.problem import Floats, Ints
-from heteroplan.sizing.bill import engines_of, node_hours
 from heteroplan.units import s_to_hours
 
 ROUNDS = 600
@@ -32,34 +32,32 @@ SWAPPED = 0.5
 """Share of rounds in which replicas end in another order."""
 
 
-def together(plan: Plan, node_types: Mapping[str, object]) -> Plan:
-    """The plan on fewer node-hours of some node types.
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a replica of a pool takes, and how long a node is paid for its start and drain."""
 
-    Replicas that move stay where they are, and so do those of node types on which not all find
-    room anew.
+    node_type: str
+    gpus: int
+    pause_s: float
+
+
+def together(
+    scenario: Scenario, shapes: Sequence[Shape], stays: Sequence[Stay], node_types: Collection[str]
+) -> tuple[Stay, ...]:
+    """The stays of replicas, `shapes` by pool, on fewer node-hours of some node types.
+
+    A replica that moves stays on one node if all find room so; else those that move stay where they
+    are, and so do all of a leaf and node type that find no room anew.
     """
-    moving = {stay.replica_id for stay in plan.stays if stay.moved}
-    stays = list(plan.stays)
-    for leaf in plan.scenario.fleet.network.leaves:
-        for node_type in node_types:
-            mine = [
-                i
-                for i, stay in enumerate(stays)
-                if stay.leaf == leaf.name and plan.pools[stay.pool].node_type == node_type
-            ]
-            if not mine:
-                continue
-            shelf = Shelf.of(plan, node_names(leaf, node_type), stays[mine[0]])
-            free = [i for i in mine if stays[i].replica_id not in moving]
-            for i in mine:
-                if i not in free:
-                    shelf.put(stays[i], shelf.places(stays[i]))
-            anew = shelf.refilled([stays[i] for i in free])
-            for i, stay in zip(free, anew, strict=True):
-                stays[i] = stay
-    other = replace(plan, stays=tuple(stays))
-    hours = [sum(node_hours(each, node_types).values()) for each in (plan, other)]
-    return other if hours[1] < hours[0] else plan
+    found = list[Stay]()
+    for leaf in scenario.fleet.network.leaves:
+        here = [stay for stay in stays if stay.leaf == leaf.name]
+        for node_type in dict.fromkeys(shapes[stay.pool].node_type for stay in here):
+            mine = [stay for stay in here if shapes[stay.pool].node_type == node_type]
+            if node_type in node_types:
+                mine = Shelf.of(scenario, shapes, leaf, node_type).filled(mine)
+            found += mine
+    return tuple(found)
 
 
 @dataclass(eq=False)
@@ -67,8 +65,6 @@ class Shelf:
     """Nodes of one type on one leaf, and what stands on them when."""
 
     names: tuple[str, ...]
-    size: int
-    """GPUs of a node."""
     gpus: tuple[int, ...]
     """Of a node that a replica of each pool takes."""
     cyclic: bool
@@ -84,22 +80,55 @@ class Shelf:
         self.number = {name: i for i, name in enumerate(self.names)}
 
     @classmethod
-    def of(cls, plan: Plan, names: tuple[str, ...], one: Stay) -> "Shelf":
-        """Empty nodes of the leaf and type of one stay."""
-        horizon, node_type = plan.scenario.horizon, plan.pools[one.pool].node_type
-        size = plan.scenario.fleet.node_type(node_type).gpus
-        shape = (len(names), horizon.intervals)
-        engines = [each for key, each in engines_of(plan).items() if key[2] == node_type]
-        pause_s = max((each.startup_s + each.drain_s for each in engines), default=0.0)
+    def of(cls, scenario: Scenario, shapes: Sequence[Shape], leaf: Leaf, node_type: str) -> "Shelf":
+        """Empty nodes."""
+        horizon, fleet = scenario.horizon, scenario.fleet
+        names, size = node_names(leaf, node_type), fleet.node_type(node_type).gpus
+        there = np.zeros((len(names), horizon.intervals), dtype=np.int64)
+        for t, (start, end) in enumerate(pairwise(horizon.boundaries())):
+            there[: fleet.nodes_available(leaf, node_type, start, end), t] = size
+        pause_s = max((each.pause_s for each in shapes if each.node_type == node_type), default=0.0)
         return cls(
             names=names,
-            size=size,
-            gpus=tuple(min(size, pool.gpus_per_replica) for pool in plan.pools),
+            gpus=tuple(min(size, each.gpus) for each in shapes),
             cyclic=horizon.cyclic,
-            left=size * _present(plan, one, shape).astype(np.int64),
-            serving=np.zeros(shape, dtype=np.int64),
+            left=there,
+            serving=np.zeros_like(there),
             pause=s_to_hours(pause_s) / horizon.interval_hours,
         )
+
+    def filled(self, stays: Sequence[Stay]) -> list[Stay]:
+        """The stays of a leaf and node type, where they cost least."""
+        moving = {(stay.pool, stay.replica_id) for stay in stays if stay.moved}
+        chains = [stay for stay in stays if (stay.pool, stay.replica_id) in moving]
+        free = [stay for stay in stays if (stay.pool, stay.replica_id) not in moving]
+        joined = self._joined(chains)
+        if joined is not None:
+            found = self._refilled([*free, *joined])
+            if found is not None:
+                return found
+        for stay in chains:
+            self.put(stay, self.places(stay))
+        return [*chains, *(self._refilled(free) or free)]
+
+    def _joined(self, chains: Sequence[Stay]) -> list[Stay] | None:
+        """Replicas that move as one stay each; None where one does not go on all the time."""
+        intervals = self.left.shape[1]
+        whole: dict[tuple[int, str], list[Stay]] = {}
+        for stay in chains:
+            whole.setdefault((stay.pool, stay.replica_id), []).append(stay)
+        found = []
+        for parts in whole.values():
+            begins = [stay for stay in parts if not stay.moved]
+            if len(begins) != 1 or sum(stay.intervals for stay in parts) >= intervals:
+                return None
+            length = 0
+            for stay in sorted(parts, key=lambda stay: (stay.first - begins[0].first) % intervals):
+                if (stay.first - begins[0].first) % intervals != length:
+                    return None
+                length += stay.intervals
+            found.append(replace(begins[0], intervals=length))
+        return found
 
     def places(self, stay: Stay) -> list[int]:
         return [self.number[name] for name in stay.nodes]
@@ -111,59 +140,66 @@ class Shelf:
             self.left[place, holds] -= times * self.gpus[stay.pool]
             self.serving[place, serves] += times
 
-    def refilled(self, stays: Sequence[Stay]) -> list[Stay]:
-        """The stays on other nodes, where that costs less; some may end in another order."""
-        standing = list(stays)
-        for stay in standing:
-            self.put(stay, self.places(stay))
-        everything = list(range(len(standing)))
-        self._anew(standing, everything, Random(0), noise=0.0)
+    def _refilled(self, stays: Sequence[Stay]) -> list[Stay] | None:
+        """Each where it adds least, the longest first; then some anew, time and again. None where
+        one finds no room."""
+        standing = self._placed(dict(enumerate(stays)), Random(0), 0.0)
+        if standing is None:
+            return None
         random = Random(1)
-        for _ in range(min(ROUNDS, CELLS // self.left.size)):
+        for _ in range(min(ROUNDS, CELLS // max(1, self.left.size))):
             running = np.flatnonzero(self.serving.any(axis=1))
             if len(running) < 2:
                 break
             count = random.randint(min(RUINED[0], len(running)), min(RUINED[1], len(running)))
-            waste = self._waste()[running]
-            ruined = {int(running[i]) for i in _drawn(waste, count, random)}
-            chosen = [
-                i for i, stay in enumerate(standing) if ruined.intersection(self.places(stay))
-            ]
-            self._anew(standing, chosen, random, noise=UNLIKE)
-        return standing
+            drawn = _drawn(self._waste()[running], count, random)
+            ruined = {int(running[i]) for i in drawn}
+            self._anew(
+                standing,
+                [i for i in standing if ruined.intersection(self.places(standing[i]))],
+                random,
+            )
+        return list(standing.values())
 
-    def _anew(self, standing: list[Stay], chosen: list[int], random: Random, noise: float) -> None:
+    def _anew(self, standing: dict[int, Stay], chosen: Sequence[int], random: Random) -> None:
         """Take some off and put them where each adds least; back where that costs more."""
-        before = self._cost()
-        old = {i: standing[i] for i in chosen}
+        before, old = self._cost(), {i: standing[i] for i in chosen}
         for stay in old.values():
             self.put(stay, self.places(stay), -1)
         lives = dict(old)
-        if noise and random.random() < SWAPPED:
+        if random.random() < SWAPPED:
             self._swap_ends(lives, random)
-        order = sorted(
-            chosen,
-            key=lambda i: (
-                -lives[i].intervals * (1 + noise * (random.random() - 0.5)),
-                -self.gpus[lives[i].pool],
-            ),
-        )
-        done: list[int] = []
-        for i in order:
-            places = self._cheapest(lives[i])
-            if places is None:
-                break
-            lives[i] = replace(lives[i], nodes=tuple(self.names[place] for place in places))
-            self.put(lives[i], places)
-            done.append(i)
-        if len(done) == len(order) and self._cost() <= before:
-            for i in chosen:
-                standing[i] = lives[i]
+        found = self._placed(lives, random, UNLIKE)
+        if found is not None and self._cost() <= before:
+            standing.update(found)
             return
-        for i in done:
-            self.put(lives[i], self.places(lives[i]), -1)
+        for stay in (found or {}).values():
+            self.put(stay, self.places(stay), -1)
         for stay in old.values():
             self.put(stay, self.places(stay))
+
+    def _placed(
+        self, lives: Mapping[int, Stay], random: Random, noise: float
+    ) -> dict[int, Stay] | None:
+        """All where they add least, the longest first, which some noise changes; None, and nothing
+        placed, where one finds no room."""
+        key = {
+            i: (
+                -stay.intervals * (1 + noise * (random.random() - 0.5)),
+                -self.gpus[stay.pool],
+            )
+            for i, stay in lives.items()
+        }
+        done: dict[int, Stay] = {}
+        for i in sorted(lives, key=lambda i: key[i]):
+            places = self._cheapest(lives[i])
+            if places is None:
+                for stay in done.values():
+                    self.put(stay, self.places(stay), -1)
+                return None
+            done[i] = replace(lives[i], nodes=tuple(self.names[place] for place in places))
+            self.put(done[i], places)
+        return done
 
     def _swap_ends(self, lives: dict[int, Stay], random: Random) -> None:
         """Of two replicas of a pool that serve at the same time, each ends as the other did."""
@@ -228,14 +264,3 @@ def _drawn(weights: Floats, count: int, random: Random) -> list[int]:
     """Places of some weights, the larger ones more often."""
     keys = [random.random() ** (1.0 / (1.0 + weight)) for weight in weights.tolist()]
     return sorted(range(len(keys)), key=lambda i: -keys[i])[:count]
-
-
-def _present(plan: Plan, stay: Stay, shape: tuple[int, int]) -> np.ndarray:
-    """[nodes, T] whether each node of a stay's leaf and node type is there: the last ones are
-    those that are away."""
-    fleet, moments = plan.scenario.fleet, plan.scenario.horizon.boundaries()
-    (leaf,) = (each for each in fleet.network.leaves if each.name == stay.leaf)
-    there = np.zeros(shape, dtype=np.bool_)
-    for t, (start, end) in enumerate(pairwise(moments)):
-        there[: fleet.nodes_available(leaf, plan.pools[stay.pool].node_type, start, end), t] = True
-    return there
