@@ -89,9 +89,8 @@ def trial(
         return None
     effort = Effort(deadline=end, stop=stop)
     if hourly:
-        settled = replace(
-            settled, packing=_together(scenario, candidates, problem, settled, hourly)
-        )
+        packing = _together(scenario, candidates, problem, settled.packing, hourly)
+        settled = replace(settled, packing=packing)
     extra, took_s = settled.moves_cost(problem), monotonic() - began
     final = outcome.of_plan(problem, settled.plan, extra, gap, took_s, effort)
     made = assemble(scenario, candidates, problem, final, settled.packing.stays)

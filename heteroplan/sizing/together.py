@@ -103,13 +103,18 @@ class Shelf:
         chains = [stay for stay in stays if (stay.pool, stay.replica_id) in moving]
         free = [stay for stay in stays if (stay.pool, stay.replica_id) not in moving]
         joined = self._joined(chains)
-        if joined is not None:
-            found = self._refilled([*free, *joined])
+        if chains and joined is not None:
+            found = self._placed(dict(enumerate([*free, *joined])), Random(0), 0.0)
             if found is not None:
-                return found
+                return self._improved(found)
         for stay in chains:
             self.put(stay, self.places(stay))
-        return [*chains, *(self._refilled(free) or free)]
+        found = self._placed(dict(enumerate(free)), Random(0), 0.0)
+        if found is None:
+            found = dict(enumerate(free))
+            for stay in free:
+                self.put(stay, self.places(stay))
+        return [*chains, *self._improved(found)]
 
     def _joined(self, chains: Sequence[Stay]) -> list[Stay] | None:
         """Replicas that move as one stay each; None where one does not go on all the time."""
@@ -140,12 +145,8 @@ class Shelf:
             self.left[place, holds] -= times * self.gpus[stay.pool]
             self.serving[place, serves] += times
 
-    def _refilled(self, stays: Sequence[Stay]) -> list[Stay] | None:
-        """Each where it adds least, the longest first; then some anew, time and again. None where
-        one finds no room."""
-        standing = self._placed(dict(enumerate(stays)), Random(0), 0.0)
-        if standing is None:
-            return None
+    def _improved(self, standing: dict[int, Stay]) -> list[Stay]:
+        """Some placed anew, time and again, where that costs no more."""
         random = Random(1)
         for _ in range(min(ROUNDS, CELLS // max(1, self.left.size))):
             running = np.flatnonzero(self.serving.any(axis=1))
