@@ -185,37 +185,41 @@ class _Service:
             else [_section(problem, list(self.group), by_leaf=False)]
         )
         self.where = {
-            p: (section, role, site, part)
-            for section in self.sections
+            p: (i, role, site, part)
+            for i, section in enumerate(self.sections)
             for role, sites in section.items()
             for site in sites
             for part in site
             for p in part
         }
         self.members = {role: problem.members(w, role) for role in Role}
-        self.known: dict[tuple[int, Role], float] = {}
-        """What sections serve now, by their identity; those that have not changed."""
+        self.reach = [dict.fromkeys(Role, 0.0) for _ in self.sections]
+        """Share that each role of a section could serve, but for what is in `stale`."""
+        self.served = [0.0] * (2 * len(self.sections))
+        """Share that each section serves by pairs, and by aggregated engines."""
+        self.stale: set[tuple[int, Role]] = set()
+        """Sections and their roles that changed since that was summed."""
         self.choices = self._choices()
         self.allowed = self._allowed()
 
     def scale_in(self) -> None:
         """Give back what demand and minima do not need, high subgroup priority first."""
-        self.known.clear()
+        self._forget()
         running = [p for p in self.work.pools if self.ledger.now[p]]
         for p in sorted(running, key=lambda p: (-self.rank[self.group[p]], -self._price(p))):
             share = self.share[p][self.ledger.t]
             count = self.ledger.now[p]
             if share > 0:
                 count = min(count, floor((self._spare(p) + COVER_TOLERANCE) / share))
-            if self.pools[p].counts:
-                role = self.pools[p].role
-                count = min(count, self._count(role) - self.work.min_replicas.get(role, 0))
+            minimum = self.work.min_replicas.get(self.pools[p].role, 0)
+            if minimum and self.pools[p].counts:
+                count = min(count, self._count(self.pools[p].role) - minimum)
             if count > 0:
                 self._change(p, -count)
 
     def scale_out(self) -> None:
         """Add what demand and minima lack, low subgroup priority first."""
-        self.known.clear()
+        self._forget()
         self.allowed = self._allowed()
         if self._rest() > COVER_TOLERANCE:
             if self.pairs:
@@ -303,9 +307,27 @@ class _Service:
 
     def _change(self, p: int, count: int) -> None:
         self.ledger.add(p, count)
-        section = id(self.where[p][0])
-        for role in Role:
-            self.known.pop((section, role), None)
+        self.stale.add(self.where[p][:2])
+
+    def _forget(self) -> None:
+        """What was summed in another interval."""
+        now = self.ledger.now
+        self.stale |= {self.where[p][:2] for p in self.work.pools if now[p]}
+        self.stale |= {
+            (i, role) for i, found in enumerate(self.reach) for role in Role if found[role]
+        }
+
+    def _sum_again(self) -> None:
+        """What changed."""
+        for i, role in self.stale:
+            self.reach[i][role] = sum(
+                min(map(self._cover, site)) for site in self.sections[i][role]
+            )
+        for i in {i for i, _ in self.stale}:
+            reach = self.reach[i]
+            self.served[2 * i] = min(reach[role] for role in PAIR_ROLES)
+            self.served[2 * i + 1] = reach[Role.AGGREGATED]
+        self.stale.clear()
 
     def _allowed(self) -> AbstractSet[int]:
         """Pools in which the workload may have replicas now."""
@@ -325,35 +347,28 @@ class _Service:
 
     def _rest(self) -> float:
         """Share of the demand that is left; negative where capacity is left."""
-        served = sum(
-            self._served(section, role)
-            for section in self.sections
-            for role in (Role.PREFILL, Role.AGGREGATED)
-        )
-        return float(self.asked[self.ledger.t]) - served
+        if self.stale:
+            self._sum_again()
+        return float(self.asked[self.ledger.t]) - sum(self.served)
 
     def _spare(self, p: int) -> float:
         """Share of the demand that the pool's side of its section can give up."""
-        section, role, _, _ = self.where[p]
-        spare = max(0.0, -self._rest()) if self.pairs else -self._rest()
-        return self._excess(p) + min(self._served(section, role), spare)
+        rest = -self._rest()
+        i, role, _, _ = self.where[p]
+        spare = max(0.0, rest) if self.pairs else rest
+        return self._excess(p) + min(self._served(i, role), spare)
 
     def _excess(self, p: int) -> float:
         """Share that the pool's side could serve beyond what its section serves through it."""
-        section, role, site, part = self.where[p]
-        beyond_parts = self._cover(part) - min(map(self._cover, site))
-        return beyond_parts + self._role_cover(section, role) - self._served(section, role)
+        if self.stale:
+            self._sum_again()
+        i, role, site, part = self.where[p]
+        beyond_parts = self._cover(part) - min(map(self._cover, site)) if len(site) > 1 else 0.0
+        return beyond_parts + self.reach[i][role] - self._served(i, role)
 
-    def _served(self, section: Section, role: Role) -> float:
-        """Share that a section serves by pairs (of which `role` is one role) or aggregated."""
-        key = (id(section), role)
-        if key not in self.known:
-            roles = (role,) if role is Role.AGGREGATED else PAIR_ROLES
-            self.known[key] = min(self._role_cover(section, each) for each in roles)
-        return self.known[key]
-
-    def _role_cover(self, section: Section, role: Role) -> float:
-        return sum(min(map(self._cover, site)) for site in section[role])
+    def _served(self, i: int, role: Role) -> float:
+        """Share that section i serves by pairs (of which `role` is one role) or aggregated."""
+        return self.served[2 * i + (role is Role.AGGREGATED)]
 
     def _cover(self, part: list[int]) -> float:
         now, t = self.ledger.now, self.ledger.t
