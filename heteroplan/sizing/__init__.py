@@ -1,8 +1,9 @@
 """What to buy or rent: the nodes of a fleet as a decision of the program that plans on it.
 
 `size` is the call. `offered` are offers beside their scenario, `potential` the program on as many
-nodes as wanted, `program` the nodes that it needs, `site` where they stand, `planned` a plan on them,
-`together` fewer node-hours of it, `bill` what they cost, `search` the method, `outcome` the result.
+nodes as wanted, `program` the nodes that it needs, `site` where they stand, `planned` a plan on
+them, `together` fewer node-hours of it, `bill` what they cost, `search` the method, `outcome` the
+result.
 """
 
 from heteroplan.sizing.search import size

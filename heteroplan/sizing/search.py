@@ -210,9 +210,11 @@ class _Search:
                 return
 
     def _rounded_up(self) -> Counts:
-        """Nodes of the program in which they may be fractional."""
+        """Nodes of the program in which they may be fractional; all there are, and one of those
+        without a limit, where it has no answer."""
         model = node_model(self.potential, self.potential.busiest())
-        model.duals(Effort(stop=self.stop))
+        if model.duals(Effort(stop=self.stop)) is None:
+            return {each.name: each.most_nodes or 1 for each in self.offered.offers}
         return model.rounded_up()
 
     def _try(self, tried: "Tried") -> None:
