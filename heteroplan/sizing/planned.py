@@ -1,7 +1,8 @@
 """A plan on nodes that are tried: as quick as it gets, for whether they serve all demand.
 
 It begins at the replicas with which the program chose the nodes (`start_pools`), or at another
-plan's. Hours in which these go short are mended first, then the whole search follows.
+plan's. Hours in which these go short are mended first. Where that does not serve all demand, the
+whole search follows, from nothing: from such sizes it would not place all workloads again.
 """
 
 from collections import Counter
@@ -19,7 +20,7 @@ from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Workload
 from heteroplan.errors import NoPlanError
 from heteroplan.optimize.improve.repair import repair
-from heteroplan.optimize.incumbent import incumbent
+from heteroplan.optimize.incumbent import incumbent, of_sizes
 from heteroplan.optimize.program.before import without_handover
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.problem import Ints, Problem
@@ -36,7 +37,7 @@ from heteroplan.verify import verify
 
 WITHOUT = frozenset({"fewer changes"})
 """What a trial has no use for."""
-MENDING_SHARE = 0.4
+MENDING_SHARE = 0.2
 """Of the time of a trial, for hours in which its starts go short."""
 PACKING_SHARE = 0.3
 """Of the time of a trial, for its replicas to find nodes."""
@@ -70,19 +71,22 @@ def trial(
     sizes = [within_supply(problem, sizes_of(problem, candidates, pools)) for pools in starts]
     try:
         refuse_unmet_minima(scenario, problem, Effort(deadline=began + seconds, stop=stop))
+        begun = []
         if sizes:
-            sizes = [mended(problem, sizes, replace(trying, seconds=seconds * MENDING_SHARE))]
+            mending = replace(trying, seconds=seconds * MENDING_SHARE)
+            begun = [of_sizes(problem, mended(problem, sizes, mending))]
         outcome = solve(
             problem,
             gap=gap,
             time_limit_s=began + seconds * (1 - PACKING_SHARE) - monotonic(),
             stop=stop,
-            starts=sizes,
+            starts=[each.solution.replicas for each in begun if each.covered or hourly],
             without=WITHOUT,
             beside=False,
             steps=trying.steps,
         )
-        plan = incumbent(problem, outcome.solution)
+        found = incumbent(problem, outcome.solution)
+        plan = min((found, *begun), key=lambda each: each.rank)
         end = began + seconds
         settled = settle(scenario, candidates, problem, plan, (), gap, stop, deadline=end)
     except NoPlanError:

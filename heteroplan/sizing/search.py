@@ -45,7 +45,7 @@ RENTED_SHARE = 0.6
 """The same where hours are paid."""
 NEXT_SHARE = 0.1
 """Of the time, for each program after it."""
-TRIAL_SHARE = 0.25
+TRIAL_SHARE = 0.35
 """Of the time left, at most, for one plan on tried nodes."""
 FIRST_TRIAL_SHARE = 0.7
 """The same for the first one."""
