@@ -6,7 +6,7 @@
    single intervals find for each workload: some are placed, then the LP of the rest is solved again
    (`near_guide`). Where that goes short, prices rise, and others make room.
 3. *Sweeps.* Each workload again beside the others, while the prices fade: its groups one by one
-   (`refit`), two at a time (`regroup`), then anywhere (`sweeps`).
+   (`refit`), two at a time (`regroup`), then anywhere, as long as there are prices (`sweeps`).
 4. *Again*, in the other order of workloads and with GPUs kept free by what the best plan holds,
    until gap, time or turns end it.
 """
@@ -161,7 +161,7 @@ def _swept(
     """Sweeps from `plan` while supply prices [R, T] fade, as long as that may help."""
     for part in FADING:
         before = plan
-        plan = sweeps.swept(plan, part * prices, order)
+        plan = sweeps.swept(plan, part * prices, order, moves=part > 0.0)
         search.offer(plan)
         yield
         if part == 0.0 and before.cost - plan.cost < LEAST_GAIN * before.cost:

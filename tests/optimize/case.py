@@ -63,10 +63,9 @@ def place_beside(
     limit: Ints | None = None,
     floor: Ints | None = None,
     *,
-    cheapest_engines: bool = True,
     stop: Stop = never,
 ) -> None:
     """Place workload w into `replicas` [P, T], at no price of held GPUs unless one is given."""
     free = np.zeros(replicas.shape) if held_price is None else held_price
     task = task_of(problem, w, replicas, free, limit, floor, stop=stop)
-    place(task, replicas, parts, cheapest_engines=cheapest_engines)
+    place(task, replicas, parts)

@@ -104,7 +104,7 @@ def _anywhere(task: Task, replicas: Ints) -> Tried:
     """With the workload wherever it costs least."""
     problem, w, held_price = task.problem, task.w, task.held_price
     tried = replicas.copy()
-    place(task, tried, cheapest_engines=False)
+    place(task, tried)
     refit(problem, w, tried, held_price)
     return rank_of(task, tried), tried
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.construct.one_domain import Placement, has_room, place_on_site
+from heteroplan.optimize.construct.one_group import is_plain
 from heteroplan.optimize.construct.task import Rank, Task, less
 from heteroplan.optimize.program.mix import domain_share, group_cover, safe_share
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
@@ -23,8 +24,6 @@ MOST_SPREAD = 8
 """Domains that a workload is spread over so that it can lose one."""
 TRIMS = 4
 """Rounds in which each of those is cut to what the others leave to it."""
-NEAR = 1.003
-"""Multiple of its lower estimate up to which a placement on one site is left as it is."""
 ASKS_NOTHING = -1.0
 """Share of the demand, beside all of it, to have capacity for so that none is needed."""
 TRIED_CHOICES = 8
@@ -78,25 +77,18 @@ def _places_of(problem: Problem, pools: list[int], role: Role) -> list[tuple[int
     return [tuple(each) for each in found.values()]
 
 
-def place(
-    task: Task,
-    replicas: Ints,
-    parts: dict[str, Floats] | None = None,
-    *,
-    cheapest_engines: bool = True,
-) -> None:
+def place(task: Task, replicas: Ints, parts: dict[str, Floats] | None = None) -> None:
     """Write the pools of the task's workload into `replicas` [P, T], beside what stands there.
 
     Once the task's `stop()` says so, what is placed by then. `parts` says what share [T] each
     group should serve; what one cannot, the next takes on. Without parts the first site is filled
-    with whatever fits before the next one; with `cheapest_engines` a second way is tried, which
-    goes on to the next site as soon as the cheapest engines are out.
+    with whatever fits before the next one.
     """
     problem, w = task.problem, task.w
     pools = list(problem.workloads[w].pools)
     choices = pool_choices(problem, w)
     if not choices:
-        replicas[pools] = _placed(task, replicas, parts, cheapest_engines)
+        replicas[pools] = _placed(task, replicas, parts)
         return
     tries: list[tuple[Rank, Ints]] = []
     for choice in choices:
@@ -104,53 +96,38 @@ def place(
         if tries and (enough or task.stop()):
             break
         trial = replicas.copy()
-        trial[pools] = _placed(task.within(choice), replicas, parts, cheapest_engines)
+        trial[pools] = _placed(task.within(choice), replicas, parts)
         tries.append((rank_of(task, trial), trial[pools]))
     replicas[pools] = min(tries, key=lambda tried: tried[0])[1]
 
 
-def _placed(
-    task: Task, replicas: Ints, parts: dict[str, Floats] | None, cheapest_engines: bool
-) -> Ints:
+def _placed(task: Task, replicas: Ints, parts: dict[str, Floats] | None) -> Ints:
     """[*, T] sizes of the workload's pools beside what stands in `replicas` [P, T]."""
     resilience = task.problem.workloads[task.w].resilience
     if resilience is None:
-        return _anywhere(task, replicas, parts, cheapest_engines)
+        return _anywhere(task, replicas, parts)
     if resilience.gone:
         return _for_domain_loss(task, replicas)
     return _for_node_loss(task, replicas)
 
 
-def lowest_estimate(task: Task) -> Rank:
-    """What the workload would cost on its best single site if no other workload were there."""
-    among = sites(task.problem, task.w)
-    nowhere = np.zeros_like(task.held_price, dtype=np.int64)
-    lower_estimates = _lower_estimates(task, nowhere, among, dict.fromkeys(among, task.need()))
-    return min(lower_estimates.values(), default=(0.0, 0.0))
-
-
-def _anywhere(
-    task: Task, replicas: Ints, parts: dict[str, Floats] | None, cheapest_engines: bool
-) -> Ints:
-    rank, counts = _fill(task, replicas, parts)
-    groups = task.problem.groups(task.w)
-    plain = len(sites(task.problem, task.w)) == len(groups) > 1
-    free = task.problem.workloads[task.w].max_groups is None
-    if (
-        parts is not None
-        or not cheapest_engines
-        or not plain
-        or not free
-        or task.uses_cheapest_engines(counts)
-    ):
+def _anywhere(task: Task, replicas: Ints, parts: dict[str, Floats] | None) -> Ints:
+    """Site after site; or cheap engines of all groups first, where nothing divides groups later."""
+    problem, w = task.problem, task.w
+    counts = _fill(task, replicas, parts)
+    whole_groups = len(sites(problem, w)) == len(problem.groups(w)) > 1
+    limited = problem.workloads[w].max_groups is not None
+    if parts is not None or is_plain(problem, w) or not whole_groups or limited:
         return counts
-    left, cost = lowest_estimate(task)
-    if rank > (left, cost * NEAR):
-        rank, counts = min((rank, counts), _spread(task, replicas), key=lambda tried: tried[0])
-    return counts
+    if task.uses_cheapest_engines(counts):
+        return counts
+    trial = replicas.copy()
+    trial[list(problem.workloads[w].pools)] = counts
+    spread = _spread(task, replicas)
+    return spread[1] if spread[0] < rank_of(task, trial) else counts
 
 
-def _fill(task: Task, replicas: Ints, parts: dict[str, Floats] | None) -> tuple[Rank, Ints]:
+def _fill(task: Task, replicas: Ints, parts: dict[str, Floats] | None) -> Ints:
     """Site after site, the cheapest next, each with as much of the rest as it can serve."""
     problem, trial = task.problem, replicas.copy()
     pools = list(problem.workloads[task.w].pools)
@@ -175,7 +152,7 @@ def _fill(task: Task, replicas: Ints, parts: dict[str, Floats] | None) -> tuple[
         rest = less(rest, served)
         if parts is not None and site.group in parts:
             parts[site.group] = less(parts[site.group], served)
-    return (float(rest.sum()), task.cost(pools, trial)), trial[pools]
+    return trial[pools]
 
 
 def _cheapest_site(
@@ -254,10 +231,10 @@ def _spread(task: Task, replicas: Ints) -> tuple[Rank, Ints]:
     """Cheap engines of all groups first; one group then takes on what they leave."""
     problem, trial = task.problem, replicas.copy()
     pools = list(problem.workloads[task.w].pools)
-    (rest, _), counts = _fill(task.cheapest_engines(), trial, None)
-    trial[pools] = counts
-    if rest == 0.0:
-        return (rest, task.cost(pools, trial)), counts
+    trial[pools] = counts = _fill(task.cheapest_engines(), trial, None)
+    first = rank_of(task, trial)
+    if first[0] == 0.0:
+        return first, counts
     allowed = open_pools(problem, task.w, trial)
     groups = {
         name: pools
@@ -277,7 +254,7 @@ def _spread(task: Task, replicas: Ints) -> tuple[Rank, Ints]:
             beside[members] = option[1]
             left = option[0][0]
             tries.append(((left, task.cost(pools, beside)), beside[pools]))
-    return min(tries, key=lambda tried: tried[0], default=((rest, 0.0), counts))
+    return min(tries, key=lambda tried: tried[0], default=(first, counts))
 
 
 def _for_domain_loss(task: Task, replicas: Ints) -> Ints:
@@ -297,7 +274,7 @@ def _for_domain_loss(task: Task, replicas: Ints) -> Ints:
         trial = _trimmed(task, *_in_shares(task, replicas, share, m))
         tries.append((rank_of(task, trial), trial[list(work.pools)]))
     if not tries:
-        return _fill(replace(task, extra=ASKS_NOTHING), replicas, None)[1]
+        return _fill(replace(task, extra=ASKS_NOTHING), replicas, None)
     return min(tries, key=lambda tried: tried[0])[1]
 
 
@@ -378,7 +355,7 @@ def _for_node_loss(task: Task, replicas: Ints) -> Ints:
     tries = []
     for _ in range(NODE_ROUNDS):
         trial = replicas.copy()
-        trial[pools] = _fill(replace(task, extra=extra), replicas, None)[1]
+        trial[pools] = _fill(replace(task, extra=extra), replicas, None)
         rank = rank_of(task, trial)
         tries.append((rank, trial[pools]))
         if rank[0] == 0.0 or task.stop():

@@ -1,12 +1,17 @@
 """Sweeps over large plans: each workload again beside the others, at prices of supply."""
 
-from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from heteroplan.optimize.construct.all_workloads import reinsert, scarce_where_short, steered
+from heteroplan.optimize.construct.all_workloads import (
+    fits_one_group,
+    reinsert,
+    scarce_where_short,
+    steered,
+)
 from heteroplan.optimize.construct.one_group import is_plain, refit
-from heteroplan.optimize.construct.one_workload import NEAR, lowest_estimate, place, rank_of
-from heteroplan.optimize.construct.task import Rank, task_of
+from heteroplan.optimize.construct.one_workload import place, rank_of
+from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.improve.two_groups import regroup
 from heteroplan.optimize.incumbent import Incumbent, of_sizes, unserved_share
 from heteroplan.optimize.program.problem import Floats, Ints
@@ -14,17 +19,23 @@ from heteroplan.optimize.search import Search
 
 REPAIRS, RISE = 6, 0.3
 """Sweeps at most until nothing is left unserved, and the rise of prices before each."""
+NEAR = 1.03
+"""Multiple of its cost in fractions of replicas up to which a workload stays where it is."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sweeps:
-    """Sweeps of one search; they remember what workloads would cost alone."""
+    """Sweeps of one search."""
 
     search: Search
-    lower_estimates: dict[Hashable, Rank] = field(default_factory=dict)
 
-    def swept(self, plan: Incumbent, prices: Floats, order: Sequence[int]) -> Incumbent:
-        """Each workload again beside the others, at prices [R, T], kept where it costs less."""
+    def swept(
+        self, plan: Incumbent, prices: Floats, order: Sequence[int], *, moves: bool = True
+    ) -> Incumbent:
+        """Each workload again beside the others, at prices [R, T], kept where it costs less.
+
+        Where nothing but demand and supply ties it, in the groups that it has; unless it `moves`.
+        """
         problem, stop = self.search.problem, self.search.out_of_time
         held_price = steered(problem, prices)
         replicas = plan.solution.replicas.copy()
@@ -35,7 +46,8 @@ class Sweeps:
                 refit(problem, w, replicas, held_price)
                 if self.search.uses("regroup"):
                     regroup(problem, w, replicas, held_price, stop)
-                replicas = self._placed_again(w, replicas, held_price)
+                if moves:
+                    replicas = self._placed_again(w, replicas, held_price)
             else:
                 standing = of_sizes(problem, replicas)
                 replicas = reinsert(problem, standing, prices, (w,)).solution.replicas.copy()
@@ -44,14 +56,15 @@ class Sweeps:
     def _placed_again(self, w: int, replicas: Ints, held_price: Floats) -> Ints:
         """Sizes in which workload w stands wherever it costs least, if that is better."""
         problem = self.search.problem
-        task = task_of(problem, w, replicas, held_price, lower_estimates=self.lower_estimates)
+        task = task_of(problem, w, replicas, held_price)
+        groups = problem.groups(w).values()
+        least = min((task.least_cost(pools, task.need()) for pools in groups), default=0.0)
         here = rank_of(task, replicas)
-        left, cost = lowest_estimate(task)
-        if here <= (left, cost * NEAR):
+        if here <= (0.0, least * NEAR) or not fits_one_group(problem, w):
             return replicas
         trial = replicas.copy()
         trial[list(problem.workloads[w].pools)] = 0
-        place(task, trial, cheapest_engines=False)
+        place(task, trial)
         refit(problem, w, trial, held_price)
         return trial if rank_of(task, trial) < here else replicas
 

@@ -7,7 +7,7 @@ hold included, is a dynamic program over time (Viterbi 1967).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, permutations, product
 
 import numpy as np
@@ -47,11 +47,12 @@ def regroup(
     task = task_of(problem, w, replicas, held_price)
     pools = list(problem.workloads[w].pools)
     cost = task.cost(pools, replicas)
+    known: _Known = {}
     for turn in range(PASSES):
         for pair in combinations(paired, 2):
             if stop():
                 return
-            _divide_anew(task, pair, groups, replicas, turn)
+            _divide_anew(task, pair, groups, replicas, turn, known)
         before, cost = cost, task.cost(pools, replicas)
         if before - cost < LEAST_GAIN * before:
             return
@@ -84,6 +85,10 @@ class _RoleSizes:
         last = np.maximum(0, enough - 1)
         cost = np.where(enough > 0, np.take_along_axis(self.cost, last, axis=1), np.inf)
         return cost, np.take_along_axis(self.cheapest, last, axis=1)
+
+
+type _Known = dict[tuple[tuple[int, ...], bytes, bytes], _RoleSizes]
+"""By pools, their sizes and the GPUs that are left to them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,6 +129,15 @@ class _Pair:
             ),
             left=np.array(list(left.values())).T,
         )
+
+    def known_side(self, at: list[int], known: "_Known") -> _RoleSizes:
+        """As `side`, taken from `known` where nothing that it depends on has changed."""
+        rows = np.flatnonzero(self.gpus[at].any(axis=0))
+        pools = tuple(self.pools[i] for i in at)
+        key = (pools, self.sizes[at].tobytes(), self.left[:, rows].tobytes())
+        if key not in known:
+            known[key] = self.side(at)
+        return replace(known[key], at=at)
 
     def side(self, at: list[int]) -> _RoleSizes:
         """What the pools at some places may have, alone on the GPUs that are left."""
@@ -221,18 +235,19 @@ class _Pair:
         most = np.maximum(candidates.max(axis=1), after.max(axis=1))
         scarce = np.flatnonzero((most @ self.gpus > left).any(axis=0))
         cost = np.repeat(np.einsum("tkp,pt->tk", after, run)[:, None, :], after.shape[1], axis=1)
-        held = np.zeros((len(scarce), *cost.shape))
+        held = {r: np.zeros(cost.shape) for r in scarce.tolist()}
         for p in used:
             here = candidates[:, :, None, p].astype(np.float64)
             grown = np.maximum(0.0, after[:, None, :, p] - here)
             cost += grown * start[p][:, None, None]
             if self.change[p]:
                 cost += self.change[p] * (after[:, None, :, p] != here)
-            if self.gpus[p, scarce].any():
-                starts_early = self.task.problem.pools[self.pools[p]].lead > 0
-                running = here + grown if starts_early else here
-                held += self.gpus[p, scarce][:, None, None, None] * running
-        for r, in_use in zip(scarce, held, strict=True):
+            starts_early = self.task.problem.pools[self.pools[p]].lead > 0
+            running = here + grown if starts_early else here
+            for r in np.flatnonzero(self.gpus[p]).tolist():
+                if r in held:
+                    held[r] += self.gpus[p, r] * running
+        for r, in_use in held.items():
             cost[in_use > left[:, r, None, None]] = np.inf
         return cost
 
@@ -253,6 +268,7 @@ def _divide_anew(
     all_groups: Sequence[list[int]],
     replicas: Ints,
     turn: int,
+    known: "_Known",
 ) -> None:
     """Two groups along the cheapest path, written into `replicas` [P, T] where it is cheaper."""
     problem = task.problem
@@ -267,7 +283,9 @@ def _divide_anew(
     need[need <= COVER_TOLERANCE] = 0.0
     pair = _Pair.of(task, [*both[0], *both[1]], replicas)
     sides = [
-        pair.side([i for i, p in enumerate(pair.pools) if p in pools and specs[p].role is role])
+        pair.known_side(
+            [i for i, p in enumerate(pair.pools) if p in pools and specs[p].role is role], known
+        )
         for pools in both
         for role in PAIRED
     ]
@@ -316,9 +334,12 @@ def _candidates(pair: _Pair, sides: Sequence[_RoleSizes], need: Floats) -> Ints:
 
 def _cheapest_distinct(cost: Floats, which: Ints) -> NDArray[np.int64]:
     """[T, *] at most K - 1 of the cheapest, of cost [T, S], that differ in `which` [*, T, S]."""
-    order = np.lexsort((*which, cost), axis=1)
-    ordered = np.take_along_axis(which, np.broadcast_to(order, which.shape), axis=2)
-    same = (ordered[:, :, 1:] == ordered[:, :, :-1]).all(axis=0)
+    number = np.zeros(cost.shape, dtype=np.int64)
+    for each in which:
+        number = number * (which.max() + 1) + each
+    order = np.lexsort((number, cost), axis=1)
+    ordered = np.take_along_axis(number, order, axis=1)
+    same = ordered[:, 1:] == ordered[:, :-1]
     rising = np.take_along_axis(cost, order, axis=1)
     rising[:, 1:][same] = np.inf
     first = np.argsort(rising, axis=1, kind="stable")[:, : KEPT - 1]

@@ -10,7 +10,7 @@ import pytest
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import Engine, Loss, Part, RatioBand, Resilience, Role
 from heteroplan.optimize.construct.all_workloads import place_all
-from heteroplan.optimize.construct.one_workload import lowest_estimate, place, rank_of, sites
+from heteroplan.optimize.construct.one_workload import place, rank_of, sites
 from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.improve.scarce import scarce_use, spare_scarce
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
@@ -328,20 +328,6 @@ def test_of_leaves_that_differ_in_one_thing_the_better_is_home(given: dict[str, 
     assert settled(problem, **given) == {"l2": [int(rps / 10)]}
 
 
-def test_the_best_hope_is_what_the_cheapest_site_would_cost_without_others() -> None:
-    """16 USD a node and 1 or 3 for its GPUs; b has all of the cheaper leaf."""
-    given = taken_on_l1()
-    problem, replicas = given["problem"], 2 * given["replicas"]
-    held_price = np.array([[float(pool.domain == "l2") * 2 + 1] for pool in problem.pools])
-    task = task_of(problem, 0, replicas, held_price)
-    assert lowest_estimate(task) == (0.0, pytest.approx(2 * 17.0))
-    assert settled(problem, replicas, held_price=held_price) == {"l2": [2]}
-    assert lowest_estimate(replace(task, lower_estimates={}, extra=1.0)) == (
-        1.0,
-        pytest.approx(2 * 17.0),
-    )
-
-
 def test_a_task_says_where_its_workload_may_stand() -> None:
     problem = alike()
     replicas = none_of(problem)
@@ -349,16 +335,26 @@ def test_a_task_says_where_its_workload_may_stand() -> None:
     assert by_domain(problem, replicas) == {"l2": [1]}
 
 
-def cheap_nodes(rps: Sequence[float], *, max_groups: int | None = None) -> tuple[Problem, Ints]:
+def cheap_nodes(
+    rps: Sequence[float], *, max_groups: int | None = None, plain: bool = False
+) -> tuple[Problem, Ints]:
     """Leaves l1, l2 with two nodes at 1 USD a GPU each, one of which b has, and dear ones beside.
 
-    Those are 4 USD a GPU on l1, 3 on l2; replicas of a node serve 10 requests/s.
+    Those are 4 USD a GPU on l1, 3 on l2; replicas of a node serve 10 requests/s. Unless it is
+    `plain`, workload a has a maximum of replicas that it does not reach.
     """
     prices = {"cheap": 1.0, "dear": 4.0, "less": 3.0}
     shapes = [node_type(name, gpu=name, usd_per_gpu_hour=usd) for name, usd in prices.items()]
     engines = [engine(name, role=Role.AGGREGATED, gpu=name, gpus=8) for name in prices]
     loads = [
-        workload("a", rps=rps, engines=engines, affinity=Affinity.LEAF, max_groups=max_groups),
+        workload(
+            "a",
+            rps=rps,
+            engines=engines,
+            affinity=Affinity.LEAF,
+            max_groups=max_groups,
+            max_replicas=None if plain else {Role.AGGREGATED: 99},
+        ),
         workload(
             "b",
             rps=[20.0] * len(rps),
@@ -385,12 +381,15 @@ def engines_of(problem: Problem, replicas: Ints, **given: Any) -> dict[tuple[str
 
 
 def test_cheap_engines_of_all_groups_are_used_before_dear_ones_of_the_home() -> None:
-    """A node of each leaf for 8 USD, where both of one would cost 8 + 24."""
+    """A node of each leaf for 8 USD, where both of one would cost 8 + 24.
+
+    Not where sweeps divide groups anew: of workloads that are plain (`is_plain`).
+    """
     problem, others = cheap_nodes([20.0])
     spread = {("cheap", "l1"): [1], ("cheap", "l2"): [1]}
     at_home = {("cheap", "l2"): [1], ("less", "l2"): [1]}
     assert engines_of(problem, others) == spread
-    assert engines_of(problem, others, cheapest_engines=False) == at_home
+    assert engines_of(*cheap_nodes([20.0], plain=True)) == at_home
     with_an_idle_hour = {key: [1, 0] for key in spread}
     assert engines_of(*cheap_nodes([20.0, 0.0])) == with_an_idle_hour
     bound, others = cheap_nodes([20.0], max_groups=1)
