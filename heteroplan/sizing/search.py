@@ -53,7 +53,7 @@ LEAST_TRIAL_S = 2.0
 """That a trial may take however late it is."""
 TRIAL_STEPS = 20
 """Of the search for a plan on tried nodes, beside one for each workload."""
-GROWTH = (1.1, 1.3, 1.7, 2.5, 4.0, 8.0)
+GROWTH = (1.03, 1.06, 1.1, 1.3, 1.7, 2.5, 4.0, 8.0)
 """Of the nodes tried last, where time ended before any covered."""
 PATIENT_S, PATIENT_STEPS = 600.0, 4
 """Of a plan on them: steps, and seconds in case these never end."""
