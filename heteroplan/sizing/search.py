@@ -47,7 +47,7 @@ NEXT_SHARE = 0.1
 """Of the time, for each program after it."""
 TRIAL_SHARE = 0.35
 """Of the time left, at most, for one plan on tried nodes."""
-FIRST_TRIAL_SHARE = 0.7
+FIRST_TRIAL_SHARE = 0.4
 """The same for the first one."""
 LEAST_TRIAL_S = 2.0
 """That a trial may take however late it is."""
