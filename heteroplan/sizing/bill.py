@@ -6,13 +6,11 @@ saves anything.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from itertools import pairwise
+from collections.abc import Iterable
 
 import numpy as np
 
-from heteroplan.entities.placement import Stay, node_names
+from heteroplan.entities.placement import Stay
 from heteroplan.entities.plan import Plan, Pool
 from heteroplan.entities.scenario import Horizon
 from heteroplan.entities.workload import Engine
@@ -53,7 +51,7 @@ def bill(offered: Offered, standing: Standing, built: Built, plan: Plan) -> tupl
 
 def node_hours(plan: Plan, node_types: Iterable[str]) -> dict[Node, float]:
     """Hours that each node of some types runs; those that never do are left out."""
-    wanted, engines = set(node_types), _engines(plan)
+    wanted, engines = set(node_types), engines_of(plan)
     stays: defaultdict[Node, list[tuple[Stay, Engine]]] = defaultdict(list)
     for stay in plan.stays:
         pool = plan.pools[stay.pool]
@@ -123,7 +121,7 @@ def _times(horizon: Horizon, stay: Stay, lead: int = 0) -> np.ndarray:
     return times[(times >= 0) & (times < horizon.intervals)]
 
 
-def _engines(plan: Plan) -> dict[tuple[str, str, str], Engine]:
+def engines_of(plan: Plan) -> dict[tuple[str, str, str], Engine]:
     return {
         (each.workload, each.engine.name, each.node_type): each.engine for each in plan.candidates
     }
@@ -131,80 +129,3 @@ def _engines(plan: Plan) -> dict[tuple[str, str, str], Engine]:
 
 def _key(pool: Pool) -> tuple[str, str, str]:
     return pool.workload, pool.engine, pool.node_type
-
-
-def together(plan: Plan, node_types: Mapping[str, object]) -> Plan:
-    """The plan on fewer node-hours of some node types: replicas that serve as long as one another
-    share nodes.
-
-    Replicas that move stay where they are, and so do those of node types on which not all find
-    room anew.
-    """
-    moving = {stay.replica_id for stay in plan.stays if stay.moved}
-    stays = list(plan.stays)
-    for leaf in plan.scenario.fleet.network.leaves:
-        for node_type in node_types:
-            mine = [
-                i
-                for i, stay in enumerate(stays)
-                if stay.leaf == leaf.name and plan.pools[stay.pool].node_type == node_type
-            ]
-            names = node_names(leaf, node_type)
-            fixed = [i for i in mine if stays[i].replica_id in moving]
-            free = [i for i in mine if stays[i].replica_id not in moving]
-            free.sort(
-                key=lambda i: (-stays[i].intervals, -plan.pools[stays[i].pool].gpus_per_replica)
-            )
-            anew = _refilled(plan, names, [stays[i] for i in fixed], [stays[i] for i in free])
-            if anew is not None:
-                for i, stay in zip(free, anew, strict=True):
-                    stays[i] = stay
-    other = replace(plan, stays=tuple(stays))
-    hours = [sum(node_hours(each, node_types).values()) for each in (plan, other)]
-    return other if hours[1] < hours[0] else plan
-
-
-def _refilled(
-    plan: Plan, names: tuple[str, ...], fixed: list[Stay], free: list[Stay]
-) -> list[Stay] | None:
-    """`free` in their order where each adds least to the hours of nodes; None where one finds no
-    room."""
-    if not free:
-        return None
-    horizon = plan.scenario.horizon
-    number = {name: i for i, name in enumerate(names)}
-    size = plan.scenario.fleet.node_type(plan.pools[free[0].pool].node_type).gpus
-    here = (len(names), horizon.intervals)
-    left = size * _present(plan, free[0], here).astype(np.int64)
-    running = np.zeros(here, dtype=np.bool_)
-    for stay in fixed:
-        share = min(size, plan.pools[stay.pool].gpus_per_replica)
-        for name in stay.nodes:
-            np.subtract.at(left[number[name]], _times(horizon, stay, stay.lead), share)
-            running[number[name], _times(horizon, stay)] = True
-    found = []
-    for stay in free:
-        share = min(size, plan.pools[stay.pool].gpus_per_replica)
-        need = np.zeros(horizon.intervals, dtype=np.int64)
-        np.add.at(need, _times(horizon, stay, stay.lead), share)
-        serves = _times(horizon, stay)
-        able = np.flatnonzero((left >= need).all(axis=1))
-        if len(able) < len(stay.nodes):
-            return None
-        longer = (~running[able][:, serves]).sum(axis=1)
-        able = able[np.argsort(longer, kind="stable")][: len(stay.nodes)]
-        left[able] -= need
-        running[np.ix_(able, serves)] = True
-        found.append(replace(stay, nodes=tuple(names[i] for i in able.tolist())))
-    return found
-
-
-def _present(plan: Plan, stay: Stay, shape: tuple[int, int]) -> np.ndarray:
-    """[nodes, T] whether each node of a stay's leaf and node type is there: the last ones are
-    those that are away."""
-    fleet, moments = plan.scenario.fleet, plan.scenario.horizon.boundaries()
-    (leaf,) = (each for each in fleet.network.leaves if each.name == stay.leaf)
-    there = np.zeros(shape, dtype=np.bool_)
-    for t, (start, end) in enumerate(pairwise(moments)):
-        there[: fleet.nodes_available(leaf, plan.pools[stay.pool].node_type, start, end), t] = True
-    return there

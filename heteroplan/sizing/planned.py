@@ -1,70 +1,224 @@
-"""A plan on nodes that are tried: as quick as it gets, for whether they serve all demand."""
+"""A plan on nodes that are tried: as quick as it gets, for whether they serve all demand.
 
+It begins at the replicas with which the program chose the nodes (`start_pools`), or at another
+plan's. Hours in which these go short are mended first. Where that does not serve all demand, the
+whole search follows, from nothing: from such sizes it would not place all workloads again.
+"""
+
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import monotonic
 
-from heteroplan.clock import Stop
+import numpy as np
+
+from heteroplan.clock import Late, Stop, silent
 from heteroplan.entities.capacity import Candidate
+from heteroplan.entities.network import Affinity
 from heteroplan.entities.offers import Offer
 from heteroplan.entities.plan import Plan, Pool
 from heteroplan.entities.scenario import Scenario
+from heteroplan.entities.workload import Workload
 from heteroplan.errors import NoPlanError
-from heteroplan.optimize.incumbent import incumbent
+from heteroplan.optimize.improve.repair import repair
+from heteroplan.optimize.incumbent import incumbent, of_sizes
+from heteroplan.optimize.program.before import without_handover
 from heteroplan.optimize.program.build import build_problem
+from heteroplan.optimize.program.problem import Ints, Problem
+from heteroplan.optimize.search import Search
 from heteroplan.optimize.solve import solve
 from heteroplan.optimize.solvers.solver import Effort
+from heteroplan.placement.pack import Packing
 from heteroplan.placement.settle import settle
 from heteroplan.planning.assemble import assemble, sizes_of
 from heteroplan.planning.minima import refuse_unmet_minima
+from heteroplan.sizing.potential import Potential
 from heteroplan.sizing.spot import backed
+from heteroplan.sizing.together import Shape, together
 from heteroplan.verify import verify
 
 WITHOUT = frozenset({"fewer changes"})
 """What a trial has no use for."""
+MENDING_SHARE = 0.2
+"""Of the time of a trial, for hours in which its starts go short."""
 PACKING_SHARE = 0.3
 """Of the time of a trial, for its replicas to find nodes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trying:
+    """How long and how well a plan is looked for."""
+
+    gap: float
+    """Of its cost; the first plan that serves all demand within it ends the search."""
+    seconds: float
+    steps: int | None
+    stop: Stop
 
 
 def trial(
     scenario: Scenario,
     candidates: Sequence[Candidate],
     starts: Sequence[Sequence[Pool]],
-    *,
-    gap: float,
-    seconds: float,
-    steps: int | None,
-    stop: Stop,
+    trying: Trying,
     hourly: Mapping[str, Offer],
 ) -> Plan | None:
     """A plan that serves as much as the search finds in some steps or seconds; None without one.
 
-    It ends with the first plan that serves all demand within the `gap` of the cost. `starts` are
-    pools that the search may begin at, `hourly` the offers of node types that are paid by the hour.
+    `starts` are pools that the search may begin at. `hourly` are the offers of node types that are
+    paid by the hour: few of their nodes run at a time.
     """
     began = monotonic()
+    seconds, stop, gap = trying.seconds, trying.stop, trying.gap
     problem = replace(build_problem(scenario, candidates), hardware=())
     problem = backed(problem, hourly)
+    sizes = [within_supply(problem, sizes_of(problem, candidates, pools)) for pools in starts]
     try:
         refuse_unmet_minima(scenario, problem, Effort(deadline=began + seconds, stop=stop))
+        begun = []
+        if sizes:
+            mending = replace(trying, seconds=seconds * MENDING_SHARE)
+            begun = [of_sizes(problem, mended(problem, sizes, mending))]
         outcome = solve(
             problem,
             gap=gap,
-            time_limit_s=seconds * (1 - PACKING_SHARE),
+            time_limit_s=began + seconds * (1 - PACKING_SHARE) - monotonic(),
             stop=stop,
-            starts=[sizes_of(problem, candidates, pools) for pools in starts],
+            starts=[each.solution.replicas for each in begun if each.covered or hourly],
             without=WITHOUT,
             beside=False,
-            steps=steps,
+            steps=trying.steps,
         )
-        plan = incumbent(problem, outcome.solution)
+        found = incumbent(problem, outcome.solution)
+        plan = min((found, *begun), key=lambda each: each.rank)
         end = began + seconds
         settled = settle(scenario, candidates, problem, plan, (), gap, stop, deadline=end)
     except NoPlanError:
         return None
     effort = Effort(deadline=end, stop=stop)
+    if hourly:
+        packing = _together(scenario, candidates, problem, settled.packing, hourly)
+        settled = replace(settled, packing=packing)
     extra, took_s = settled.moves_cost(problem), monotonic() - began
     final = outcome.of_plan(problem, settled.plan, extra, gap, took_s, effort)
     made = assemble(scenario, candidates, problem, final, settled.packing.stays)
     verify(made)
     return made
+
+
+def _together(
+    scenario: Scenario,
+    candidates: Sequence[Candidate],
+    problem: Problem,
+    packing: Packing,
+    hourly: Mapping[str, Offer],
+) -> Packing:
+    shapes = []
+    for pool in problem.pools:
+        engine = candidates[pool.candidate].engine
+        shapes.append(Shape(pool.node_type, pool.gpus, engine.startup_s + engine.drain_s))
+    stays = together(scenario, shapes, packing.stays, hourly)
+    return replace(packing, stays=stays)
+
+
+def mended(problem: Problem, starts: Sequence[Ints], trying: Trying) -> Ints:
+    """The best of some sizes [P, T], mended in the hours that go short."""
+    free = without_handover(problem).without_stability()
+    stop, seconds = trying.stop, trying.seconds
+    search = Search.within(seconds, free, trying.gap, stop=stop, progress=silent)
+    for sizes in starts:
+        search.offer_sizes(sizes)
+    late = Late(stop, search.end)
+    if not search.plan.covered:
+        for _ in repair(search, search.plan):
+            if search.plan.covered or late():
+                break
+    return search.plan.solution.replicas
+
+
+def within_supply(problem: Problem, replicas: Ints) -> Ints:
+    """Sizes [P, T] that hold no more GPUs than there are.
+
+    Where starts of an interval find no room, what does not go on stops before it; where that does
+    not suffice, nothing runs.
+    """
+    sizes = replicas.copy()
+    leads = max((pool.lead for pool in problem.pools), default=0)
+    for _ in range(leads + 1):
+        over = _overdrawn(problem, sizes)
+        if not over.any():
+            return sizes
+        later = problem.shift(sizes, 1)
+        if not problem.cyclic:
+            later[:, -1] = sizes[:, -1]
+        sizes[:, over] = np.minimum(sizes, later)[:, over]
+    while (over := _overdrawn(problem, sizes)).any():
+        for ahead in range(leads + 1):
+            sizes[:, np.roll(over, ahead)] = 0
+    return sizes
+
+
+def _overdrawn(problem: Problem, replicas: Ints) -> np.ndarray:
+    """[T] whether more GPUs are held than there are."""
+    over = np.zeros(problem.intervals, dtype=np.bool_)
+    for left in problem.residual(replicas):
+        over |= left < 0
+    return over
+
+
+def start_pools(
+    potential: Potential, times: Sequence[int], replicas: Ints, scenario: Scenario
+) -> tuple[Pool, ...]:
+    """Pools with the sizes [P, times] of the merged program, in the domain with most nodes.
+
+    Other intervals have the sizes of that of `times` which lacks least of what they ask for, the
+    nearest. Pools that are counted on single leaves are left out: the program does not know these.
+    """
+    program = potential.program
+    covering = _covering(potential, times)
+    at_home = {load.name: _home(load, scenario) for load in scenario.workloads}
+    fleet_types = {shape.name for shape in scenario.fleet.node_types}
+    candidates = potential.candidates
+    found = []
+    for p, pool in enumerate(program.pools):
+        if not replicas[p].any() or pool.part is not None or pool.node_type not in fleet_types:
+            continue
+        name = program.workloads[pool.workload].name
+        level, domain = at_home[name]
+        found.append(
+            Pool(
+                workload=name,
+                role=pool.role,
+                engine=candidates[pool.candidate].engine.name,
+                node_type=pool.node_type,
+                gpus_per_replica=pool.gpus,
+                domain=domain,
+                level=level,
+                group=f"{name}@{domain}",
+                replicas=tuple(replicas[p, covering].tolist()),
+                flow_rps=(),
+            )
+        )
+    return tuple(found)
+
+
+def _covering(potential: Potential, times: Sequence[int]) -> list[int]:
+    """[T] for each interval the place in `times` of the one that lacks least of what it asks for,
+    the nearest of those that lack as little."""
+    loads = potential.loads()
+    lacking = np.array(
+        [np.maximum(0.0, loads - loads[:, [t]]).sum(axis=0) for t in times], dtype=np.float64
+    )
+    distance = np.abs(np.array(times)[:, None] - np.arange(loads.shape[1]))
+    return [
+        min(range(len(times)), key=lambda i: (lacking[i, t], distance[i, t]))
+        for t in range(loads.shape[1])
+    ]
+
+
+def _home(load: Workload, scenario: Scenario) -> tuple[Affinity, str]:
+    """Where most nodes stand of the domains in which a workload's groups may live."""
+    nodes: Counter[str] = Counter()
+    for name, leaves in load.domains(scenario.fleet.network).items():
+        nodes[name] = sum(sum(leaf.nodes.values()) for leaf in leaves)
+    return load.affinity, max(nodes, key=lambda name: nodes[name], default="")

@@ -4,6 +4,7 @@ Sums of the pools and flows of a plan, on whichever nodes and leaves, meet this 
 needed of it is needed of every fleet.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -82,6 +83,15 @@ class Potential:
         cost = self.about_usd()
         return sorted(sorted(kept, key=lambda t: -float(cost[t]))[:most])
 
+    def with_starts(self, times: Iterable[int]) -> list[int]:
+        """The intervals, and those after them whose starts hold GPUs in them."""
+        lead = max((pool.lead for pool in self.program.pools), default=0)
+        last = self.program.intervals
+        found = {t + ahead for t in times for ahead in range(min(lead, last - 1) + 1)}
+        if self.program.cyclic:
+            return sorted({t % last for t in found})
+        return sorted(t for t in found if t < last)
+
     def about_usd(self) -> Floats:
         """[T] what an interval costs where each role has the pool that serves it for least."""
         cheapest: dict[tuple[int, Role], Floats] = {}
@@ -93,6 +103,13 @@ class Potential:
         for usd in cheapest.values():
             total += np.where(np.isfinite(usd), usd, 0.0)
         return total
+
+    def earlier(self, t: int, intervals: int) -> int:
+        """The interval some intervals before t; -1 for one before the horizon."""
+        before = t - intervals
+        if self.program.cyclic:
+            return before % self.program.intervals
+        return max(-1, before)
 
     def at(self, times: list[int]) -> Problem:
         """The program of some intervals, each on its own: nothing starts or stops."""

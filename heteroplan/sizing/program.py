@@ -8,12 +8,23 @@ beside the replicas and flows of `optimize.rules.mip`. For each node type j and 
 
     Σ_{p on j} gpus[p]·n[p,t] <= gpus[j]·(Σ_{o of j} x[o] + y[o,t])       [GPUs]
 
-and Σ usd[o]·x[o] + Σ usd_per_hour[o]·hours·y[o,t] is least. It knows no domains, no starts and no
-single nodes: every fleet that covers the demand meets it, so that its bound holds for all of them.
+and Σ usd[o]·x[o] + Σ usd_per_hour[o]·hours·y[o,t] is least. Of a type that is only bought, starting
+replicas hold GPUs too before they serve, where both intervals are in the program:
+
+    up[p,t] >= n[p,t] - n[p,t-1],   n[p,t] + Σ_{j=1..lead[p]} up[p,t+j] in place of n[p,t]
+
+With `by_size` small pools serve less a replica (`optimize.program.sizes`): of sizes up to hi[s] no
+more than share[p,s] of what the program says, with z[p,s,t] for which of the ranges counts:
+
+    Σ_k load[p,k,t]·x[p,k,t] <= Σ_s share[p,s]·m[p,s,t],   lo[s]·z <= m <= hi[s]·z,   n = Σ_s m
+
+It knows no domains and no single nodes: every fleet that covers the demand meets it, so that its
+bound holds for all of them.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 
 import numpy as np
 import pulp
@@ -26,13 +37,22 @@ from heteroplan.optimize.formulation.model import (
     minimise_shortage,
     shortage_terms,
 )
-from heteroplan.optimize.program.problem import Floats, Ints
+from heteroplan.optimize.program.problem import Floats, Ints, PoolSpec
 from heteroplan.optimize.rules.mip import INTEGER, Model, Terms
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict
 from heteroplan.sizing.offered import Offered
 from heteroplan.sizing.potential import Potential
 from heteroplan.sizing.spot import limit_shares
+
+RANGE_GROWTH = 1.5
+"""Of a range of sizes, by which its end lies above its beginning."""
+ALIKE = 0.002
+"""Of what a replica serves at most, that larger pools cannot add: they are one range."""
+FEWER = 0.6
+"""Of the nodes of an offer that are left where too much of a workload stands on them."""
+HOURLY_ROOM = 1.25
+"""Nodes by the hour that a plan may choose from, in those of the program: the rest is not paid."""
 
 type Counts = dict[str, int]
 """Offer -> nodes; of an hourly offer the most that run at a time."""
@@ -134,6 +154,13 @@ class NodeModel:
         bound = answer.objective * self.scale_usd * (1.0 - SOLVER_TOLERANCE)
         return NodePrices(max(0.0, bound), prices * self.scale_usd)
 
+    def rounded_up(self) -> Counts:
+        """The nodes of the last solve, fractional ones rounded up."""
+        counts = {name: _whole(x) for name, x in self.bought.items()}
+        for name, over_time in self.rented.items():
+            counts[name] = max(map(_whole, over_time), default=0)
+        return counts
+
     def cost_at_least(self, usd: float) -> None:
         """Leave out what costs less, from now on."""
         self.floors += 1
@@ -163,10 +190,12 @@ def node_model(
     *,
     allow_short: bool = False,
     constant: bool = False,
+    by_size: bool = False,
 ) -> NodeModel:
     """The program of some intervals. Hourly offers are paid in these alone.
 
-    With `constant` pools keep one size, as they do where nothing scales.
+    With `constant` pools keep one size, as they do where nothing scales. `by_size` is a tighter
+    program with many more integers.
     """
     offered = potential.offered
     program = potential.at(list(times))
@@ -180,7 +209,9 @@ def node_model(
         made.rented[offer.name] = [
             _nodes(model, offer, f"y_{number}_{i}") for i in range(len(times))
         ]
-    _define_rows(made)
+    _define_rows(made, potential, starts=not constant)
+    if by_size:
+        define_sizes(model)
     for i in range(len(times)):
         rented = {name: over_time[i] for name, over_time in made.rented.items()}
         made.beside.append(limit_shares(model, offered, i, rented, made.paid_by_type))
@@ -198,15 +229,26 @@ def _worth(*rows: pulp.LpConstraint | None) -> float:
     return max(0.0, -sum(row.pi or 0.0 for row in rows if row is not None))
 
 
-def _define_rows(made: NodeModel) -> None:
-    """Replicas stand on nodes."""
-    by_name, program = made.offered.by_name, made.model.problem
-    for j, node_type in enumerate(made.offered.node_types):
-        size = float(made.offered.scenario.fleet.node_type(node_type).gpus)
-        pools = [p for p, pool in enumerate(program.pools) if pool.node_type == node_type]
+def _whole(nodes: pulp.LpVariable) -> int:
+    return ceil((nodes.varValue or 0.0) - SOLVER_TOLERANCE)
+
+
+def _define_rows(made: NodeModel, potential: Potential, *, starts: bool) -> None:
+    """Replicas stand on nodes, and of types that are only bought those that start as well."""
+    offered, model = made.offered, made.model
+    by_name = offered.by_name
+    hourly = {offer.node_type for offer in offered.hourly}
+    for j, node_type in enumerate(offered.node_types):
+        size = float(offered.scenario.fleet.node_type(node_type).gpus)
+        pools = [p for p, pool in enumerate(model.problem.pools) if pool.node_type == node_type]
+        held: list[Terms] = [
+            [(model.n[p][i], float(model.problem.pools[p].gpus)) for p in pools]
+            for i in range(len(made.times))
+        ]
+        for p in pools if starts and node_type not in hourly else ():
+            _add_starts(made, potential, p, held)
         made.rows.append([])
-        for i in range(len(made.times)):
-            terms: Terms = [(made.model.n[p][i], float(program.pools[p].gpus)) for p in pools]
+        for i, terms in enumerate(held):
             terms += [
                 (x, -size)
                 for name, x in made.bought.items()
@@ -217,7 +259,83 @@ def _define_rows(made: NodeModel) -> None:
                 for name, over_time in made.rented.items()
                 if by_name[name].node_type == node_type
             ]
-            made.rows[-1].append(made.model.add(terms, "<=", 0.0, f"nodes_{j}_{i}"))
+            made.rows[-1].append(model.add(terms, "<=", 0.0, f"nodes_{j}_{i}"))
+
+
+def _add_starts(made: NodeModel, potential: Potential, p: int, held: list[Terms]) -> None:
+    """To what pool p holds [times] what its starts do, where the interval before is there too."""
+    pool, place = potential.program.pools[p], {t: i for i, t in enumerate(made.times)}
+    model = made.model
+    for i in range(len(made.times)) if pool.lead > 0 else ():
+        before = place.get(potential.earlier(made.times[i], 1))
+        if before is None or before == i:
+            continue
+        up = model.lp.add_variable(f"up_{p}_{i}", 0)
+        row: Terms = [(up, 1.0), (model.n[p][i], -1.0), (model.n[p][before], 1.0)]
+        model.add(row, ">=", 0.0, f"starts_{p}_{i}")
+        for ahead in range(1, pool.lead + 1):
+            at = place.get(potential.earlier(made.times[i], ahead))
+            if at is not None and (ahead == 1 or at != i):
+                held[at].append((up, float(pool.gpus)))
+
+
+@dataclass(frozen=True, slots=True)
+class SizeRange:
+    """Sizes of a pool from `low` to `high`, and what a replica serves in them at most."""
+
+    low: int
+    high: int
+    share: float
+    """Of what it serves in the program without `by_size`."""
+
+
+def size_ranges(pool: PoolSpec, t: int) -> list[SizeRange]:
+    """Ranges that grow by half, up to where a replica serves all but `ALIKE` of the most."""
+    most = int(pool.most[t])
+    if pool.by_size is None or most < 1:
+        return [SizeRange(1, max(1, most), 1.0)]
+    loads = pool.by_size.load[1:, :, t]
+    able = np.isfinite(loads) & (loads > 0) & np.isfinite(pool.load[:, t])
+    shares = np.where(able, pool.load[:, t] / np.where(able, loads, 1.0), 0.0).max(axis=1)
+    at_most = np.minimum(1.0, np.maximum.accumulate(shares))
+    found, low = list[SizeRange](), 1
+    while low <= most:
+        high = min(most, int(low * RANGE_GROWTH))
+        share = float(at_most[min(high, len(at_most)) - 1])
+        if share >= 1.0 - ALIKE or low > len(at_most):
+            return [*found, SizeRange(low, most, 1.0)]
+        found.append(SizeRange(low, high, share))
+        low = high + 1
+    return found
+
+
+def define_sizes(model: Model) -> None:
+    """Capacity by ranges of the size of a pool, where small pools serve less a replica."""
+    for p, pool in enumerate(model.problem.pools):
+        for t in range(model.problem.intervals):
+            ranges = size_ranges(pool, t)
+            if ranges[0].share < 1.0:
+                _add_ranges(model, p, t, ranges)
+
+
+def _add_ranges(model: Model, p: int, t: int, ranges: Sequence[SizeRange]) -> None:
+    chosen: Terms = []
+    sizes: Terms = [(model.n[p][t], 1.0)]
+    load = model.problem.pools[p].load[:, t]
+    served: Terms = [
+        (flow, float(load[k])) for k, over in enumerate(model.x[p]) if (flow := over[t]) is not None
+    ]
+    for s, each in enumerate(ranges):
+        used = model.lp.add_variable(f"z_{p}_{t}_{s}", 0, 1, INTEGER)
+        size = model.lp.add_variable(f"m_{p}_{t}_{s}", 0)
+        model.add([(size, 1.0), (used, -float(each.low))], ">=", 0.0, f"low_{p}_{t}_{s}")
+        model.add([(size, 1.0), (used, -float(each.high))], "<=", 0.0, f"high_{p}_{t}_{s}")
+        chosen.append((used, 1.0))
+        sizes.append((size, -1.0))
+        served.append((size, -each.share))
+    model.add(chosen, "<=", 1.0, f"range_{p}_{t}")
+    model.add(sizes, "==", 0.0, f"size_{p}_{t}")
+    model.add(served, "<=", 0.0, f"by_size_{p}_{t}")
 
 
 def define_places(made: NodeModel) -> None:
@@ -252,3 +370,56 @@ def define_places(made: NodeModel) -> None:
 def usd_of(offered: Offered, counts: Mapping[str, int]) -> float:
     """What nodes that are paid anyway cost in the horizon [USD]."""
     return sum(offered.usd(offer) * counts.get(offer.name, 0) for offer in offered.paid)
+
+
+def with_room(offered: Offered, counts: Counts) -> Counts:
+    """The nodes, and of those paid by the hour some more to choose from."""
+    more = dict(counts)
+    for offer in offered.hourly:
+        wanted = int(counts.get(offer.name, 0) * HOURLY_ROOM) + 1
+        more[offer.name] = wanted if offer.most_nodes is None else min(wanted, offer.most_nodes)
+    return more
+
+
+def grown(offered: Offered, counts: Counts, usd: float) -> Counts:
+    """More of each offer that has nodes in proportion, until all of them cost so much."""
+    more, now = dict(counts), usd_of(offered, counts)
+    scale = usd / now if now > 0 else 1.0
+    for offer in offered.paid:
+        wanted = int(counts.get(offer.name, 0) * scale)
+        more[offer.name] = min(wanted, offer.most_nodes) if offer.most_nodes else wanted
+    able = [offer for offer in offered.paid if counts.get(offer.name, 0) > 0]
+    while able and usd_of(offered, more) < usd:
+        able = [o for o in able if o.most_nodes is None or more[o.name] < o.most_nodes]
+        if not able:
+            break
+        least = min(able, key=lambda offer: more[offer.name] / counts[offer.name])
+        more[least.name] += 1
+    return more
+
+
+def scaled(offered: Offered, counts: Counts, factor: float) -> Counts:
+    """So many times the nodes of each offer, as far as it goes."""
+    more = {name: ceil(factor * nodes) for name, nodes in counts.items()}
+    for offer in offered.offers:
+        if offer.most_nodes is not None and offer.name in more:
+            more[offer.name] = min(more[offer.name], offer.most_nodes)
+    return more
+
+
+def with_fewer(offered: Offered, counts: Counts, offer: Offer) -> Counts:
+    """Part of the nodes of an offer, and as many more of the cheapest of their type without a limit
+    of its share."""
+    left = int(counts.get(offer.name, 0) * FEWER)
+    more = counts | {offer.name: left}
+    others = [
+        each
+        for each in offered.offers
+        if each.node_type == offer.node_type and each.most_share >= 1.0
+    ]
+    if others:
+        other = min(others, key=lambda each: (not each.hourly, each.usd_per_node_hour))
+        wanted = counts.get(other.name, 0) + counts.get(offer.name, 0) - left
+        limit = wanted if other.most_nodes is None else other.most_nodes
+        more[other.name] = min(wanted, limit)
+    return more

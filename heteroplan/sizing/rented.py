@@ -29,7 +29,7 @@ from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict
 from heteroplan.sizing.offered import Offered
 from heteroplan.sizing.potential import MANY_NODES, Potential
-from heteroplan.sizing.program import Counts, Least, NodeModel, node_model
+from heteroplan.sizing.program import Counts, Least, NodeModel, define_sizes, node_model
 from heteroplan.sizing.spot import limit_shares
 
 NODES = 2_000
@@ -79,13 +79,18 @@ class IntervalModel:
             self.starting.append((up, pool.start_cost / self.scale_usd))
 
     @classmethod
-    def of(cls, potential: Potential, t: int, sizes: Ints | None = None) -> "IntervalModel":
-        """Of interval t; with the capacities in pools of `sizes` [P, 1] where given."""
+    def of(
+        cls, potential: Potential, t: int, sizes: Ints | None = None, *, by_size: bool = False
+    ) -> "IntervalModel":
+        """Of interval t; with the capacities in pools of `sizes` [P, 1] where given, or with those
+        of each size (`program`)."""
         offered = potential.offered
         hours = offered.scenario.horizon.interval_hours
         alone = potential.at([t])
         program = alone if sizes is None else at_sizes(alone, sizes)
         model = build_model(program, allow_short=False)
+        if by_size:
+            define_sizes(model)
         taken = [
             model.lp.add_variable(f"u_{j}", 0, MANY_NODES, INTEGER)
             for j in range(len(offered.node_types))
@@ -295,7 +300,7 @@ def priced_bound(potential: Potential, prices_usd: Floats, effort: Effort) -> fl
     bound = _worth_at_most(offered, fair)
     most = None if offered.paid else np.zeros(len(offered.node_types))
     for t in range(potential.program.intervals):
-        model = IntervalModel.of(potential, t)
+        model = IntervalModel.of(potential, t, by_size=potential.program.sized)
         least = model.least(fair[:, t], most, replace(effort, deadline=None), integer=False)
         floor_usd = 0.0 if least is None else least.bound_usd
         if not effort.over():

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from heteroplan.clock import Progress, Stop, never, silent
-from heteroplan.entities.offers import Offer, Offers
+from heteroplan.entities.offers import Offers
 from heteroplan.entities.plan import Plan, Pool
 from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.errors import NoPlanError
@@ -21,34 +21,47 @@ from heteroplan.numerics.tolerances import ROUNDING
 from heteroplan.optimize.program.problem import Ints
 from heteroplan.optimize.solvers.solver import Effort, Verdict
 from heteroplan.profiles.capacity.candidates import candidates_of
-from heteroplan.sizing.bill import bill, together
+from heteroplan.sizing.bill import bill
 from heteroplan.sizing.offered import Offered, Rate
 from heteroplan.sizing.outcome import Nodes, Sized
-from heteroplan.sizing.planned import trial
+from heteroplan.sizing.planned import Trying, start_pools, trial
 from heteroplan.sizing.potential import Potential
-from heteroplan.sizing.program import Counts, Least, node_model, usd_of
+from heteroplan.sizing.program import (
+    Counts,
+    Least,
+    grown,
+    node_model,
+    scaled,
+    usd_of,
+    with_fewer,
+    with_room,
+)
 from heteroplan.sizing.rented import rented
 from heteroplan.sizing.site import Built, Site, Standing, built, only_needed, placed
 from heteroplan.sizing.spot import too_much
-from heteroplan.sizing.starts import start_pools
-from heteroplan.verify import verify
 
 PROGRAM_SHARE = 0.3
 """Of the time, at most, for the first program of nodes."""
 RENTED_SHARE = 0.6
 """The same where hours are paid."""
-NEXT_SHARE = 0.05
+NEXT_SHARE = 0.1
 """Of the time, for each program after it."""
-TRIAL_SHARE = 0.25
+TRIAL_SHARE = 0.35
 """Of the time left, at most, for one plan on tried nodes."""
-FIRST_TRIAL_SHARE = 0.7
+FIRST_TRIAL_SHARE = 0.4
 """The same for the first one."""
 LEAST_TRIAL_S = 2.0
 """That a trial may take however late it is."""
-TRIAL_STEPS = 14
-"""Of the search for a plan on tried nodes."""
+TRIAL_STEPS = 20
+"""Of the search for a plan on tried nodes, beside one for each workload."""
+GROWTH = (1.03, 1.06, 1.1, 1.3, 1.7, 2.5, 4.0, 8.0)
+"""Of the nodes tried last, where time ended before any covered."""
+PATIENT_S, PATIENT_STEPS = 600.0, 4
+"""Of a plan on them: steps, and seconds in case these never end."""
 PLAN_SHARE = 0.5
 """Of the time left, for a better plan on the nodes that are chosen."""
+EXACT_CELLS = 400
+"""Pools times intervals of a program that says what small pools serve."""
 FIRST_STEP = 1e-6
 """Relative difference of costs that are tried one after the other, to begin with."""
 STEPS_ALIKE = 3
@@ -57,10 +70,6 @@ BUDGET_SHARE = 0.5
 """Of the time limit, beyond it, for a fleet within a budget that does not cover the demand."""
 BETWEEN = 6
 """Trials between the last nodes that failed, or the bound, and the cheapest that covered."""
-FEWER = 0.6
-"""Of the nodes of an offer that are left where too much of a workload stands on them."""
-HOURLY_ROOM = 1.25
-"""Nodes by the hour that a plan may choose from, in those of the program: the rest is not paid."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +116,7 @@ def size(
             "relax the slo"
         )
     search.find()
+    search.cover()
     best = search.best
     if best is None:
         raise NoPlanError("no fleet of these offers was found; raise --time-limit")
@@ -122,7 +132,7 @@ def size(
         cost_usd=best.cost_usd,
         bound_usd=min(search.bound_usd, best.cost_usd) if best.plan.covered else search.bound_usd,
         covered=best.plan.covered,
-        binding=binding(search.offered, best, search.bound_usd),
+        binding=(*binding(search.offered, best, search.bound_usd), *search.hurried),
     )
 
 
@@ -137,7 +147,15 @@ class _Search:
     progress: Progress
     began: float = field(default_factory=monotonic)
     best: Fitted | None = None
+    counts: Counts = field(default_factory=dict)
+    """Nodes that were tried last."""
+    last: Fitted | None = None
+    """The one that was tried last; None where there was no plan on it."""
     bound_usd: float = 0.0
+    impossible: bool = False
+    """Whether the limits are known to leave no fleet that covers the demand."""
+    hurried: tuple[str, ...] = ()
+    """In words, where time did not suffice for a fleet that is as small as it may be."""
     potential: Potential = field(init=False)
 
     def __post_init__(self) -> None:
@@ -164,13 +182,49 @@ class _Search:
         if self.offered.hourly:
             self._find_rented()
             return
-        for found in self._cheapest_first():
-            fitted = self.fitted(found)
-            if fitted is not None and (self.best is None or fitted.rank < self.best.rank):
-                self.best = fitted
-                self._told()
+        for tried in self._cheapest_first():
+            self._try(tried)
             if self.over or self.closed:
                 return
+
+    def cover(self) -> None:
+        """Where no fleet that was tried in time covers the demand: larger ones, until one does.
+
+        However long that takes, as a plan with room is soon found: else a machine that is busy with
+        other work would have no answer at all.
+        """
+        if self._covered or self.impossible:
+            return
+        counts = self.counts or self._rounded_up()
+        for factor in GROWTH:
+            if self.stop():
+                return
+            more = scaled(self.offered, counts, factor)
+            self._try(Tried(Least(Verdict.LIMIT, 0.0, 0.0, more), [], patient=True))
+            if self._covered:
+                self.hurried = (
+                    f"the time limit of {self.time_limit_s:g} s: it ended before a fleet covered "
+                    "the demand, so nodes were added until one did; raise --time-limit",
+                )
+                return
+            if more == scaled(self.offered, more, 2.0):
+                return
+
+    def _rounded_up(self) -> Counts:
+        """Nodes of the program in which they may be fractional; all there are, and one of those
+        without a limit, where it has no answer."""
+        model = node_model(self.potential, self.potential.busiest())
+        if model.duals(Effort(stop=self.stop)) is None:
+            return {each.name: each.most_nodes or 1 for each in self.offered.offers}
+        return model.rounded_up()
+
+    def _try(self, tried: "Tried") -> None:
+        """Keep a fleet of these nodes if it is better than the best."""
+        self.counts = tried.found.counts
+        self.last = self.fitted(tried)
+        if self.last is not None and (self.best is None or self.last.rank < self.best.rank):
+            self.best = self.last
+            self._told()
 
     def _told(self) -> None:
         covered = self.best is not None and self.best.plan.covered
@@ -180,42 +234,116 @@ class _Search:
     def _cheapest_first(self) -> Iterator["Tried"]:
         """Nodes that would do, from the cheapest on; once some have covered, cheaper ones.
 
-        Where the program has no good answer in time, more of each of its first nodes.
+        First those that the interval which costs most needs. Where a plan on them goes short in
+        another one, that becomes part of the program. Where the program has no good answer in time,
+        more of each of the nodes before.
         """
-        times = self.potential.busiest()
-        model = node_model(self.potential, times)
-        first = model.least(self._effort(PROGRAM_SHARE * self.time_limit_s))
-        self.bound_usd = first.bound_usd
-        self._told()
-        if first.cost_usd is None:
-            return
-        found, step, failed = first, FIRST_STEP, 0
-        while True:
-            yield Tried(found, times)
-            usd = usd_of(self.offered, found.counts)
+        tried = self._of_program(self._first_times(), PROGRAM_SHARE)
+        self.impossible = tried.found.verdict is Verdict.INFEASIBLE
+        step, failed, low = FIRST_STEP, 0, 0.0
+        while tried.found.cost_usd is not None:
+            yield tried
+            usd = usd_of(self.offered, tried.found.counts)
             if self._covered:
-                break
-            failed += 1
-            if failed > STEPS_ALIKE:
-                step = max(2 * step, self.gap / 4)
-            low = usd * (1 + step)
-            model.cost_at_least(low)
-            found = model.least(self._effort(NEXT_SHARE * self.time_limit_s))
-            if found.verdict is Verdict.INFEASIBLE:
+                yield from self._between(tried, max(self.bound_usd, low))
+                yield from self._fewer()
                 return
-            if found.cost_usd is None or found.cost_usd > low * (1 + self.gap):
-                found = replace(first, counts=grown(self.offered, first.counts, low))
-                if usd_of(self.offered, found.counts) < low * (1 - self.gap):
+            times = self._short_elsewhere(tried.times)
+            if times is None:
+                failed += 1
+                step = step if failed <= STEPS_ALIKE else max(2 * step, self.gap / 4)
+                low = usd * (1 + step)
+            again = self._of_program(times or tried.times, NEXT_SHARE, low)
+            if again.found.verdict is Verdict.INFEASIBLE:
+                self.impossible = True
+                return
+            if again.found.cost_usd is None or again.found.cost_usd > (1 + self.gap) * max(
+                low, usd
+            ):
+                low = max(low, usd * (1 + self.gap / 2))
+                counts = grown(self.offered, tried.found.counts, low)
+                again = tried.with_counts(counts)
+                if usd_of(self.offered, counts) < low * (1 - self.gap):
                     return
-        failing = max(self.bound_usd, usd / (1 + step) if failed else 0.0)
+            tried = again
+
+    def _first_times(self) -> list[int]:
+        """All intervals that no other one outdoes, if they are few; else the dearest of them."""
+        busiest = self.potential.with_starts(self.potential.busiest())
+        if self._exact(busiest):
+            return busiest
+        prices = node_model(self.potential, busiest).duals(self._effort(self.left_s))
+        if prices is None:
+            return busiest
+        self.bound_usd = max(self.bound_usd, prices.bound_usd)
+        worth = prices.usd.sum(axis=0)
+        return self.potential.with_starts([busiest[int(worth.argmax())]])
+
+    def _exact(self, times: list[int]) -> bool:
+        """Whether a program of so many intervals may look closely."""
+        return len(times) * len(self.potential.program.pools) <= EXACT_CELLS
+
+    def _of_program(self, times: list[int], share: float, low_usd: float = 0.0) -> "Tried":
+        """The cheapest nodes of the program of some intervals that cost so much at least."""
+        by_size = self.potential.program.sized and self._exact(times)
+        model = node_model(self.potential, times, by_size=by_size)
+        if low_usd > 0.0:
+            model.cost_at_least(low_usd)
+        found = model.least(self._effort(share * self.time_limit_s))
+        if low_usd == 0.0:
+            self.bound_usd = max(self.bound_usd, found.bound_usd)
+            self._told()
+        return Tried(found, times)
+
+    def _short_elsewhere(self, times: list[int]) -> list[int] | None:
+        """The intervals, and that in which the last plan goes shortest of others; None where there
+        is none, or they would be too many."""
+        if self.last is None:
+            return None
+        short: dict[int, float] = {}
+        for each in self.last.plan.shortages:
+            if each.interval not in times:
+                short[each.interval] = short.get(each.interval, 0.0) + each.unserved_rps
+        if not short:
+            return None
+        worst = max(short, key=lambda t: short[t])
+        more = sorted({*times, *self.potential.with_starts([worst])})
+        return more if self._exact(more) else None
+
+    def _between(self, tried: "Tried", failing_usd: float) -> Iterator["Tried"]:
+        """Nodes that cost less than those that covered, and more than what did not."""
         for _ in range(BETWEEN):
-            best_usd = self.best.cost_usd if self.best is not None else usd
-            if best_usd - failing <= self.gap * best_usd:
+            best_usd = self._best_usd
+            if best_usd - failing_usd <= self.gap / 2 * best_usd:
                 return
-            middle = (failing + best_usd) / 2
-            yield Tried(replace(first, counts=grown(self.offered, first.counts, middle)), times)
-            if self.best is not None and self.best.cost_usd == best_usd:
-                failing = middle
+            middle = (failing_usd + best_usd) / 2
+            counts = grown(self.offered, tried.found.counts, middle)
+            if usd_of(self.offered, counts) >= best_usd:
+                return
+            yield tried.with_counts(counts)
+            if self._best_usd == best_usd:
+                failing_usd = middle
+
+    def _fewer(self) -> Iterator["Tried"]:
+        """The nodes that covered, but one: the dearest offer first, again where that covers."""
+        for offer in sorted(self.offered.paid, key=lambda each: -each.usd_per_node_hour):
+            while True:
+                best = self.best
+                if best is None or offer.usd_per_node_hour <= 0:
+                    break
+                counts = Site(self.offered, dict(best.standing)).counts
+                if counts.get(offer.name, 0) == 0:
+                    break
+                counts[offer.name] -= 1
+                least = Least(Verdict.LIMIT, 0.0, usd_of(self.offered, counts), counts)
+                yield Tried(least, [])
+                if self.best is best:
+                    break
+
+    @property
+    def _best_usd(self) -> float:
+        assert self.best is not None
+        return self.best.cost_usd
 
     @property
     def _covered(self) -> bool:
@@ -234,10 +362,7 @@ class _Search:
             return
         times = list(range(self.potential.program.intervals))
         for needed in (found.needed, None):
-            fitted = self.fitted(Tried(found.least, times, needed))
-            if fitted is not None and (self.best is None or fitted.rank < self.best.rank):
-                self.best = fitted
-                self._told()
+            self._try(Tried(found.least, times, needed))
             if self.closed or self.over:
                 return
 
@@ -264,32 +389,26 @@ class _Search:
         if tried.needed is not None:
             made = only_needed(self.offered, made, tried.needed)
         scenario = _on(self.offered, made)
-        starts = []
+        starts: list[tuple[Pool, ...]] = []
         if tried.found.replicas is not None:
             sizes = tried.found.replicas
             starts.append(start_pools(self.potential, tried.times, sizes, scenario))
-        return self._planned(standing, made, starts, trying=True)
+        if self.best is not None and not self.offered.hourly:
+            starts.append(self.best.plan.pools)
+        enough = made.marginal.outages or not made.hourly or tried.patient
+        share = FIRST_TRIAL_SHARE if self.best is None else TRIAL_SHARE
+        seconds = PATIENT_S if tried.patient else max(LEAST_TRIAL_S, self.left_s * share)
+        steps = PATIENT_STEPS if tried.patient else TRIAL_STEPS + len(scenario.workloads)
+        trying = Trying(1.0 if enough else self.gap / 2, seconds, steps, self.stop)
+        return self._planned(standing, made, starts, trying)
 
     def _planned(
-        self, standing: Standing, made: Built, starts: list[tuple[Pool, ...]], *, trying: bool
+        self, standing: Standing, made: Built, starts: list[tuple[Pool, ...]], trying: Trying
     ) -> Fitted | None:
         scenario = _on(self.offered, made)
-        candidates = self.offered.rate(scenario)
-        plan = trial(
-            scenario,
-            candidates,
-            starts,
-            gap=1.0 if trying and (made.marginal.outages or not made.hourly) else self.gap / 2,
-            seconds=max(LEAST_TRIAL_S, self.left_s * self._share(trying)),
-            steps=TRIAL_STEPS if trying else None,
-            stop=self.stop,
-            hourly=made.hourly,
-        )
+        plan = trial(scenario, self.offered.rate(scenario), starts, trying, made.hourly)
         if plan is None:
             return None
-        if made.hourly:
-            plan = together(plan, made.hourly)
-            verify(plan)
         return Fitted(standing, made, plan, bill(self.offered, standing, made, plan))
 
     def within_budget(self) -> Fitted | None:
@@ -309,18 +428,13 @@ class _Search:
             )
         return fitted
 
-    def _share(self, trying: bool) -> float:
-        """Of the time left, for one plan: most of it where there is no fleet yet."""
-        if not trying:
-            return PLAN_SHARE
-        return FIRST_TRIAL_SHARE if self.best is None else TRIAL_SHARE
-
     def better_plan(self) -> None:
         """A better plan on the nodes of the best fleet, where there is time."""
         best = self.best
         if best is None or self.over:
             return
-        found = self._planned(best.standing, best.built, [best.plan.pools], trying=False)
+        trying = Trying(self.gap / 2, PLAN_SHARE * self.left_s, None, self.stop)
+        found = self._planned(best.standing, best.built, [best.plan.pools], trying)
         if found is None or found.rank[0] > best.rank[0]:
             return
         if too_much(found.plan, found.built.hourly):
@@ -337,6 +451,12 @@ class Tried:
     times: list[int]
     needed: dict[str, Ints] | None = None
     """Hourly offer -> [T] nodes that are there at most; None for no such limit."""
+
+    patient: bool = False
+    """Whether the plan may take as long as a few steps take."""
+
+    def with_counts(self, counts: Counts) -> "Tried":
+        return replace(self, found=replace(self.found, counts=counts))
 
 
 def binding(offered: Offered, best: Fitted, bound_usd: float) -> tuple[str, ...]:
@@ -366,47 +486,3 @@ def binding(offered: Offered, best: Fitted, bound_usd: float) -> tuple[str, ...]
 def _on(offered: Offered, made: Built) -> Scenario:
     """The scenario on a fleet, at what running its nodes costs more than to let them stand."""
     return replace(offered.scenario, fleet=made.marginal, objective=Objective.COST, current=None)
-
-
-def with_room(offered: Offered, counts: Counts) -> Counts:
-    """The nodes, and of those paid by the hour some more to choose from."""
-    more = dict(counts)
-    for offer in offered.hourly:
-        wanted = int(counts.get(offer.name, 0) * HOURLY_ROOM) + 1
-        more[offer.name] = wanted if offer.most_nodes is None else min(wanted, offer.most_nodes)
-    return more
-
-
-def grown(offered: Offered, counts: Counts, usd: float) -> Counts:
-    """More of each offer that has nodes in proportion, until all of them cost so much."""
-    more, now = dict(counts), usd_of(offered, counts)
-    scale = usd / now if now > 0 else 1.0
-    for offer in offered.paid:
-        wanted = int(counts.get(offer.name, 0) * scale)
-        more[offer.name] = min(wanted, offer.most_nodes) if offer.most_nodes else wanted
-    able = [offer for offer in offered.paid if counts.get(offer.name, 0) > 0]
-    while able and usd_of(offered, more) < usd:
-        able = [o for o in able if o.most_nodes is None or more[o.name] < o.most_nodes]
-        if not able:
-            break
-        least = min(able, key=lambda offer: more[offer.name] / counts[offer.name])
-        more[least.name] += 1
-    return more
-
-
-def with_fewer(offered: Offered, counts: Counts, offer: Offer) -> Counts:
-    """Part of the nodes of an offer, and as many more of the cheapest of their type without a limit
-    of its share."""
-    left = int(counts.get(offer.name, 0) * FEWER)
-    more = counts | {offer.name: left}
-    others = [
-        each
-        for each in offered.offers
-        if each.node_type == offer.node_type and each.most_share >= 1.0
-    ]
-    if others:
-        other = min(others, key=lambda each: (not each.hourly, each.usd_per_node_hour))
-        wanted = counts.get(other.name, 0) + counts.get(offer.name, 0) - left
-        limit = wanted if other.most_nodes is None else other.most_nodes
-        more[other.name] = min(wanted, limit)
-    return more

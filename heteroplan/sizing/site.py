@@ -62,6 +62,11 @@ class Site:
         """Nodes of an offer, on all leaves."""
         return sum(nodes for (name, _), nodes in self.standing.items() if name == offer.name)
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """Offer -> nodes, on all leaves."""
+        return {offer.name: self.count(offer) for offer in self.offered.offers}
+
     def _on(self, leaf: str) -> int:
         return sum(nodes for (_, at), nodes in self.standing.items() if at == leaf)
 

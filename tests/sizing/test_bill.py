@@ -7,7 +7,8 @@ import pytest
 from heteroplan.entities.fleet import Outage
 from heteroplan.entities.placement import Stay, node_name
 from heteroplan.entities.plan import Plan
-from heteroplan.sizing.bill import running_hours, together
+from heteroplan.sizing.bill import node_hours, running_hours
+from heteroplan.sizing.together import Shape, together
 from tests import plans
 from tests.builders import candidates, engine, fleet, horizon, scenario, workload
 
@@ -95,13 +96,69 @@ def on_two_leaves(*, away: bool) -> Plan:
     return plans.plan(asked, pools, considered=candidates(asked), placed=placed)
 
 
-@pytest.mark.parametrize(("away", "nodes_of_l1"), [(False, 3), (True, 2)])
-def test_replicas_are_put_together_on_nodes_that_are_there(away: bool, nodes_of_l1: int) -> None:
-    """On l2 one node is enough. On l1 the order of service needs a third node, if there is one."""
-    found = together(on_two_leaves(away=away), {"h100x8": None})
-    used = {
-        leaf: {name for s in found.stays if s.leaf == leaf for name in s.nodes}
-        for leaf in ("l1", "l2")
-    }
-    assert {leaf: len(names) for leaf, names in used.items()} == {"l1": nodes_of_l1, "l2": 1}
-    assert not away or node_name("l1", "h100x8", 2) not in used["l1"]
+def shapes(plan: Plan) -> list[Shape]:
+    return [Shape(pool.node_type, pool.gpus_per_replica, 0.0) for pool in plan.pools]
+
+
+def most_held(plan: Plan) -> int:
+    """GPUs of a node at a time."""
+    held: dict[tuple[str, int], int] = {}
+    for each in plan.stays:
+        for node in each.nodes:
+            for t in range(each.first, each.first + each.intervals):
+                held[node, t] = held.get((node, t), 0) + plan.pools[each.pool].gpus_per_replica
+    return max(held.values())
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_replicas_are_put_together_on_nodes_that_are_there(away: bool) -> None:
+    """On l1 they hold 4, 8, 12 and 16 GPUs: 1, 1, 2 and 2 nodes of 8; on l2 one node is enough."""
+    plan = on_two_leaves(away=away)
+    found = together(plan.scenario, shapes(plan), plan.stays, {"h100x8"})
+    other = replace(plan, stays=found)
+    assert most_held(other) <= 8
+    assert sorted((s.pool, s.leaf, s.first) for s in found) == sorted(
+        (s.pool, s.leaf, s.first) for s in plan.stays
+    )
+    hours = node_hours(other, {"h100x8"})
+    assert sum(hours.values()) == pytest.approx(1 + 1 + 2 + 2 + 4)
+    assert not away or ("l1", "h100x8", node_name("l1", "h100x8", 2)) not in hours
+
+
+def test_a_pool_stops_the_replica_whose_node_is_empty_then() -> None:
+    """Half a node each: one replica serves all 5 hours beside one of another pool that ends after
+    2; a second of each pool serves hour 1, and hours 1 to 3. Ends swapped, the second node is left
+    after an hour: 5 + 1 hours are paid, not 5 + 3."""
+    asked = scenario(
+        [workload("a", rps=[1.0] * 5, engines=[engine("half")])],
+        in_fleet=fleet({"l1": {"h100x8": 2}}),
+    )
+    pools = [
+        plans.pool([1, 2, 1, 1, 1], of="a", engine_name="half", domain="l1-spine"),
+        plans.pool([1, 2, 1, 1, 0], of="a", engine_name="half", domain="l1-spine"),
+    ]
+    names = [node_name("l1", "h100x8", i) for i in range(2)]
+    lives = [(0, 0, 0, 5), (0, 1, 1, 1), (1, 0, 0, 2), (1, 1, 1, 3)]
+    stays = [
+        plans.stay(f"r{i}", pool=pool, leaf="l1", nodes=[names[node]], first=first, intervals=hours)
+        for i, (pool, node, first, hours) in enumerate(lives)
+    ]
+    plan = plans.plan(asked, pools, considered=candidates(asked), placed=stays)
+    assert sum(node_hours(plan, {"h100x8"}).values()) == pytest.approx(5 + 3)
+    found = together(plan.scenario, shapes(plan), stays, {"h100x8"})
+    other = replace(plan, stays=found)
+    assert sum(node_hours(other, {"h100x8"}).values()) == pytest.approx(5 + 1)
+
+
+def test_a_replica_that_moved_stays_where_there_is_room_for_it() -> None:
+    """It moves after 2 of 4 hours beside nothing else: one node for 4 hours, and no move."""
+    asked = scenario(
+        [workload("a", rps=[1.0] * 4, engines=[engine("half")])],
+        in_fleet=fleet({"l1": {"h100x8": 2}}),
+    )
+    names = [node_name("l1", "h100x8", i) for i in range(2)]
+    first = plans.stay("r", pool=0, leaf="l1", nodes=[names[0]], first=0, intervals=2)
+    second = plans.stay("r", pool=0, leaf="l1", nodes=[names[1]], first=2, intervals=1)
+    stays = [first, replace(second, moved=True)]
+    (found,) = together(asked, [Shape("h100x8", 4, 0.0)], stays, {"h100x8"})
+    assert (found.first, found.intervals, found.moved, len(found.nodes)) == (0, 3, False, 1)

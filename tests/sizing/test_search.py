@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 from heteroplan.entities.offers import Offer, OfferKind, SizeLimits
 from heteroplan.errors import NoPlanError, UsageError
 from heteroplan.optimize.solvers.solver import Effort
-from heteroplan.sizing import size
+from heteroplan.sizing import search, size
 from heteroplan.sizing.offered import Offered
 from heteroplan.sizing.outcome import Sized
 from heteroplan.sizing.potential import Potential
-from heteroplan.sizing.program import node_model, usd_of
-from heteroplan.sizing.search import grown
+from heteroplan.sizing.program import grown, node_model, usd_of
 from heteroplan.sizing.spot import too_much
 from tests.sizing.offers import BIG, SMALL, offers, on_demand, purchase, two_types
 
@@ -158,6 +157,27 @@ def test_existing_nodes_that_cost_more_than_new_ones_are_given_back() -> None:
     kept = Offer("standing", BIG, OfferKind.EXISTING, 20.0, 2, leaves=("l1",))
     found = size(two_types([20.0]), offers(kept, purchase(BIG, 16.0)))
     assert counts(found) == {f"{BIG} bought": 2}
+
+
+@pytest.mark.parametrize("offer", [purchase(BIG, 16.0), on_demand(BIG, 16.0)])
+def test_where_time_ends_before_any_fleet_nodes_are_added_until_one_covers(
+    monkeypatch: pytest.MonkeyPatch, offer: Offer
+) -> None:
+    """20 requests/s need 2 nodes; the answer has some more at most, and says why."""
+    monkeypatch.setattr(search._Search, "find", lambda self: None)
+    found = size(two_types([20.0, 20.0]), offers(offer), time_limit_s=0.001)
+    assert found.covered
+    assert 2 * 2 * 16.0 - 1e-6 <= found.cost_usd <= 2 * 3 * 16.0
+    assert found.bound_usd <= found.cost_usd
+    assert "the time limit of 0.001 s" in found.binding[-1]
+
+
+def test_where_no_more_nodes_are_offered_it_ends_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One node of the 2 that are needed."""
+    monkeypatch.setattr(search._Search, "find", lambda self: None)
+    found = size(two_types([20.0]), offers(purchase(BIG, 16.0, 1)), time_limit_s=0.001)
+    assert not found.covered
+    assert not any("the time limit" in each for each in found.binding)
 
 
 def test_offers_that_do_not_fit_are_refused_all_at_once() -> None:
