@@ -31,7 +31,6 @@ INGREDIENTS = (
     "one domain",
     "balance prices",
     "price steps",
-    "workload prices",
     "near LP",
     "near guide",
     "sweeps",

@@ -47,15 +47,21 @@ def together(
     """The stays of replicas, `shapes` by pool, on fewer node-hours of some node types.
 
     A replica that moves stays on one node if all find room so; else those that move stay where they
-    are, and so do all of a leaf and node type that find no room anew.
+    are, and so do all of a leaf and node type that find no room anew. Where one moves from leaf to
+    leaf, it stays as it is.
     """
+    leaves: dict[tuple[int, str], list[str]] = {}
+    for stay in stays:
+        leaves.setdefault((stay.pool, stay.replica_id), []).append(stay.leaf)
+    moving = {key for key, places in leaves.items() if len(places) > 1}
+    abroad = {key for key in moving if len(set(leaves[key])) > 1}
     found = list[Stay]()
     for leaf in scenario.fleet.network.leaves:
         here = [stay for stay in stays if stay.leaf == leaf.name]
         for node_type in dict.fromkeys(shapes[stay.pool].node_type for stay in here):
             mine = [stay for stay in here if shapes[stay.pool].node_type == node_type]
             if node_type in node_types:
-                mine = Shelf.of(scenario, shapes, leaf, node_type).filled(mine)
+                mine = Shelf.of(scenario, shapes, leaf, node_type).filled(mine, moving, abroad)
             found += mine
     return tuple(found)
 
@@ -97,16 +103,27 @@ class Shelf:
             pause=s_to_hours(pause_s) / horizon.interval_hours,
         )
 
-    def filled(self, stays: Sequence[Stay]) -> list[Stay]:
-        """The stays of a leaf and node type, where they cost least."""
-        moving = {(stay.pool, stay.replica_id) for stay in stays if stay.moved}
-        chains = [stay for stay in stays if (stay.pool, stay.replica_id) in moving]
-        free = [stay for stay in stays if (stay.pool, stay.replica_id) not in moving]
+    def filled(
+        self,
+        stays: Sequence[Stay],
+        moving: Collection[tuple[int, str]],
+        abroad: Collection[tuple[int, str]],
+    ) -> list[Stay]:
+        """The stays of a leaf and node type, where they cost least.
+
+        By pool and identity: replicas that move, and those of them that stand on other leaves too.
+        """
+        fixed, chains, free = list[Stay](), list[Stay](), list[Stay]()
+        for stay in stays:
+            key = (stay.pool, stay.replica_id)
+            (fixed if key in abroad else chains if key in moving else free).append(stay)
+        for stay in fixed:
+            self.put(stay, self.places(stay))
         joined = self._joined(chains)
         if chains and joined is not None:
             found = self._placed(dict(enumerate([*free, *joined])), Random(0), 0.0)
             if found is not None:
-                return self._improved(found)
+                return [*fixed, *self._improved(found)]
         for stay in chains:
             self.put(stay, self.places(stay))
         found = self._placed(dict(enumerate(free)), Random(0), 0.0)
@@ -114,7 +131,7 @@ class Shelf:
             found = dict(enumerate(free))
             for stay in free:
                 self.put(stay, self.places(stay))
-        return [*chains, *self._improved(found)]
+        return [*fixed, *chains, *self._improved(found)]
 
     def _joined(self, chains: Sequence[Stay]) -> list[Stay] | None:
         """Replicas that move as one stay each; None where one does not go on all the time."""

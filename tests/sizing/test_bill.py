@@ -162,3 +162,22 @@ def test_a_replica_that_moved_stays_where_there_is_room_for_it() -> None:
     stays = [first, replace(second, moved=True)]
     (found,) = together(asked, [Shape("h100x8", 4, 0.0)], stays, {"h100x8"})
     assert (found.first, found.intervals, found.moved, len(found.nodes)) == (0, 3, False, 1)
+
+
+def test_a_replica_that_moves_to_another_leaf_stays_as_it_is() -> None:
+    """Its pool has another replica of half a node beside it, whose end it does not take."""
+    asked = scenario(
+        [workload("a", rps=[1.0] * 6, engines=[engine("half")])],
+        in_fleet=fleet({leaf: {"h100x8": 3} for leaf in ("l1", "l2")}),
+    )
+    names = [node_name("l1", "h100x8", i) for i in range(3)]
+    here = plans.stay("moves", pool=0, leaf="l1", nodes=[names[0]], first=0, intervals=2)
+    there = replace(here, leaf="l2", nodes=(node_name("l2", "h100x8", 0),), first=2, moved=True)
+    others = [
+        plans.stay(f"r{i}", pool=0, leaf="l1", nodes=[names[i]], first=first, intervals=hours)
+        for i, (first, hours) in enumerate([(0, 1), (1, 4), (0, 5)])
+    ]
+    stays = [here, there, *others]
+    found = together(asked, [Shape("h100x8", 4, 0.0)], stays, {"h100x8"})
+    assert [stay for stay in found if stay.replica_id == "moves"] == [here, there]
+    assert len(found) == len(stays)

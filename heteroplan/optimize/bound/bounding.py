@@ -26,7 +26,6 @@ from heteroplan.optimize.bound.lp_prices import (
     interval_prices,
     one_domain_prices,
     plainer,
-    workload_prices,
 )
 from heteroplan.optimize.program.prices import Prices, supply_prices
 from heteroplan.optimize.program.problem import Floats, Problem
@@ -75,13 +74,6 @@ def rounds(
     yield best
     length = FIRST_STEP
     while not {"balance prices", "price steps"} & without and not stop():
-        if "workload prices" not in without:
-            own = workload_prices(problem, best.prices, Effort(stop=stop))
-            if own is None:
-                return
-            found = _best_for_each(problem, (best.prices, own), stop)
-            best = _best(best, _proven(problem, found, MOST_CELLS, stop))
-            yield best
         found = _improved(problem, best, length, stop)
         best = _best(best, _proven(problem, found, MOST_CELLS, stop))
         yield best

@@ -1,7 +1,7 @@
 """Prices from LPs of parts of the program, where one of the whole would be too large.
 
 The LP of all domains merged sees the whole day, but not where GPUs stand. LPs of single intervals
-see that, but no starts. LPs of single workloads at given supply prices see both.
+see that, but no starts.
 """
 
 from dataclasses import replace
@@ -15,14 +15,11 @@ from heteroplan.optimize.program.coarser import (
     merged_intervals,
     merged_starts,
     one_domain,
-    restricted,
     spread_out,
 )
 from heteroplan.optimize.program.prices import (
     Prices,
     highest_service_cost,
-    pool_prices,
-    start_prices,
     supply_prices,
 )
 from heteroplan.optimize.program.problem import Problem
@@ -73,34 +70,6 @@ def interval_prices(problem: Problem, effort: Effort, every: int = 1) -> Prices 
         here = read_prices(model)
         found.supply[:, first : first + every] = here.supply
         found.balance[:, :, first : first + every] = here.balance
-    return found
-
-
-def workload_prices(problem: Problem, prices: Prices, effort: Effort) -> Prices | None:
-    """Prices of balances and starts that suit given ones of supply; None where the effort ran out.
-
-    Duals of the LP of each workload whose pools pay for the GPUs that they hold.
-    """
-    found = supply_prices(problem, prices.supply)
-    held = pool_prices(problem, prices.supply)
-    nothing = [0 * row.gpus for row in problem.supplies]
-    for w, work in enumerate(problem.workloads):
-        if effort.over():
-            return None
-        alone = restricted(problem, (w,), nothing)
-        pools = tuple(
-            replace(pool, run_cost=pool.run_cost + held[p], lead=0)
-            for pool, p in zip(alone.pools, work.pools, strict=True)
-        )
-        model = build_model(replace(alone, pools=pools, supplies=()), allow_short=False)
-        if solver.run(model.lp, effort, integer=False).verdict is not Verdict.OPTIMAL:
-            continue
-        here = read_prices(model)
-        balances = [b for b, each in enumerate(problem.balances) if each.workload == w]
-        found.balance[balances, : here.balance.shape[1]] = here.balance
-        for due, p in zip(here.starting, work.pools, strict=True):
-            cost = np.maximum(start_prices(problem, p, held[p]), 1e-300)
-            found.starting[p] = np.clip(due * problem.pools[p].start_cost / cost, 0.0, 1.0)
     return found
 
 
