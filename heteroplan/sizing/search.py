@@ -40,15 +40,15 @@ from heteroplan.sizing.rented import rented
 from heteroplan.sizing.site import Built, Site, Standing, built, only_needed, placed
 from heteroplan.sizing.spot import too_much
 
-PROGRAM_SHARE = 0.3
+PROGRAM_SHARE = 0.15
 """Of the time, at most, for the first program of nodes."""
 RENTED_SHARE = 0.6
 """The same where hours are paid."""
-NEXT_SHARE = 0.1
+NEXT_SHARE = 0.05
 """Of the time, for each program after it."""
-TRIAL_SHARE = 0.35
+TRIAL_SHARE = 0.3
 """Of the time left, at most, for one plan on tried nodes."""
-FIRST_TRIAL_SHARE = 0.4
+FIRST_TRIAL_SHARE = 0.2
 """The same for the first one."""
 LEAST_TRIAL_S = 2.0
 """That a trial may take however late it is."""
@@ -63,9 +63,11 @@ PLAN_SHARE = 0.5
 EXACT_CELLS = 400
 """Pools times intervals of a program that says what small pools serve."""
 FIRST_STEP = 1e-6
-"""Relative difference of costs that are tried one after the other, to begin with."""
-STEPS_ALIKE = 3
-"""Trials that fail before the steps between costs grow."""
+"""Relative difference of costs of nodes that the program tries one after the other."""
+MOST_NEXT = 3
+"""Answers of the program that are tried after the first."""
+GROWN = 0.02
+"""Of the cost, by which nodes grow then at first; twice as much each time."""
 BUDGET_SHARE = 0.5
 """Of the time limit, beyond it, for a fleet within a budget that does not cover the demand."""
 BETWEEN = 6
@@ -152,6 +154,8 @@ class _Search:
     last: Fitted | None = None
     """The one that was tried last; None where there was no plan on it."""
     bound_usd: float = 0.0
+    nexts: int = 0
+    """Answers of the program that were asked for after the first."""
     impossible: bool = False
     """Whether the limits are known to leave no fleet that covers the demand."""
     hurried: tuple[str, ...] = ()
@@ -235,37 +239,40 @@ class _Search:
         """Nodes that would do, from the cheapest on; once some have covered, cheaper ones.
 
         First those that the interval which costs most needs. Where a plan on them goes short in
-        another one, that becomes part of the program. Where the program has no good answer in time,
-        more of each of the nodes before.
+        another one, that becomes part of the program. After some of them, and where the program has
+        no good answer in time, more of each, by larger and larger steps: a plan on many nodes is
+        found soon, that there is none on few nodes never.
         """
-        tried = self._of_program(self._first_times(), PROGRAM_SHARE)
+        first = tried = self._of_program(self._first_times(), PROGRAM_SHARE)
         self.impossible = tried.found.verdict is Verdict.INFEASIBLE
-        step, failed, low = FIRST_STEP, 0, 0.0
+        low_usd, step = 0.0, GROWN
         while tried.found.cost_usd is not None:
             yield tried
-            usd = usd_of(self.offered, tried.found.counts)
             if self._covered:
-                yield from self._between(tried, max(self.bound_usd, low))
+                yield from self._between(tried, max(self.bound_usd, low_usd))
                 yield from self._fewer()
                 return
-            times = self._short_elsewhere(tried.times)
-            if times is None:
-                failed += 1
-                step = step if failed <= STEPS_ALIKE else max(2 * step, self.gap / 4)
-                low = usd * (1 + step)
-            again = self._of_program(times or tried.times, NEXT_SHARE, low)
-            if again.found.verdict is Verdict.INFEASIBLE:
-                self.impossible = True
+            low_usd = usd_of(self.offered, tried.found.counts) * (1 + FIRST_STEP)
+            again = self._next(tried, low_usd) if step == GROWN else None
+            if self.impossible:
                 return
-            if again.found.cost_usd is None or again.found.cost_usd > (1 + self.gap) * max(
-                low, usd
-            ):
-                low = max(low, usd * (1 + self.gap / 2))
-                counts = grown(self.offered, tried.found.counts, low)
-                again = tried.with_counts(counts)
-                if usd_of(self.offered, counts) < low * (1 - self.gap):
+            if again is None:
+                counts = grown(self.offered, first.found.counts, low_usd * (1 + step))
+                again, step = first.with_counts(counts), 2 * step
+                if usd_of(self.offered, counts) < low_usd:
                     return
             tried = again
+
+    def _next(self, tried: "Tried", low_usd: float) -> "Tried | None":
+        """The cheapest nodes that cost more than those tried; None where too little is known."""
+        self.nexts += 1
+        if self.nexts > MOST_NEXT:
+            return None
+        times = self._short_elsewhere(tried.times)
+        again = self._of_program(times or tried.times, NEXT_SHARE, low_usd)
+        self.impossible = again.found.verdict is Verdict.INFEASIBLE
+        usd = again.found.cost_usd
+        return again if usd is not None and usd <= (1 + self.gap) * low_usd else None
 
     def _first_times(self) -> list[int]:
         """All intervals that no other one outdoes, if they are few; else the dearest of them."""
