@@ -361,6 +361,17 @@ class DemandError:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the requests of a workload come from, and what they weigh on the way."""
+
+    region: str
+    bytes_per_input_token: float
+    """Of requests [bytes]."""
+    bytes_per_output_token: float
+    """Of answers [bytes]."""
+
+
+@dataclass(frozen=True, slots=True)
 class Workload:
     """One model served to users."""
 
@@ -407,6 +418,8 @@ class Workload:
     """As the scenario states it; None where it does not."""
     shortage_usd_per_1000_requests: float | None = None
     """What it costs not to serve 1,000 requests; None where the scenario does not say."""
+    origin: Origin | None = None
+    """None where the scenario does not say."""
 
     @property
     def slo_items(self) -> int:

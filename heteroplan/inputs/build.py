@@ -159,6 +159,11 @@ def fleet(spec: FleetFile, zone: ZoneInfo) -> Fleet:
             each.cluster: each.region for each in spec.network or () if each.region is not None
         },
         latency_ms={frozenset(each.between): each.round_trip_ms for each in spec.latency},
+        egress_usd_per_gb={
+            frozenset(each.between): each.egress_usd_per_gb
+            for each in spec.latency
+            if each.egress_usd_per_gb is not None
+        },
     )
 
 

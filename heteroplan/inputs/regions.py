@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.slo import Slo
-from heteroplan.entities.workload import Workload
+from heteroplan.entities.workload import Origin, Workload
 from heteroplan.errors import InputProblem
 from heteroplan.inputs.checks.fleet import unknown
 from heteroplan.inputs.schemas.scenario import OriginSpec
@@ -19,8 +19,8 @@ from heteroplan.reading.yaml_source import Document, FieldPath
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """Where the requests of a workload come from."""
+class Reach:
+    """Where the requests of a workload come from, and how far they may go."""
 
     region: str
     most_ms: float
@@ -61,13 +61,18 @@ def of_region(
     document: Document, path: FieldPath, spec: OriginSpec, workload: Workload, fleet: Fleet
 ) -> tuple[Workload, list[InputProblem]]:
     """The workload at `path` as its clusters see it; as it was where that has problems."""
-    origin = Origin(spec.region, spec.max_latency_ms)
-    problems = list(check_origin(document, path, origin, workload, fleet))
-    return workload if problems else origin.served(workload, fleet), problems
+    reach = Reach(spec.region, spec.max_latency_ms)
+    problems = list(check_origin(document, path, reach, workload, fleet))
+    if problems:
+        return workload, problems
+    origin = Origin(
+        spec.region, spec.egress_bytes_per_input_token, spec.egress_bytes_per_output_token
+    )
+    return replace(reach.served(workload, fleet), origin=origin), []
 
 
 def check_origin(
-    document: Document, path: FieldPath, origin: Origin, workload: Workload, fleet: Fleet
+    document: Document, path: FieldPath, reach: Reach, workload: Workload, fleet: Fleet
 ) -> Iterator[InputProblem]:
     """The region is known, all clusters have one, and a near cluster leaves some TTFT."""
     field = (*path, "origin", "region")
@@ -79,21 +84,21 @@ def check_origin(
         remedy = f"cluster {without[0]} of the fleet has no region; give it one"
         yield document.problem(field, remedy)
         return
-    if origin.region not in known:
-        yield document.problem(field, unknown("region", origin.region, known))
+    if reach.region not in known:
+        yield document.problem(field, unknown("region", reach.region, known))
         return
-    unsaid = [each for each in known if not fleet.has_round_trip(origin.region, each)]
+    unsaid = [each for each in known if not fleet.has_round_trip(reach.region, each)]
     if unsaid:
         remedy = f"the fleet gives no latency between it and {unsaid[0]}; add it"
         yield document.problem(field, remedy)
         return
-    near = origin.near(workload, fleet)
+    near = reach.near(workload, fleet)
     limit = (*path, "origin", "max_latency_ms")
     if workload.domains(fleet.network) and not near.domains(fleet.network):
         remedy = f"no {workload.affinity} that it may use is so near; raise it, or add nodes near"
         yield document.problem(limit, remedy)
         return
-    network_ms, ttft_ms = origin.longest_ms(near, fleet), _least_ttft_ms(workload)
+    network_ms, ttft_ms = reach.longest_ms(near, fleet), _least_ttft_ms(workload)
     if network_ms >= ttft_ms:
         remedy = (
             f"a cluster that it allows is {network_ms:g} ms away, which leaves nothing of a TTFT "

@@ -195,7 +195,9 @@ def _network_lines(spec: FleetFile) -> Iterator[str]:
 
 def _latency(each: LatencySpec) -> str:
     between = ", ".join(map(_scalar, each.between))
-    return f"{{between: [{between}], round_trip_ms: {_scalar(each.round_trip_ms)}}}"
+    price = each.egress_usd_per_gb
+    egress = "" if price is None else f", egress_usd_per_gb: {_scalar(price)}"
+    return f"{{between: [{between}], round_trip_ms: {_scalar(each.round_trip_ms)}{egress}}}"
 
 
 def _outages(outages: Sequence[OutageSpec], reasons: Sequence[Absence]) -> Iterator[str]:

@@ -89,6 +89,8 @@ class LatencySpec(Strict):
     """Names of the two regions."""
     round_trip_ms: NotNegative
     """Time to the other region and back [ms]."""
+    egress_usd_per_gb: NotNegative | None = None
+    """Price of traffic from either to the other [USD per 10^9 bytes]; not known if absent."""
 
 
 class BandwidthSpec(Strict):

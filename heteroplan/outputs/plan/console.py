@@ -19,6 +19,7 @@ from heteroplan.outputs.plan.current_changes import (
 )
 from heteroplan.outputs.plan.document.parts import HorizonPart
 from heteroplan.outputs.plan.document.plan_document import BaselinePart, PlanDocument, SupplyPart
+from heteroplan.outputs.plan.egress_lines import EGRESS_HEADS, egress_rows, egress_sentences
 from heteroplan.outputs.plan.leaf_table import leaf_table
 from heteroplan.outputs.plan.pool_lines import short_engines, shortest_pool_lines
 from heteroplan.outputs.plan.sentences import (
@@ -77,6 +78,7 @@ def render_plan(plan: PlanDocument, console: Console) -> None:
             filter(None, [*greedy_sentences(plan), promise_sentence(plan)]),
         ),
         (_team_table(plan, console), ()),
+        (_egress_table(plan, console), egress_sentences(plan)),
         (_policy_table(plan, console), filter(None, [replay_sentence(plan)])),
         (_pool_table(plan, console), ()),
         (leaf_table(plan, console), ()),
@@ -233,6 +235,18 @@ def _team_table(plan: PlanDocument, console: Console) -> Table | None:
     for name, loads, *cells in rows:
         table.add_row(Text(name, style="bold"), Text(loads), *cells)
     table.columns[1].no_wrap = False
+    return table
+
+
+def _egress_table(plan: PlanDocument, console: Console) -> Table | None:
+    """What crosses between regions; None where nothing does."""
+    rows = egress_rows(plan)
+    if not rows:
+        return None
+    workload, between, *figures = EGRESS_HEADS
+    table = plain_table(console, workload, between, *(f">{head}" for head in figures))
+    for row in rows:
+        table.add_row(*map(Text, row))
     return table
 
 

@@ -11,6 +11,7 @@ from heteroplan.outputs.plan.change_lines import (
     frontier_rows,
 )
 from heteroplan.outputs.plan.document.plan_document import EnginePart, PlanDocument, SourcePart
+from heteroplan.outputs.plan.egress_lines import EGRESS_HEADS, egress_rows, egress_sentences
 from heteroplan.outputs.plan.places import (
     busiest_leaves,
     by_group,
@@ -85,6 +86,7 @@ def report_html(plan: PlanDocument) -> str:
             _shortage_section(plan),
             _savings_section(plan),
             *_team_section(plan),
+            *_egress_section(plan),
             *_frontier_section(plan),
             _promise_section(plan),
             *_policy_section(plan),
@@ -170,6 +172,22 @@ def _team_section(plan: PlanDocument) -> list[str]:
     rows = team_rows(plan)
     title = "Cost and GPU-hours by team"
     return [table_section(title, TEAM_HEADS, rows, text_columns={0, 1})] if rows else []
+
+
+def _egress_section(plan: PlanDocument) -> list[str]:
+    """What crosses between regions; nothing where no workload has an origin."""
+    below = egress_sentences(plan)
+    rows = egress_rows(plan)
+    shown = rows[:_MOST_ROWS]
+    title = "Egress between regions"
+    section = table_section(
+        title,
+        EGRESS_HEADS,
+        shown,
+        text_columns={0, 1},
+        below=[*_more(len(rows) - len(shown)), *below],
+    )
+    return [section] if below else []
 
 
 def _frontier_section(plan: PlanDocument) -> list[str]:

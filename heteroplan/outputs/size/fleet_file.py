@@ -50,7 +50,12 @@ def fleet_yaml(fleet: Fleet) -> str:
             "across_spines": fleet.across_spines,
         },
         "latency": [
-            {"between": sorted(pair), "round_trip_ms": ms} for pair, ms in fleet.latency_ms.items()
+            {
+                "between": sorted(pair),
+                "round_trip_ms": ms,
+                "egress_usd_per_gb": fleet.egress_usd_per_gb.get(pair),
+            }
+            for pair, ms in fleet.latency_ms.items()
         ],
     }
     return fleet_text(FleetFile.model_validate(data), [COMMENT])

@@ -241,6 +241,44 @@ class WorkloadPart(DocumentPart):
     """Its part of `totals.cost_usd`; null in older plans."""
 
 
+class EgressPairPart(DocumentPart):
+    """Traffic of one workload between its origin and another region that serves some of it."""
+
+    workload: Name
+    origin: Name
+    """Region that its requests come from."""
+    region: Name
+    """Region that serves them."""
+    requests: Amount
+    """Requests served there over the horizon, headroom included."""
+    request_gb: Amount
+    """Traffic from `origin` to `region` over the horizon [10^9 bytes]."""
+    answer_gb: Amount
+    """Traffic from `region` to `origin` over the horizon [10^9 bytes]."""
+    usd_per_gb: AmountOrNone
+    """Price of both; null where the fleet gives none."""
+    gb: Amount
+    """`request_gb` and `answer_gb`."""
+    usd: AmountOrNone
+    """What `gb` costs; null where no price is known."""
+    gb_a_day: Amount
+    usd_a_day: AmountOrNone
+
+
+class EgressPart(DocumentPart):
+    """Traffic between regions. It is no part of `totals.cost_usd`, and the choice of region
+    ignores it."""
+
+    gb: Amount
+    """Over the horizon [10^9 bytes]."""
+    usd: AmountOrNone
+    """What `gb` costs; null where the price of some of it is not known."""
+    gb_a_day: Amount
+    usd_a_day: AmountOrNone
+    pairs: tuple[EgressPairPart, ...]
+    """By workload and region that serves it; empty where all requests are served at home."""
+
+
 class ReasonPart(DocumentPart):
     """A reason why a workload has no more replicas; fields without a value are left out."""
 
@@ -320,6 +358,9 @@ class PlanDocument(DocumentPart):
     easier: tuple[PromiseCostPart, ...] = ()
     """What the promise costs: estimates for the plan's engines at easier ones. Empty where demand
     is not covered, and in older plans."""
+    egress: EgressPart | None = None
+    """Traffic between regions, beside `totals.cost_usd`; null where no workload has an origin, and
+    in older plans."""
     shortages: tuple[ShortagePart, ...]
     limits: tuple[LimitPart, ...] = ()
     """Where GPUs run out, in the order of the fleet."""

@@ -7,7 +7,7 @@ an interval, fitted coefficients stand in place of measurements.
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from itertools import groupby
 from math import inf
@@ -25,6 +25,7 @@ from heteroplan.entities.workload import (
     MAX_ORIGIN,
     Engine,
     IntervalDemand,
+    Origin,
     Profile,
     RatioBand,
     RequestClass,
@@ -96,6 +97,16 @@ class ArrivalsPart(DocumentPart):
     """Every scale with every percentile."""
 
 
+class OriginPart(DocumentPart):
+    """Where requests come from, and what they weigh on the way to another region."""
+
+    region: Name
+    bytes_per_input_token: Amount
+    """Of requests [bytes]."""
+    bytes_per_output_token: Amount
+    """Of answers [bytes]."""
+
+
 class WorkloadInputs(WorkloadRules):
     """A workload with its demand in every interval, headroom included."""
 
@@ -113,6 +124,8 @@ class WorkloadInputs(WorkloadRules):
     """How demand was made from traces."""
     arrivals: ArrivalsPart | None = None
     """How bursty arrivals are; Poisson if absent."""
+    origin: OriginPart | None = None
+    """Where its requests come from, if known. Its targets and `exclude` have regard to it."""
 
 
 class RunningPart(DocumentPart):
@@ -181,17 +194,7 @@ class PlanInputs(DocumentPart):
             fleet=build.fleet(self.fleet, ZoneInfo(self.horizon.timezone)),
             horizon=self.horizon.horizon(),
             objective=self.objective,
-            workloads=tuple(
-                build.planned_workload(
-                    each,
-                    profiles[each.profile],
-                    _demand(each),
-                    build.Defaults(each.resilience, each.stability),
-                    tuple(each.demand_notes),
-                    _arrivals(each),
-                )
-                for each in self.workloads
-            ),
+            workloads=tuple(_planned(each, profiles[each.profile]) for each in self.workloads),
             inputs_sha256=inputs_sha256,
             current=None
             if self.current is None
@@ -199,6 +202,19 @@ class PlanInputs(DocumentPart):
             targets=tuple(map(build.target_rule, self.targets or ())),
             surge=tuple(self.surge.items()),
         )
+
+
+def _planned(written: WorkloadInputs, profile: Profile) -> Workload:
+    made = build.planned_workload(
+        written,
+        profile,
+        _demand(written),
+        build.Defaults(written.resilience, written.stability),
+        tuple(written.demand_notes),
+        _arrivals(written),
+    )
+    origin = None if written.origin is None else Origin(**dict(written.origin))
+    return replace(made, origin=origin)
 
 
 def engines_of(profile: ProfileFile) -> tuple[Engine, ...]:
@@ -237,6 +253,7 @@ def _fleet(fleet: Fleet) -> FleetFile:
                 "across_leaves": fleet.across_leaves,
                 "across_spines": fleet.across_spines,
             },
+            **_latency(fleet),
             "unavailable": [
                 {**_plain(each), "start": each.start.isoformat(), "end": each.end.isoformat()}
                 for each in fleet.outages
@@ -258,11 +275,25 @@ def _network(fleet: Fleet) -> dict[str, Any]:
         "network": [
             {
                 "cluster": cluster,
+                **({"region": fleet.regions[cluster]} if cluster in fleet.regions else {}),
                 "spines": [{"spine": spine, "leaves": below} for spine, below in spines.items()],
             }
             for cluster, spines in clusters.items()
         ]
     }
+
+
+def _latency(fleet: Fleet) -> dict[str, Any]:
+    """How far regions are apart; nothing where the fleet does not say."""
+    written = [
+        {
+            "between": sorted(pair),
+            "round_trip_ms": ms,
+            "egress_usd_per_gb": fleet.egress_usd_per_gb.get(pair),
+        }
+        for pair, ms in fleet.latency_ms.items()
+    ]
+    return {"latency": written} if written else {}
 
 
 def _profile(profile: Profile) -> ProfileFile:
@@ -317,6 +348,7 @@ def _workload(workload: Workload, profile: str) -> WorkloadInputs:
         mix=mix,
         demand_notes=list(workload.demand_notes),
         arrivals=_plain(workload.arrivals) if workload.arrivals.points else None,
+        origin=None if workload.origin is None else OriginPart.model_validate(workload.origin),
     )
 
 
