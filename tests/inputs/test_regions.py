@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 import heteroplan
-from heteroplan.entities.workload import Role
+from heteroplan.entities.workload import Origin, Role
 from tests.scenario_files import ScenarioFiles
 
 LATENCY = [
@@ -131,6 +131,47 @@ def test_two_origins_with_peaks_apart_share_the_cluster_between_them(three: Scen
     for workload, busy in (("chat-eu", 0), ("chat-asia", 1)):
         for role in (Role.PREFILL, Role.DECODE):
             assert abroad[workload, role][busy] >= 2
+
+
+def test_prices_of_egress_by_pair_and_bytes_by_token(three: ScenarioFiles) -> None:
+    three.fleet["latency"] = [LATENCY[0] | {"egress_usd_per_gb": 0.02}, *LATENCY[1:]]
+    scenario = three.load().scenario
+    assert scenario.fleet.egress_usd_per_gb == {frozenset(("eu", "us")): 0.02}
+    assert scenario.workloads[0].origin == Origin("eu", 4.0, 250.0)
+    path = "workloads.chat.origin.egress_bytes_per"
+    scenario = three.load(f"{path}_output_token=4", f"{path}_input_token=0").scenario
+    assert scenario.workloads[0].origin == Origin("eu", 0.0, 4.0)
+
+
+def test_negative_prices_and_bytes_are_refused(three: ScenarioFiles) -> None:
+    three.fleet["latency"] = [LATENCY[0] | {"egress_usd_per_gb": -0.02}, *LATENCY[1:]]
+    three.workload["origin"]["egress_bytes_per_output_token"] = -1
+    found = sorted(three.problems())
+    assert [each.partition(": must be at least 0 (")[0] for each in found] == [
+        "fleet.yaml: latency[0].egress_usd_per_gb: -0.02",
+        f"{WHERE}.egress_bytes_per_output_token: -1",
+    ]
+
+
+def test_egress_of_a_plan_is_what_does_not_fit_at_home(three: ScenarioFiles) -> None:
+    """Of 5 and 8 requests/s a cluster serves 4: 5 at least go abroad in both hours, 8 at most.
+
+    1,000 input tokens of 4 bytes and 200 output tokens of 250 are 54 kB a request.
+    """
+    three.fleet["latency"] = [LATENCY[0] | {"egress_usd_per_gb": 0.02}, *LATENCY[1:]]
+    for each in three.profile["engines"]:
+        each["capacity_rps"] = 2.0
+    egress = heteroplan.plan(three.write()).document.egress
+    assert egress is not None
+    (pair,) = egress.pairs
+    assert (pair.origin, pair.region) == ("eu", "us")
+    assert 5 * 3600 * 0.999 <= pair.requests <= 8 * 3600 * 1.001
+    assert pair.gb == pytest.approx(pair.requests * 54_000 / 1e9)
+    assert egress.usd == pytest.approx(pair.gb * 0.02)
+    three.workload["origin"]["max_latency_ms"] = 0
+    home = heteroplan.plan(three.write()).document.egress
+    assert home is not None
+    assert (home.gb, home.pairs) == (0.0, ())
 
 
 WHERE = "scenario.yaml: workloads[0].origin"

@@ -223,10 +223,10 @@ class OriginSpec(Strict):
     max_latency_ms: NotNegative
     """Longest round trip to a cluster that serves them [ms]; 0 for the region itself only."""
     egress_bytes_per_input_token: NotNegative = 4.0
-    """Bytes of a request per input token, to a cluster in another region: about 4 of text."""
+    """Bytes of a request per input token, sent to another region: about 4 of text."""
     egress_bytes_per_output_token: NotNegative = 250.0
-    """Bytes of an answer per output token, from there: streamed, one chunk of JSON a token has
-    about 250; without streaming about 4 of text."""
+    """Bytes of an answer per output token, sent from another region: about 250 streamed, with a
+    chunk of JSON for each token; about 4 of text otherwise."""
 
 
 class DispersionSpec(Strict):

@@ -207,7 +207,7 @@ def test_what_is_proven_of_the_cost() -> None:
     assert words.gap_text(1.0) == "what a fleet costs at least was not proven in time"
 
 
-def test_the_fleet_file_keeps_regions_latency_and_failures(answer: Answer, tmp_path: Path) -> None:
+def test_the_fleet_file_keeps_regions_egress_and_failures(answer: Answer, tmp_path: Path) -> None:
     fleet = answer.sized.fleet
     shapes = tuple(replace(each, failures=Failures(2.0, 48.0)) for each in fleet.node_types)
     far = replace(
@@ -216,11 +216,13 @@ def test_the_fleet_file_keeps_regions_latency_and_failures(answer: Answer, tmp_p
         network=Network((*fleet.network.leaves, Leaf("l2", "s2", "far", {}))),
         regions={fleet.network.leaves[0].cluster: "eu", "far": "us"},
         latency_ms={frozenset(("eu", "us")): 90.0},
+        egress_usd_per_gb={frozenset(("eu", "us")): 0.02},
     )
     file = tmp_path / "fleet.yaml"
     file.write_text(fleet_yaml(far), encoding="utf-8")
     read = read_fleet(str(file))
     assert (read.regions, read.latency_ms) == (far.regions, far.latency_ms)
+    assert read.egress_usd_per_gb == far.egress_usd_per_gb
     assert {each.failures for each in read.node_types} == {Failures(2.0, 48.0)}
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sized
 
 from heteroplan.outputs.plan.document.input_checks import Found, input_disagreements
-from heteroplan.outputs.plan.document.plan_document import PlanDocument
+from heteroplan.outputs.plan.document.plan_document import EgressPairPart, PlanDocument
 from heteroplan.reading.yaml_source import FieldPath
 
 
@@ -59,12 +59,17 @@ def _unknown(document: PlanDocument) -> Found:
     for i, name in enumerate(names):
         if first[name] < i:
             yield ("workloads", i, "name"), "another workload has the same name; rename one"
-    named = {
+    named: dict[FieldPath, str] = {
         **{("engines", i): each.workload for i, each in enumerate(document.engines)},
         **{("pools", i): each.workload for i, each in enumerate(document.pools)},
         **{("shortages", i): each.workload for i, each in enumerate(document.shortages)},
+        **{("egress", "pairs", i): each.workload for i, each in enumerate(_pairs(document))},
     }
     known = frozenset(names)
     for path, name in named.items():
         if name not in known:
             yield (*path, "workload"), f"no such workload; there are {', '.join(names)}"
+
+
+def _pairs(document: PlanDocument) -> tuple[EgressPairPart, ...]:
+    return () if document.egress is None else document.egress.pairs

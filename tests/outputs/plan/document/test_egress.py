@@ -1,0 +1,200 @@
+"""Traffic between regions: bytes, prices and what is said of both, by hand arithmetic."""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from heteroplan.entities.network import Leaf, Network
+from heteroplan.entities.plan import Plan, Pool
+from heteroplan.entities.workload import (
+    IntervalDemand,
+    Origin,
+    Part,
+    RequestClass,
+    Role,
+    Workload,
+)
+from heteroplan.outputs.plan.console import render_plan
+from heteroplan.outputs.plan.document.egress import egress_of
+from heteroplan.outputs.plan.document.from_plan import document_of
+from heteroplan.outputs.plan.document.plan_document import PlanDocument
+from heteroplan.outputs.plan.document.plan_inputs import PlanInputs
+from heteroplan.outputs.plan.egress_lines import egress_sentences
+from heteroplan.outputs.plan.report import report_html
+from tests.builders import engine
+from tests.plans import day_scenario, horizon, plan, pool
+
+SHORT = RequestClass("short", 0.5, isl=1000, osl=200)
+LONG = RequestClass("long", 0.5, isl=3000, osl=100, prefix_hit_rate=0.9)
+EU = Origin("eu", bytes_per_input_token=4, bytes_per_output_token=250)
+HOME, AWAY = "a-s1", "b-s1"
+PRICE = {frozenset(("eu", "us")): 0.09}
+
+
+def flowing(rates_rps: Sequence[Sequence[float]], *, at: str, **others: object) -> Pool:
+    """A pool at spine `at` that handles so many requests/s of each class in each interval."""
+    made = pool([1] * len(rates_rps[0]), domain=at, **others)  # type: ignore[arg-type]
+    return replace(made, flow_rps=tuple(map(tuple, rates_rps)))
+
+
+def abroad(
+    pools: Sequence[Pool],
+    *,
+    origin: Origin | None = EU,
+    classes: Sequence[RequestClass] = (SHORT,),
+    prices: Mapping[frozenset[str], float] = PRICE,
+    intervals: int = 2,
+) -> Plan:
+    """One workload on spine a-s1 in eu and b-s1 in us, in hours of 10 requests/s."""
+    of = day_scenario(horizon(intervals))
+    (load,) = of.workloads
+    demand = tuple(IntervalDemand(10.0, tuple(classes)) for _ in range(intervals))
+    nodes = {"h100x8": 40, "l40sx8": 20}
+    leaves = (Leaf("a-s1-l1", HOME, "fra", nodes), Leaf("b-s1-l1", AWAY, "iad", nodes))
+    fleet = replace(
+        of.fleet,
+        network=Network(leaves),
+        regions={"fra": "eu", "iad": "us"},
+        latency_ms={frozenset(("eu", "us")): 90.0},
+        egress_usd_per_gb=prices,
+    )
+    load = replace(load, demand=demand, origin=origin)
+    return plan(replace(of, fleet=fleet, workloads=(load,)), pools)
+
+
+def prefill(rates_rps: Sequence[Sequence[float]], at: str) -> Pool:
+    return flowing(rates_rps, at=at, role=Role.PREFILL, engine_name="h100-tp4-prefill")
+
+
+ONE = (
+    *(prefill([[10.0, 4.0]], HOME), flowing([[10.0, 4.0]], at=HOME)),
+    *(prefill([[0.0, 6.0]], AWAY), flowing([[0.0, 6.0]], at=AWAY)),
+)
+"""6 of 10 requests/s go abroad in the second hour: 21,600 requests."""
+
+
+def test_requests_go_and_answers_come_back() -> None:
+    """21,600 requests of 1,000 * 4 bytes, answers of 200 * 250; two hours are 1/12 day."""
+    found = egress_of(abroad(ONE))
+    assert found is not None
+    (pair,) = found.pairs
+    assert (pair.workload, pair.origin, pair.region) == ("chat-1", "eu", "us")
+    assert pair.requests == 21_600.0
+    assert pair.request_gb == pytest.approx(0.0864)
+    assert pair.answer_gb == pytest.approx(1.08)
+    assert pair.gb == pytest.approx(1.1664)
+    assert pair.usd == pytest.approx(0.104976)
+    assert (pair.gb_a_day, pair.usd_a_day) == pytest.approx((13.9968, 1.259712))
+    assert (found.gb, found.gb_a_day) == (pair.gb, pair.gb_a_day)
+    assert (found.usd, found.usd_a_day) == (pair.usd, pair.usd_a_day)
+
+
+def test_classes_have_their_own_lengths_and_cached_tokens_cross_as_well() -> None:
+    """3 short and 1 long request/s for an hour: 6,000 input tokens/s and 700 output tokens/s."""
+    pools = [prefill([[3.0], [1.0]], AWAY), flowing([[3.0], [1.0]], at=AWAY)]
+    found = egress_of(abroad(pools, classes=(SHORT, LONG), intervals=1))
+    assert found is not None
+    (pair,) = found.pairs
+    assert pair.requests == 4 * 3600
+    assert pair.request_gb == pytest.approx(6_000 * 4 * 3600 / 1e9)
+    assert pair.answer_gb == pytest.approx(700 * 250 * 3600 / 1e9)
+
+
+def test_both_parts_of_a_divided_engine_are_one_answer() -> None:
+    halves = [
+        engine(f"x-{name}", role=Role.DECODE, part=Part("x", name, i, None))
+        for i, name in enumerate(("attention", "ffn"))
+    ]
+    made = abroad([flowing([[6.0, 0.0]], at=AWAY, engine_name=each.name) for each in halves])
+    (load,) = made.scenario.workloads
+    profile = replace(load.profile, engines=(*load.profile.engines, *halves))
+    scenario = replace(made.scenario, workloads=(replace(load, profile=profile),))
+    found = egress_of(replace(made, scenario=scenario))
+    assert found is not None
+    assert found.pairs[0].requests == 21_600.0
+
+
+def test_a_second_workload_at_home_adds_nothing() -> None:
+    made = abroad(ONE)
+    (load,) = made.scenario.workloads
+    other: Workload = replace(load, name="chat-2", origin=replace(EU, region="us"))
+    scenario = replace(made.scenario, workloads=(load, other))
+    pools = (*ONE, flowing([[6.0, 6.0]], at=AWAY, of="chat-2"))
+    found = egress_of(replace(made, scenario=scenario, pools=pools))
+    assert found is not None
+    assert [each.workload for each in found.pairs] == ["chat-1"]
+    assert found.gb == pytest.approx(1.1664)
+
+
+def shown(made: PlanDocument, width: int = 100) -> str:
+    out = io.StringIO()
+    render_plan(made, Console(file=out, width=width))
+    return out.getvalue()
+
+
+def test_the_total_stands_beside_the_cost_and_not_in_it() -> None:
+    """4 pools of 4 GPUs for 2 h are 32 GPU-hours; their cost does not change."""
+    made = document_of(abroad(ONE))
+    assert made.totals.cost_usd == document_of(abroad(ONE, origin=None)).totals.cost_usd
+    (sentence,) = egress_sentences(made)
+    assert sentence == (
+        "Egress between regions: 1.17 GB (14 a day), 0.10 USD (1.26 a day), beside the cost of "
+        f"{made.totals.cost_usd:,.2f} USD and not in it; the choice of region ignores it."
+    )
+    text = " ".join(shown(made).split())
+    assert sentence in text
+    assert "chat-1 eu and us 1.17 14 0.10 1.26" in text
+    page = report_html(made)
+    assert "Egress between regions</h2>" in page
+    assert sentence in page
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_the_table_fits_the_width(width: int) -> None:
+    assert max(map(len, shown(document_of(abroad(ONE)), width).splitlines())) <= width
+
+
+def test_without_a_price_there_are_bytes_and_no_money() -> None:
+    made = document_of(abroad(ONE, prices={}))
+    assert made.egress is not None
+    assert (made.egress.usd, made.egress.usd_a_day, made.egress.pairs[0].usd) == (None,) * 3
+    total, remedy = egress_sentences(made)
+    assert total.startswith("Egress between regions: 1.17 GB (14 a day), beside the cost")
+    assert remedy == "No price is known between eu and us: give egress_usd_per_gb in the fleet."
+
+
+def test_a_price_of_nothing_is_a_price() -> None:
+    made = document_of(abroad(ONE, prices={frozenset(("eu", "us")): 0.0}))
+    assert made.egress is not None
+    assert made.egress.usd == 0.0
+    assert "0.00 USD" in egress_sentences(made)[0]
+
+
+def test_all_at_home_is_said_and_without_an_origin_nothing() -> None:
+    home = document_of(abroad([flowing([[10.0, 10.0]], at=HOME)]))
+    assert home.egress is not None
+    assert (home.egress.gb, home.egress.usd, home.egress.pairs) == (0.0, 0.0, ())
+    assert egress_sentences(home) == [
+        "No egress: workloads with an origin are served in their own region."
+    ]
+    nowhere = document_of(abroad(ONE, origin=None))
+    assert nowhere.egress is None
+    assert "egress of" in shown(document_of(abroad(ONE)))
+    assert "egress of" not in shown(nowhere)
+    assert "Egress between" not in report_html(nowhere)
+
+
+def test_plan_json_keeps_origins_regions_and_prices() -> None:
+    """Enough to say the same of the same plan."""
+    made = abroad(ONE)
+    of = made.scenario
+    read = PlanInputs.model_validate_json(PlanInputs.of(of).model_dump_json(by_alias=True))
+    again = read.scenario(of.inputs_sha256)
+    assert again.workloads[0].origin == EU
+    assert again.fleet.regions == of.fleet.regions
+    assert again.fleet.latency_ms == of.fleet.latency_ms
+    assert again.fleet.egress_usd_per_gb == PRICE
+    assert egress_of(replace(made, scenario=again)) == egress_of(made)
