@@ -1,8 +1,10 @@
 """Traffic between regions: bytes, prices and what is said of both, by hand arithmetic."""
 
 import io
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -17,11 +19,14 @@ from heteroplan.entities.workload import (
     Role,
     Workload,
 )
+from heteroplan.errors import InputError
+from heteroplan.outputs.compare.input_changes import input_changes
 from heteroplan.outputs.plan.console import render_plan
 from heteroplan.outputs.plan.document.egress import egress_of
 from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.outputs.plan.document.plan_inputs import PlanInputs
+from heteroplan.outputs.plan.document.plan_json import plan_text, read_plan
 from heteroplan.outputs.plan.egress_lines import egress_sentences
 from heteroplan.outputs.plan.report import report_html
 from tests.builders import engine
@@ -123,7 +128,7 @@ def test_a_second_workload_at_home_adds_nothing() -> None:
     other: Workload = replace(load, name="chat-2", origin=replace(EU, region="us"))
     scenario = replace(made.scenario, workloads=(load, other))
     pools = (*ONE, flowing([[6.0, 6.0]], at=AWAY, of="chat-2"))
-    found = egress_of(replace(made, scenario=scenario, pools=pools))
+    found = egress_of(plan(scenario, pools))
     assert found is not None
     assert [each.workload for each in found.pairs] == ["chat-1"]
     assert found.gb == pytest.approx(1.1664)
@@ -198,3 +203,41 @@ def test_plan_json_keeps_origins_regions_and_prices() -> None:
     assert again.fleet.latency_ms == of.fleet.latency_ms
     assert again.fleet.egress_usd_per_gb == PRICE
     assert egress_of(replace(made, scenario=again)) == egress_of(made)
+
+
+def test_with_some_prices_the_known_part_is_a_least_amount() -> None:
+    """A second workload comes from asia, to which no price is known."""
+    made = abroad(ONE)
+    (load,) = made.scenario.workloads
+    other = replace(load, name="chat-2", origin=replace(EU, region="asia"))
+    scenario = replace(made.scenario, workloads=(load, other))
+    pools = (*ONE, flowing([[6.0, 6.0]], at=AWAY, of="chat-2"))
+    partly = document_of(plan(scenario, pools))
+    assert partly.egress is not None
+    assert partly.egress.gb == pytest.approx(1.1664 * 3)
+    assert partly.egress.usd is None
+    total, remedy = egress_sentences(partly)
+    assert ", at least 0.10 USD (1.26 a day), " in total
+    assert "between asia and us" in remedy
+
+
+def test_a_workload_that_the_plan_does_not_have_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "p.json"
+    fields = json.loads(plan_text(document_of(abroad(ONE))))
+    fields["plan_id"] = None
+    file.write_text(json.dumps(fields), encoding="utf-8")
+    assert read_plan(str(file)).egress == document_of(abroad(ONE)).egress
+    fields["egress"]["pairs"][0]["workload"] = "chat-3"
+    file.write_text(json.dumps(fields), encoding="utf-8")
+    with pytest.raises(InputError, match=r"chat-3: no such workload; there are chat-1"):
+        read_plan(str(file))
+
+
+def test_another_price_is_a_change_of_inputs() -> None:
+    dear = document_of(abroad(ONE, prices={frozenset(("eu", "us")): 0.12}))
+    (change,) = input_changes(document_of(abroad(ONE)), dear)
+    assert (change.field, change.before, change.after) == (
+        "egress between eu and us",
+        "0.09 USD per GB",
+        "0.12 USD per GB",
+    )
