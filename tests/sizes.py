@@ -6,7 +6,7 @@ from heteroplan.entities.offers import Offer, OfferKind, Offers, SizeLimits
 from heteroplan.entities.purchasing import Growth, Payment, Purchasing, Spares
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Role
-from heteroplan.sizing.terms import Search
+from heteroplan.sizing.purchase.terms import Search
 from tests.builders import engine, fleet, node_type, scenario, workload
 
 QUICK = Search(gap=0.0, time_limit_s=20.0)

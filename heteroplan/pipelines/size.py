@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from heteroplan.inputs import Loaded
     from heteroplan.outputs.size.document import SizeDocument
     from heteroplan.outputs.size.figures import Answer
-    from heteroplan.sizing.ahead import Ahead
-    from heteroplan.sizing.alternatives import Alternative
     from heteroplan.sizing.outcome import Sized
-    from heteroplan.sizing.quarters import Quarter
-    from heteroplan.sizing.terms import Search
-    from heteroplan.sizing.worth import Worth
+    from heteroplan.sizing.purchase.ahead import Ahead
+    from heteroplan.sizing.purchase.alternatives import Alternative
+    from heteroplan.sizing.purchase.quarters import Quarter
+    from heteroplan.sizing.purchase.terms import Search
+    from heteroplan.sizing.purchase.worth import Worth
 
 SIZE_WEIGHT, QUARTER_WEIGHT, ALTERNATIVE_WEIGHT = 6.0, 2.0, 1.0
 AHEAD_WEIGHT, WORTH_WEIGHT = 1.0, 0.5
@@ -185,8 +185,8 @@ def _answer(
     answer: "type[Answer]",
 ) -> "Answer":
     """The size, then the quarters, then what it is compared with."""
-    from heteroplan.sizing.alternatives import todo
-    from heteroplan.sizing.terms import sized
+    from heteroplan.sizing.purchase.alternatives import todo
+    from heteroplan.sizing.purchase.terms import sized
 
     others = todo(terms) if options.compare else ()
     quarters = 0 if terms.growth is None else terms.growth.quarters
@@ -208,7 +208,7 @@ def _worth(
     loaded: "Loaded", terms: "Purchasing", options: SizeOptions, seconds: float
 ) -> "Worth | None":
     from heteroplan.optimize.solvers.solver import Effort
-    from heteroplan.sizing.worth import node_worth
+    from heteroplan.sizing.purchase.worth import node_worth
 
     effort = Effort(deadline=monotonic() + seconds, stop=options.stop)
     return None if options.stop() else node_worth(loaded.scenario, terms, effort)
@@ -216,7 +216,7 @@ def _worth(
 
 def _best(answer: "Answer") -> "Sized":
     """The size, or a better one that was found of some of its offers; its bound holds for all."""
-    from heteroplan.sizing.terms import better
+    from heteroplan.sizing.purchase.terms import better
 
     best = answer.sized
     for each in answer.alternatives:
@@ -231,7 +231,7 @@ def _look_ahead(
 ) -> "Ahead | None":
     """None without quarters to look at, or with a budget, which is one of the prices paid."""
     from heteroplan.optimize.solvers.solver import Effort
-    from heteroplan.sizing.ahead import look_ahead
+    from heteroplan.sizing.purchase.ahead import look_ahead
 
     seconds = times.take(AHEAD_WEIGHT)
     limited = terms.offers.limits.budget_usd is not None
@@ -248,7 +248,7 @@ def _quarters(
     times: "_Times",
     ahead: "Ahead | None",
 ) -> "Iterator[Quarter]":
-    from heteroplan.sizing.quarters import Planning
+    from heteroplan.sizing.purchase.quarters import Planning
 
     if terms.growth is None:
         return
@@ -260,7 +260,7 @@ def _quarters(
 def _alternatives(
     loaded: "Loaded", terms: "Purchasing", options: SizeOptions, times: "_Times"
 ) -> "Iterator[Alternative]":
-    from heteroplan.sizing.alternatives import alternative, todo
+    from heteroplan.sizing.purchase.alternatives import alternative, todo
 
     for kind, gpu in todo(terms):
         search = _search(options, times.take(ALTERNATIVE_WEIGHT))
@@ -268,7 +268,7 @@ def _alternatives(
 
 
 def _search(options: SizeOptions, seconds: float, progress: Progress = silent) -> "Search":
-    from heteroplan.sizing.terms import Search
+    from heteroplan.sizing.purchase.terms import Search
 
     return Search(gap=options.gap, time_limit_s=seconds, stop=options.stop, progress=progress)
 

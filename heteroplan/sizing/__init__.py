@@ -3,8 +3,7 @@
 `size` is the call. `offered` are offers beside their scenario, `potential` the program on as many
 nodes as wanted, `program` the nodes that it needs, `spot` those that may be taken away, `site`
 where they stand, `planned` a plan on them, `together` fewer node-hours of it, `bill` the cost,
-`search` the method, `outcome` the result. `terms` is a size under the terms of a file, `quarters` a
-purchase plan with a look `ahead`, `worth` that of one more node.
+`search` the method, `outcome` the result. `purchase` has what a planner asks around one size.
 """
 
 from heteroplan.sizing.search import size

@@ -10,6 +10,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from time import monotonic
 
 from heteroplan.clock import Progress, Stop, never, silent
@@ -44,6 +45,8 @@ PROGRAM_SHARE = 0.15
 """Of the time, at most, for the first program of nodes."""
 RENTED_SHARE = 0.6
 """The same where hours are paid."""
+PROVING_SHARE = 0.8
+"""Of what is left of it, for the program of all intervals at the end."""
 NEXT_SHARE = 0.05
 """Of the time, for each program after it."""
 TRIAL_SHARE = 0.3
@@ -186,7 +189,7 @@ class _Search:
         if self.offered.hourly:
             self._find_rented()
             return
-        for tried in self._cheapest_first():
+        for tried in chain(self._cheapest_first(), self._of_all()):
             self._try(tried)
             if self.over or self.closed:
                 return
@@ -243,7 +246,7 @@ class _Search:
         no good answer in time, more of each, by larger and larger steps: a plan on many nodes is
         found soon, that there is none on few nodes never.
         """
-        first = tried = self._of_program(self._first_times(), PROGRAM_SHARE)
+        first = tried = self._first()
         self.impossible = tried.found.verdict is Verdict.INFEASIBLE
         low_usd, step = 0.0, GROWN
         while tried.found.cost_usd is not None:
@@ -263,6 +266,20 @@ class _Search:
                     return
             tried = again
 
+    def _of_all(self) -> Iterator["Tried"]:
+        """Those of the program of all intervals that no other outdoes, for what it proves too.
+
+        Where they are many, and the first program had few of them.
+        """
+        times = self.potential.with_starts(self.potential.busiest())
+        if self._exact(times):
+            return
+        share = max(0.0, self.left_s) * PROVING_SHARE / self.time_limit_s
+        tried = self._of_program(times, share, by_size=False)
+        usd = tried.found.cost_usd
+        if usd is not None and (self.best is None or usd < self._best_usd):
+            yield tried
+
     def _next(self, tried: "Tried", low_usd: float) -> "Tried | None":
         """The cheapest nodes that cost more than those tried; None where too little is known."""
         self.nexts += 1
@@ -274,11 +291,20 @@ class _Search:
         usd = again.found.cost_usd
         return again if usd is not None and usd <= (1 + self.gap) * low_usd else None
 
-    def _first_times(self) -> list[int]:
-        """All intervals that no other one outdoes, if they are few; else the dearest of them."""
+    def _first(self) -> "Tried":
+        """Of all intervals that no other one outdoes, if they are few; else of the dearest."""
         busiest = self.potential.with_starts(self.potential.busiest())
-        if self._exact(busiest):
-            return busiest
+        if not self._exact(busiest):
+            return self._of_program(self._dearest(busiest), PROGRAM_SHARE)
+        plain = self._of_program(busiest, PROGRAM_SHARE, by_size=False)
+        if not self.potential.program.sized or plain.found.cost_usd is None:
+            return plain
+        close = self._of_program(busiest, PROGRAM_SHARE)
+        known = close.found.cost_usd is not None
+        return close if known and close.found.bound_usd >= plain.found.bound_usd else plain
+
+    def _dearest(self, busiest: list[int]) -> list[int]:
+        """The interval for which most is paid, and those whose starts hold GPUs in it."""
         prices = node_model(self.potential, busiest).duals(self._effort(self.left_s))
         if prices is None:
             return busiest
@@ -290,9 +316,11 @@ class _Search:
         """Whether a program of so many intervals may look closely."""
         return len(times) * len(self.potential.program.pools) <= EXACT_CELLS
 
-    def _of_program(self, times: list[int], share: float, low_usd: float = 0.0) -> "Tried":
+    def _of_program(
+        self, times: list[int], share: float, low_usd: float = 0.0, *, by_size: bool = True
+    ) -> "Tried":
         """The cheapest nodes of the program of some intervals that cost so much at least."""
-        by_size = self.potential.program.sized and self._exact(times)
+        by_size = by_size and self.potential.program.sized and self._exact(times)
         model = node_model(self.potential, times, by_size=by_size)
         if low_usd > 0.0:
             model.cost_at_least(low_usd)

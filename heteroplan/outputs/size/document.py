@@ -15,7 +15,7 @@ from heteroplan.outputs.plan.document.parts import (
     Number,
     NumberOrNone,
 )
-from heteroplan.sizing.alternatives import AlternativeKind
+from heteroplan.sizing.purchase.alternatives import AlternativeKind
 
 SCHEMA_VERSION: Literal[1] = 1
 

@@ -24,13 +24,13 @@ from heteroplan.outputs.size.document import (
     UsePart,
     WorthPart,
 )
-from heteroplan.sizing.ahead import Ahead
-from heteroplan.sizing.alternatives import Alternative
 from heteroplan.sizing.outcome import Sized
-from heteroplan.sizing.power import spine_power
-from heteroplan.sizing.quarters import Order, Quarter
-from heteroplan.sizing.spares import spares_of
-from heteroplan.sizing.worth import Worth
+from heteroplan.sizing.purchase.ahead import Ahead
+from heteroplan.sizing.purchase.alternatives import Alternative
+from heteroplan.sizing.purchase.power import spine_power
+from heteroplan.sizing.purchase.quarters import Order, Quarter
+from heteroplan.sizing.purchase.spares import spares_of
+from heteroplan.sizing.purchase.worth import Worth
 
 
 @dataclass(frozen=True, slots=True)

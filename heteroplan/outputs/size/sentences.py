@@ -14,7 +14,7 @@ from heteroplan.outputs.size.document import (
     SizeDocument,
     WorthPart,
 )
-from heteroplan.sizing.alternatives import AlternativeKind
+from heteroplan.sizing.purchase.alternatives import AlternativeKind
 from heteroplan.text import percent
 from heteroplan.units import S_PER_HOUR
 

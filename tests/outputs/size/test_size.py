@@ -21,10 +21,10 @@ from heteroplan.outputs.size.fleet_file import fleet_yaml
 from heteroplan.outputs.size.frames import alternatives_frame, nodes_frame, orders_frame
 from heteroplan.outputs.size.page import size_html
 from heteroplan.outputs.size.text import render_size
-from heteroplan.sizing.alternatives import Alternative, alternative, todo
-from heteroplan.sizing.quarters import Planning
-from heteroplan.sizing.terms import sized
-from heteroplan.sizing.worth import Worth
+from heteroplan.sizing.purchase.alternatives import Alternative, alternative, todo
+from heteroplan.sizing.purchase.quarters import Planning
+from heteroplan.sizing.purchase.terms import sized
+from heteroplan.sizing.purchase.worth import Worth
 from tests.pages import addresses
 from tests.sizes import OWN, QUICK, asking, offer, stands, terms
 

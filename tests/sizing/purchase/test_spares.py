@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heteroplan.entities.purchasing import Spares
-from heteroplan.sizing.spares import spare_nodes, spares_of
+from heteroplan.sizing.purchase.spares import spare_nodes, spares_of
 
 
 def enough(mean: float, spares: int) -> float:

@@ -6,7 +6,7 @@ import pytest
 
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.workload import Role
-from heteroplan.sizing.power import IDLE_SHARE, decode_share, spine_power
+from heteroplan.sizing.purchase.power import IDLE_SHARE, decode_share, spine_power
 from tests.builders import fleet, node_type, scenario, workload
 from tests.plans import plan, pool, stay
 

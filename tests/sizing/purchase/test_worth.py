@@ -7,7 +7,7 @@ import pytest
 
 from heteroplan.entities.offers import OfferKind
 from heteroplan.optimize.solvers.solver import Effort
-from heteroplan.sizing.worth import node_worth
+from heteroplan.sizing.purchase.worth import node_worth
 from tests.sizes import asking, offer, stands, terms
 
 

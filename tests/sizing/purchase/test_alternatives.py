@@ -3,7 +3,7 @@
 import pytest
 
 from heteroplan.entities.offers import OfferKind
-from heteroplan.sizing.alternatives import AlternativeKind, alternative, todo
+from heteroplan.sizing.purchase.alternatives import AlternativeKind, alternative, todo
 from tests.sizes import QUICK, asking, offer, stands, terms
 
 HOUR = offer("hour", kind=OfferKind.ON_DEMAND, usd=5.0)

@@ -10,8 +10,8 @@ from heteroplan.entities.offers import OfferKind
 from heteroplan.entities.purchasing import Growth, Payment, Purchasing
 from heteroplan.entities.scenario import Scenario
 from heteroplan.optimize.solvers.solver import Effort
-from heteroplan.sizing.ahead import look_ahead, months_later
-from heteroplan.sizing.quarters import Planning, Quarter
+from heteroplan.sizing.purchase.ahead import look_ahead, months_later
+from heteroplan.sizing.purchase.quarters import Planning, Quarter
 from tests.sizes import OWN, QUICK, asking, offer, stands, terms
 
 DOUBLING = Growth(2 ** (1 / 3) - 1, 3)

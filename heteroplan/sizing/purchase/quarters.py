@@ -14,9 +14,9 @@ from heteroplan.entities.offers import Offer, OfferKind
 from heteroplan.entities.purchasing import Payment, Purchasing
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import NoPlanError
-from heteroplan.sizing.ahead import MONTHS, Ahead, hours_of, months_later, price_in
 from heteroplan.sizing.outcome import Nodes, Sized
-from heteroplan.sizing.terms import Search, sized
+from heteroplan.sizing.purchase.ahead import MONTHS, Ahead, hours_of, months_later, price_in
+from heteroplan.sizing.purchase.terms import Search, sized
 
 MORE_TIME = 4.0
 """Times as long that a quarter is searched for, where there is no fleet of it."""

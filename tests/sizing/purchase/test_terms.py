@@ -9,8 +9,8 @@ from heteroplan.entities.offers import OfferKind, Offers, SizeLimits
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import NoPlanError
 from heteroplan.sizing.outcome import Sized
+from heteroplan.sizing.purchase.terms import Search, better, sized
 from heteroplan.sizing.search import size
-from heteroplan.sizing.terms import Search, better, sized
 from tests.sizes import QUICK, asking, offer, stands, terms
 
 

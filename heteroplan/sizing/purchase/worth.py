@@ -16,7 +16,7 @@ from heteroplan.optimize.solvers.solver import Effort, Verdict
 from heteroplan.sizing.offered import Offered
 from heteroplan.sizing.potential import Potential
 from heteroplan.sizing.program import NodeModel, node_model
-from heteroplan.sizing.terms import as_searched
+from heteroplan.sizing.purchase.terms import as_searched
 
 WHOLE_SHARE = 0.7
 """Of the time, for whole nodes and replicas."""

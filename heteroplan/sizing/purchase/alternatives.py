@@ -14,7 +14,7 @@ from heteroplan.errors import NoPlanError
 from heteroplan.planning import make_plan
 from heteroplan.profiles.capacity.candidates import candidates_of
 from heteroplan.sizing.outcome import Sized
-from heteroplan.sizing.terms import Search, sized
+from heteroplan.sizing.purchase.terms import Search, sized
 
 
 class AlternativeKind(StrEnum):
