@@ -41,16 +41,16 @@ from heteroplan.inputs.schemas.base import RatioSpec
 from heteroplan.inputs.schemas.demand import TraceSpec
 from heteroplan.inputs.schemas.fleet import FailuresSpec, FleetFile
 from heteroplan.inputs.schemas.profile import EngineSpec, PartSpec, SourceSpec
-from heteroplan.inputs.schemas.scenario import (
+from heteroplan.inputs.schemas.scenario import HorizonSpec
+from heteroplan.inputs.schemas.targets import TargetSpec
+from heteroplan.inputs.schemas.workload import (
     DispersionSpec,
-    HorizonSpec,
     ResilienceSpec,
     SloSpec,
     StabilitySpec,
     WorkloadRules,
     WorkloadSpec,
 )
-from heteroplan.inputs.schemas.targets import TargetSpec
 from heteroplan.inputs.tables.align import AlignedDemand
 from heteroplan.reading.durations import parse_duration_s
 from heteroplan.reading.local_time import first_moment, localized

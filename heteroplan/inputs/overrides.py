@@ -8,7 +8,8 @@ from typing import Any
 from heteroplan.errors import InputError, InputProblem
 from heteroplan.inputs.schemas.fleet import FleetFile
 from heteroplan.inputs.schemas.profile import ProfileFile
-from heteroplan.inputs.schemas.scenario import ScenarioFile, WorkloadSpec
+from heteroplan.inputs.schemas.scenario import ScenarioFile
+from heteroplan.inputs.schemas.workload import WorkloadSpec
 from heteroplan.reading.yaml_source import Document, FieldPath, dotted, parse_value
 
 OPTION = "--set"

@@ -14,7 +14,7 @@ from heteroplan.entities.slo import Slo
 from heteroplan.entities.workload import Origin, Workload
 from heteroplan.errors import InputProblem
 from heteroplan.inputs.checks.fleet import unknown
-from heteroplan.inputs.schemas.scenario import OriginSpec
+from heteroplan.inputs.schemas.workload import OriginSpec
 from heteroplan.reading.yaml_source import Document, FieldPath
 
 

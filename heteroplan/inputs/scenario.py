@@ -31,14 +31,8 @@ from heteroplan.inputs.relative_start import resolve_start, without_start
 from heteroplan.inputs.schemas.demand import TraceSpec
 from heteroplan.inputs.schemas.fleet import FleetFile
 from heteroplan.inputs.schemas.profile import EngineSpec, ProfileFile
-from heteroplan.inputs.schemas.scenario import (
-    DemandGrowth,
-    HorizonSpec,
-    ResilienceSpec,
-    ScenarioFile,
-    StabilitySpec,
-    WorkloadSpec,
-)
+from heteroplan.inputs.schemas.scenario import DemandGrowth, HorizonSpec, ScenarioFile
+from heteroplan.inputs.schemas.workload import ResilienceSpec, StabilitySpec, WorkloadSpec
 from heteroplan.inputs.tables import current
 from heteroplan.inputs.tables.align import aligned
 from heteroplan.inputs.tables.arrivals_csv import read_arrivals

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.plan import Plan
+from heteroplan.sizing.offered import Offered
+from heteroplan.sizing.site import Site, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +43,29 @@ class Sized:
     def gap(self) -> float:
         """Of cost and bound, relative to the cost."""
         return 0.0 if self.cost_usd <= 0 else (self.cost_usd - self.bound_usd) / self.cost_usd
+
+
+def binding(
+    offered: Offered, standing: Standing, bound_usd: float, *, covered: bool
+) -> tuple[str, ...]:
+    """Limits that the fleet has used up, in words."""
+    site = Site(offered, dict(standing))
+    found = [
+        f"offer {offer.name} has no more than {offer.most_nodes} nodes"
+        for offer in offered.offers
+        if offer.most_nodes is not None and 0 < offer.most_nodes <= site.count(offer)
+    ]
+    found += [
+        f"leaf {leaf} has no more than {places} rack places"
+        for leaf, places in offered.limits.rack_places
+        if places <= sum(n for (_, at), n in standing.items() if at == leaf)
+    ]
+    budget_usd = offered.limits.budget_usd
+    if budget_usd is not None and bound_usd > budget_usd:
+        found.append(
+            f"the budget of {budget_usd:,.2f} USD is below the {bound_usd:,.2f} USD that covering "
+            "the demand costs at least"
+        )
+    elif budget_usd is not None and not covered:
+        found.append(f"the budget of {budget_usd:,.2f} USD is spent")
+    return tuple(found)

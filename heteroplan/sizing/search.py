@@ -24,7 +24,7 @@ from heteroplan.optimize.solvers.solver import Effort, Verdict
 from heteroplan.profiles.capacity.candidates import candidates_of
 from heteroplan.sizing.bill import bill
 from heteroplan.sizing.offered import Offered, Rate
-from heteroplan.sizing.outcome import Nodes, Sized
+from heteroplan.sizing.outcome import Nodes, Sized, binding
 from heteroplan.sizing.planned import Trying, start_pools, trial
 from heteroplan.sizing.potential import Potential
 from heteroplan.sizing.program import (
@@ -137,7 +137,10 @@ def size(
         cost_usd=best.cost_usd,
         bound_usd=min(search.bound_usd, best.cost_usd) if best.plan.covered else search.bound_usd,
         covered=best.plan.covered,
-        binding=(*binding(search.offered, best, search.bound_usd), *search.hurried),
+        binding=(
+            *binding(search.offered, best.standing, search.bound_usd, covered=best.plan.covered),
+            *search.hurried,
+        ),
     )
 
 
@@ -234,8 +237,7 @@ class _Search:
             self._told()
 
     def _told(self) -> None:
-        covered = self.best is not None and self.best.plan.covered
-        cost = self.best.cost_usd if self.best is not None and covered else None
+        cost = self._best_usd if self._covered else None
         self.progress(cost, self.bound_usd, monotonic() - self.began)
 
     def _cheapest_first(self) -> Iterator["Tried"]:
@@ -486,36 +488,11 @@ class Tried:
     times: list[int]
     needed: dict[str, Ints] | None = None
     """Hourly offer -> [T] nodes that are there at most; None for no such limit."""
-
     patient: bool = False
     """Whether the plan may take as long as a few steps take."""
 
     def with_counts(self, counts: Counts) -> "Tried":
         return replace(self, found=replace(self.found, counts=counts))
-
-
-def binding(offered: Offered, best: Fitted, bound_usd: float) -> tuple[str, ...]:
-    """Limits that the fleet has used up, in words."""
-    site = Site(offered, dict(best.standing))
-    found = [
-        f"offer {offer.name} has no more than {offer.most_nodes} nodes"
-        for offer in offered.offers
-        if offer.most_nodes is not None and 0 < offer.most_nodes <= site.count(offer)
-    ]
-    found += [
-        f"leaf {leaf} has no more than {places} rack places"
-        for leaf, places in offered.limits.rack_places
-        if places <= sum(n for (_, at), n in best.standing.items() if at == leaf)
-    ]
-    budget_usd = offered.limits.budget_usd
-    if budget_usd is not None and bound_usd > budget_usd:
-        found.append(
-            f"the budget of {budget_usd:,.2f} USD is below the {bound_usd:,.2f} USD that covering "
-            "the demand costs at least"
-        )
-    elif budget_usd is not None and not best.plan.covered:
-        found.append(f"the budget of {budget_usd:,.2f} USD is spent")
-    return tuple(found)
 
 
 def _on(offered: Offered, made: Built) -> Scenario:

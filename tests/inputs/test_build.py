@@ -35,7 +35,8 @@ from heteroplan.forecasting.steps.shape import StepShape
 from heteroplan.inputs import build
 from heteroplan.inputs.schemas.fleet import FleetFile
 from heteroplan.inputs.schemas.profile import EngineSpec
-from heteroplan.inputs.schemas.scenario import HorizonSpec, ResilienceSpec, SloSpec, WorkloadSpec
+from heteroplan.inputs.schemas.scenario import HorizonSpec
+from heteroplan.inputs.schemas.workload import ResilienceSpec, SloSpec, WorkloadSpec
 from heteroplan.inputs.tables.align import AlignedDemand
 from tests.scenario_files import ScenarioFiles, divided, engine, node_type
 

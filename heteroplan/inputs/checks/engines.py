@@ -18,7 +18,8 @@ from heteroplan.inputs.checks.workload_case import (
 )
 from heteroplan.inputs.ready import PREFIX
 from heteroplan.inputs.schemas.profile import ProfileFile
-from heteroplan.inputs.schemas.scenario import ScenarioFile, StabilitySpec, WorkloadSpec
+from heteroplan.inputs.schemas.scenario import ScenarioFile
+from heteroplan.inputs.schemas.workload import StabilitySpec, WorkloadSpec
 from heteroplan.profiles.capacity.candidates import candidates
 from heteroplan.reading.yaml_source import Document, FieldPath
 

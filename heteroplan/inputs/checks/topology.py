@@ -18,7 +18,7 @@ from heteroplan.inputs.checks.workload_case import (
     role_of,
     served_roles,
 )
-from heteroplan.inputs.schemas.scenario import WorkloadSpec
+from heteroplan.inputs.schemas.workload import WorkloadSpec
 from heteroplan.reading.yaml_source import Document, FieldPath
 
 _Choices = dict[str, list[Choice]]

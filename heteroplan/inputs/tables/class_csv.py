@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from heteroplan.forecasting.steps.shape import StepShape
-from heteroplan.inputs.schemas.scenario import SloSpec
+from heteroplan.inputs.schemas.workload import SloSpec
 from heteroplan.inputs.tables import stamped_rows
 from heteroplan.inputs.tables.demand_csv import SHAPE, DemandSeries, numbers_of, step_shape
 from heteroplan.inputs.tables.stamped_rows import StampedRow

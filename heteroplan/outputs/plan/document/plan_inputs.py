@@ -37,8 +37,8 @@ from heteroplan.inputs import build
 from heteroplan.inputs.schemas.base import Name, Text
 from heteroplan.inputs.schemas.fleet import FleetFile
 from heteroplan.inputs.schemas.profile import EngineSpec, ProfileFile, RangeSpec
-from heteroplan.inputs.schemas.scenario import SloSpec, SlosSpec, StabilitySpec, WorkloadRules
 from heteroplan.inputs.schemas.targets import TargetSpec
+from heteroplan.inputs.schemas.workload import SloSpec, SlosSpec, StabilitySpec, WorkloadRules
 from heteroplan.outputs.plan.document.parts import (
     Amount,
     AmountOrNone,
