@@ -51,7 +51,7 @@ def bill(offered: Offered, standing: Standing, built: Built, plan: Plan) -> tupl
 
 def node_hours(plan: Plan, node_types: Iterable[str]) -> dict[Node, float]:
     """Hours that each node of some types runs; those that never do are left out."""
-    wanted, engines = set(node_types), engines_of(plan)
+    wanted, engines = set(node_types), _engines(plan)
     stays: defaultdict[Node, list[tuple[Stay, Engine]]] = defaultdict(list)
     for stay in plan.stays:
         pool = plan.pools[stay.pool]
@@ -121,7 +121,7 @@ def _times(horizon: Horizon, stay: Stay, lead: int = 0) -> np.ndarray:
     return times[(times >= 0) & (times < horizon.intervals)]
 
 
-def engines_of(plan: Plan) -> dict[tuple[str, str, str], Engine]:
+def _engines(plan: Plan) -> dict[tuple[str, str, str], Engine]:
     return {
         (each.workload, each.engine.name, each.node_type): each.engine for each in plan.candidates
     }

@@ -10,6 +10,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain
 from time import monotonic
 
@@ -160,8 +161,6 @@ class _Search:
     last: Fitted | None = None
     """The one that was tried last; None where there was no plan on it."""
     bound_usd: float = 0.0
-    nexts: int = 0
-    """Answers of the program that were asked for after the first."""
     impossible: bool = False
     """Whether the limits are known to leave no fleet that covers the demand."""
     hurried: tuple[str, ...] = ()
@@ -183,9 +182,7 @@ class _Search:
     @property
     def closed(self) -> bool:
         """Whether the best fleet covers the demand within the gap."""
-        if self.best is None or not self.best.plan.covered:
-            return False
-        return self.best.cost_usd - self.bound_usd <= self.gap * self.best.cost_usd
+        return self._covered and self._best_usd - self.bound_usd <= self.gap * self._best_usd
 
     def find(self) -> None:
         """Try nodes until a fleet covers the demand within the gap, or time is over."""
@@ -250,7 +247,7 @@ class _Search:
         """
         first = tried = self._first()
         self.impossible = tried.found.verdict is Verdict.INFEASIBLE
-        low_usd, step = 0.0, GROWN
+        low_usd, step, nexts = 0.0, GROWN, MOST_NEXT
         while tried.found.cost_usd is not None:
             yield tried
             if self._covered:
@@ -258,10 +255,12 @@ class _Search:
                 yield from self._fewer()
                 return
             low_usd = usd_of(self.offered, tried.found.counts) * (1 + FIRST_STEP)
-            again = self._next(tried, low_usd) if step == GROWN else None
+            again = self._next(tried, low_usd) if nexts > 0 else None
             if self.impossible:
                 return
+            nexts -= 1
             if again is None:
+                nexts = 0
                 counts = grown(self.offered, first.found.counts, low_usd * (1 + step))
                 again, step = first.with_counts(counts), 2 * step
                 if usd_of(self.offered, counts) < low_usd:
@@ -273,29 +272,30 @@ class _Search:
 
         Where they are many, and the first program had few of them.
         """
-        times = self.potential.with_starts(self.potential.busiest())
-        if self._exact(times):
+        if self._exact(self._busiest):
             return
         share = max(0.0, self.left_s) * PROVING_SHARE / self.time_limit_s
-        tried = self._of_program(times, share, by_size=False)
+        tried = self._of_program(self._busiest, share, by_size=False)
         usd = tried.found.cost_usd
         if usd is not None and (self.best is None or usd < self._best_usd):
             yield tried
 
     def _next(self, tried: "Tried", low_usd: float) -> "Tried | None":
         """The cheapest nodes that cost more than those tried; None where too little is known."""
-        self.nexts += 1
-        if self.nexts > MOST_NEXT:
-            return None
         times = self._short_elsewhere(tried.times)
         again = self._of_program(times or tried.times, NEXT_SHARE, low_usd)
         self.impossible = again.found.verdict is Verdict.INFEASIBLE
         usd = again.found.cost_usd
         return again if usd is not None and usd <= (1 + self.gap) * low_usd else None
 
+    @cached_property
+    def _busiest(self) -> list[int]:
+        """Intervals that no other one outdoes, and those whose starts hold GPUs in them."""
+        return self.potential.with_starts(self.potential.busiest())
+
     def _first(self) -> "Tried":
         """Of all intervals that no other one outdoes, if they are few; else of the dearest."""
-        busiest = self.potential.with_starts(self.potential.busiest())
+        busiest = self._busiest
         if not self._exact(busiest):
             return self._of_program(self._dearest(busiest), PROGRAM_SHARE)
         plain = self._of_program(busiest, PROGRAM_SHARE, by_size=False)

@@ -168,7 +168,6 @@ def task_of(
     held_price: Floats,
     limit: Ints | None = None,
     floor: Ints | None = None,
-    lower_estimates: dict[Hashable, Rank] | None = None,
     stop: Stop = never,
 ) -> Task:
     """The task of placing workload w beside the others in `replicas` [P, T]."""
@@ -179,10 +178,7 @@ def task_of(
         for r in problem.drawn[p]:
             others[r] += held
     start_price = {p: start_prices(problem, p, held_price[p]) for p in pools}
-    known = {} if lower_estimates is None else lower_estimates
-    return Task(
-        problem, w, held_price, start_price, others, limit, floor, lower_estimates=known, stop=stop
-    )
+    return Task(problem, w, held_price, start_price, others, limit, floor, stop=stop)
 
 
 def less(rest: Floats, served: Floats) -> Floats:

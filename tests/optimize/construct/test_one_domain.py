@@ -618,18 +618,9 @@ def test_what_ran_before_serves_what_stands_when_the_day_begins() -> None:
     assert placed(free(known), [0.5, 0.0], standing)[2] == {"new": [1, 0], "old": [1, 0]}
 
 
-def test_known_hopes_and_the_end_are_those_of_the_task() -> None:
+def test_the_end_is_that_of_the_task_and_nothing_is_known_of_sites_yet() -> None:
     problem = one([10.0])
-    lower_estimates: dict[Any, tuple[float, float]] = {"known": (0.0, 1.0)}
-    task = task_of(
-        problem,
-        0,
-        none_of(problem),
-        np.zeros((2, 1)),
-        lower_estimates=lower_estimates,
-        stop=lambda: True,
-    )
-    assert task.lower_estimates is lower_estimates
+    task = task_of(problem, 0, none_of(problem), np.zeros((2, 1)), stop=lambda: True)
     assert task.stop()
     assert free(problem).lower_estimates == {}
     assert not free(problem).stop()
