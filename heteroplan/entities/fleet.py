@@ -80,8 +80,8 @@ class Fleet:
     """By cluster; clusters without one are left out."""
     latency_ms: Mapping[frozenset[str], float] = field(default_factory=dict, hash=False)
     """Round trips between two regions [ms]."""
-    egress_usd_per_gb: Mapping[frozenset[str], float] = field(default_factory=dict, hash=False)
-    """Price of traffic between two regions [USD per 10^9 bytes], either way; none where unknown."""
+    egress_usd_per_gb: Mapping[tuple[str, str], float] = field(default_factory=dict, hash=False)
+    """Price of traffic from one region to another [USD per 10^9 bytes]; none where unknown."""
 
     def has_round_trip(self, one: str, other: str) -> bool:
         """Whether it is known how far two regions are apart."""

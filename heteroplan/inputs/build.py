@@ -160,9 +160,7 @@ def fleet(spec: FleetFile, zone: ZoneInfo) -> Fleet:
         },
         latency_ms={frozenset(each.between): each.round_trip_ms for each in spec.latency},
         egress_usd_per_gb={
-            frozenset(each.between): each.egress_usd_per_gb
-            for each in spec.latency
-            if each.egress_usd_per_gb is not None
+            way: price for each in spec.latency for way, price in each.egress.items()
         },
     )
 

@@ -196,7 +196,8 @@ def _network_lines(spec: FleetFile) -> Iterator[str]:
 def _latency(each: LatencySpec) -> str:
     between = ", ".join(map(_scalar, each.between))
     price = each.egress_usd_per_gb
-    egress = "" if price is None else f", egress_usd_per_gb: {_scalar(price)}"
+    shown = _flow(price) if isinstance(price, dict) else _scalar(price)
+    egress = "" if price is None else f", egress_usd_per_gb: {shown}"
     return f"{{between: [{between}], round_trip_ms: {_scalar(each.round_trip_ms)}{egress}}}"
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from heteroplan.entities.plan import Plan, Termination
 from heteroplan.entities.scenario import Objective
 from heteroplan.errors import ExitCode
+from heteroplan.planning.egress import egress_of
 from heteroplan.studies.case import Case, Value
 
 COVERED, SHORT = "covered", "short"
@@ -57,6 +58,10 @@ class CaseResult(BaseModel):
     bound_usd: float | None = None
     """Proven: no plan costs less."""
     gap: float | None = None
+    egress_gb: float | None = None
+    """Traffic between regions over the horizon; None where no workload has an origin."""
+    egress_usd: float | None = None
+    """What that costs, beside `cost_usd`; None where a price is not known."""
     error: str | None = None
     wrong_input: bool = False
     """Whether the case failed because its inputs are wrong."""
@@ -88,6 +93,8 @@ def result_of(case: Case, key: str, plan: Plan) -> CaseResult:
     in_usd = plan.scenario.objective is Objective.COST
     days = plan.scenario.horizon.intervals * hours / 24
     longer = days > 1
+    egress = egress_of(plan)
+    egress_usd = None if egress is None else egress.usd
     return CaseResult(
         name=case.name,
         inputs=dict(case.inputs),
@@ -105,6 +112,8 @@ def result_of(case: Case, key: str, plan: Plan) -> CaseResult:
         gpu_hours_by_type=by_type,
         bound_usd=_figure(max(0.0, plan.report.bound)) if in_usd else None,
         gap=_figure(min(1.0, max(0.0, plan.report.gap))),
+        egress_gb=None if egress is None else _figure(egress.gb),
+        egress_usd=None if egress_usd is None else _figure(egress_usd),
     )
 
 
@@ -128,6 +137,13 @@ def _figure(value: float) -> float:
 def amount(result: CaseResult, objective: Objective) -> float | None:
     """What the scenario minimises, of the case's plan [USD or GPU-hours]; None without a plan."""
     return result.cost_usd if objective is Objective.COST else result.gpu_hours
+
+
+def with_egress(result: CaseResult) -> float | None:
+    """Cost of the case's plan and of its egress [USD]; None where one of them is not known."""
+    if result.cost_usd is None or result.egress_usd is None:
+        return None
+    return result.cost_usd + result.egress_usd
 
 
 def is_covered(result: CaseResult) -> bool:

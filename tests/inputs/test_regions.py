@@ -136,11 +136,28 @@ def test_two_origins_with_peaks_apart_share_the_cluster_between_them(three: Scen
 def test_prices_of_egress_by_pair_and_bytes_by_token(three: ScenarioFiles) -> None:
     three.fleet["latency"] = [LATENCY[0] | {"egress_usd_per_gb": 0.02}, *LATENCY[1:]]
     scenario = three.load().scenario
-    assert scenario.fleet.egress_usd_per_gb == {frozenset(("eu", "us")): 0.02}
+    assert scenario.fleet.egress_usd_per_gb == {("eu", "us"): 0.02, ("us", "eu"): 0.02}
     assert scenario.workloads[0].origin == Origin("eu", 4.0, 250.0)
     path = "workloads.chat.origin.egress_bytes_per"
     scenario = three.load(f"{path}_output_token=4", f"{path}_input_token=0").scenario
     assert scenario.workloads[0].origin == Origin("eu", 0.0, 4.0)
+
+
+def test_each_way_may_have_its_price(three: ScenarioFiles) -> None:
+    """By the region that traffic leaves; both are needed, and of no other region."""
+    prices = {"us": 0.09, "eu": 0.02}
+    three.fleet["latency"] = [LATENCY[0] | {"egress_usd_per_gb": prices}, *LATENCY[1:]]
+    found = three.load().scenario.fleet.egress_usd_per_gb
+    assert found == {("eu", "us"): 0.02, ("us", "eu"): 0.09}
+    for wrong in ({"us": 0.09}, prices | {"asia": 0.1}, {"us": 0.09, "EU": 0.02}, {}):
+        three.fleet["latency"] = [LATENCY[0] | {"egress_usd_per_gb": wrong}, *LATENCY[1:]]
+        (problem,) = three.problems()
+        assert problem.startswith("fleet.yaml: latency[0].egress_usd_per_gb")
+    three.fleet["latency"] = [LATENCY[0] | {"egress_usd_per_gb": {"us": -1, "eu": "a"}}]
+    assert {each.partition(": ")[2].partition(":")[0] for each in three.problems()} >= {
+        "latency[0].egress_usd_per_gb.us",
+        "latency[0].egress_usd_per_gb.eu",
+    }
 
 
 def test_negative_prices_and_bytes_are_refused(three: ScenarioFiles) -> None:

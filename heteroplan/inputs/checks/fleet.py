@@ -102,7 +102,7 @@ def check_one_domain_name(case: FleetCase) -> Iterator[InputProblem]:
 
 
 def check_latencies(case: FleetCase) -> Iterator[InputProblem]:
-    """Each is between two different regions of clusters, no pair twice."""
+    """Each is between two different regions of clusters, no pair twice, with both prices or one."""
     known = {each.region: None for each in case.spec.network or () if each.region is not None}
     seen: set[frozenset[str]] = set()
     for i, each in enumerate(case.spec.latency):
@@ -116,6 +116,11 @@ def check_latencies(case: FleetCase) -> Iterator[InputProblem]:
         elif pair in seen:
             yield case.document.problem(field, "these two appear above; keep one of the entries")
         seen.add(pair)
+        prices = each.egress_usd_per_gb
+        if isinstance(prices, dict) and prices.keys() != pair:
+            one, other = each.between
+            remedy = f"a price for each of the two; write {{{one}: 0.02, {other}: 0.09}}"
+            yield case.document.problem(("latency", i, "egress_usd_per_gb"), remedy)
 
 
 def check_outage_places(case: FleetCase) -> Iterator[InputProblem]:

@@ -27,7 +27,16 @@ _SIGNS = {
     "sweep-study": {"vary"},
 }
 """Keys by which a kind of file is known."""
-_NO_STEPS = ("[key]", "<one>", "<file>", "<trace>", "<list>", "<number>", "<dispersion>")
+_NO_STEPS = (
+    "[key]",
+    "<one>",
+    "<file>",
+    "<trace>",
+    "<list>",
+    "<number>",
+    "<dispersion>",
+    "<regions>",
+)
 """Steps of pydantic's paths that are none of the document's: which of several schemas was taken."""
 _TYPES = {
     "int_type": "not a whole number; write one without quotes",

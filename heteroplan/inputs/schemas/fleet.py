@@ -1,8 +1,8 @@
 """What fleet.yaml may hold."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
 
 from heteroplan.inputs.schemas.base import (
     MAX_COUNT,
@@ -82,6 +82,17 @@ class ClusterSpec(Strict):
     """Region in which the cluster stands."""
 
 
+def _egress_kind(value: Any) -> str:
+    return "<regions>" if isinstance(value, dict) else "<number>"
+
+
+EgressSpec = Annotated[
+    Annotated[NotNegative, Tag("<number>")] | Annotated[dict[Label, NotNegative], Tag("<regions>")],
+    Discriminator(_egress_kind),
+]
+"""One price, or one for each region that traffic leaves."""
+
+
 class LatencySpec(Strict):
     """How far two regions are apart."""
 
@@ -89,8 +100,19 @@ class LatencySpec(Strict):
     """Names of the two regions."""
     round_trip_ms: NotNegative
     """Time to the other region and back [ms]."""
-    egress_usd_per_gb: NotNegative | None = None
-    """Price of traffic from either to the other [USD per 10^9 bytes]; not known if absent."""
+    egress_usd_per_gb: EgressSpec | None = None
+    """Price of traffic between them [USD per 10^9 bytes]: one for both directions, or for each
+    region that of what leaves it, as in {eu: 0.02, us: 0.09}; not known if absent."""
+
+    @property
+    def egress(self) -> dict[tuple[str, str], float]:
+        """Price of traffic from one of the two to the other; nothing where it is not known."""
+        price = self.egress_usd_per_gb
+        one, other = self.between
+        ways = ((one, other), (other, one))
+        if isinstance(price, dict):
+            return {way: price[way[0]] for way in ways if way[0] in price}
+        return {} if price is None else dict.fromkeys(ways, price)
 
 
 class BandwidthSpec(Strict):

@@ -142,8 +142,8 @@ def _fleet(fleet: Fleet) -> dict[str, str]:
         found[f"price of {shape.name}"] = f"{shape.usd_per_gpu_hour:,.4g} USD per GPU-hour"
         found[f"NIC of {shape.name}"] = f"{shape.nic_gbit_per_s:,.6g} Gbit/s"
     found["bandwidth"] = f"{fleet.across_leaves:g} across leaves, {fleet.across_spines:g} spines"
-    for pair, price in fleet.egress_usd_per_gb.items():
-        found[f"egress between {' and '.join(sorted(pair))}"] = f"{price:,.4g} USD per GB"
+    for (start, end), price in fleet.egress_usd_per_gb.items():
+        found[f"egress from {start} to {end}"] = f"{price:,.4g} USD per GB"
     out = sum(each.nodes for each in fleet.outages)
     found["unavailable"] = f"{out:,} nodes at times" if out else ""
     return found

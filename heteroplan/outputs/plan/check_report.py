@@ -13,7 +13,7 @@ from heteroplan.outputs.plan.cost_limits import CostLimit, days_of
 from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.outputs.plan.sentences import verdict
 from heteroplan.outputs.shared.markdown import block, plain, table
-from heteroplan.outputs.shared.words import signed_share
+from heteroplan.outputs.shared.words import figure, signed_share
 from heteroplan.text import percent, visible
 
 MOST_MARKDOWN_BYTES = 1_000_000
@@ -63,6 +63,10 @@ class CheckRow:
     cost_usd_per_day: float | None = None
     """Of the plan behind the verdict, on average; None without a plan."""
     gpu_hours_per_day: float | None = None
+    egress_gb_per_day: float | None = None
+    """Traffic between regions; None without a plan, or where no workload has an origin."""
+    egress_usd_per_day: float | None = None
+    """What that costs, beside `cost_usd_per_day`; None where a price is not known."""
     limits: tuple[CostLimit, ...] = ()
     """On what the plan may cost, as asked for; empty where demand is not covered."""
 
@@ -145,6 +149,15 @@ class CheckRow:
         return self.note
 
     @property
+    def egress_text(self) -> str:
+        """`1.26 USD a day`, GB where no price is known; empty where nothing crosses."""
+        if not self.egress_gb_per_day:
+            return ""
+        if self.egress_usd_per_day is None:
+            return f"{figure(self.egress_gb_per_day)} GB a day"
+        return f"{self.egress_usd_per_day:,.2f} USD a day"
+
+    @property
     def headroom_text(self) -> str:
         """`at least 10.0 %`, or why there is none."""
         if self.headroom is None:
@@ -183,6 +196,8 @@ def check_row(
         supply_gpus=sum(use.supply[peak] for use in plan.supply),
         cost_usd_per_day=plan.totals.cost_usd / days_of(plan),
         gpu_hours_per_day=plan.totals.gpu_hours / days_of(plan),
+        egress_gb_per_day=None if plan.egress is None else plan.egress.gb_a_day,
+        egress_usd_per_day=None if plan.egress is None else plan.egress.usd_a_day,
         limits=tuple(limits),
     )
 
@@ -283,7 +298,12 @@ def check_markdown(rows: Sequence[CheckRow]) -> str:
     """
     passed = sum(row.passed for row in rows)
     title = f"**heteroplan check: {passed:,} of {len(rows):,} scenarios pass**\n\n"
-    parts = [title + table(_MARKDOWN_HEADS, map(_cells, rows))]
+    cells: list[tuple[str, ...]] = [_cells(row) for row in rows]
+    heads: tuple[str, ...] = _MARKDOWN_HEADS
+    if any(row.egress_text for row in rows):
+        heads = (*heads, ">egress")
+        cells = [(*each, plain(row.egress_text)) for each, row in zip(cells, rows, strict=True)]
+    parts = [title + table(heads, cells)]
     left = MOST_MARKDOWN_BYTES - len(parts[0].encode())
     for row in rows:
         if row.note:

@@ -131,6 +131,9 @@ def render_check(rows: Sequence[CheckRow], console: Console) -> None:
             Text(row.short_note),
         )
     print_trimmed(table, console)
+    if crossing := [f"{row.name} {row.egress_text}" for row in rows if row.egress_text]:
+        told = f"egress between regions, in no cost: {', '.join(crossing)}"
+        print_wrapped(Text(told, style="dim"), console)
     if headroom := max((row.min_headroom for row in rows), default=0.0):
         without = f"without --min-headroom {percent(headroom)}"
         console.print(Text(f"peak GPUs: for the demand of the scenario, {without}", style="dim"))

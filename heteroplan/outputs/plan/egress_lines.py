@@ -33,7 +33,7 @@ def egress_sentences(plan: PlanDocument) -> list[str]:
     unpriced = dict.fromkeys(
         " and ".join(sorted((each.origin, each.region)))
         for each in egress.pairs
-        if each.usd_per_gb is None
+        if each.usd is None
     )
     known_usd = sum(each.usd or 0.0 for each in egress.pairs)
     known_a_day = sum(each.usd_a_day or 0.0 for each in egress.pairs)

@@ -153,6 +153,7 @@ def scenarios_frame(rows: Sequence[CheckRow]) -> "DataFrame":
             "peak_gpus": counts(row.peak_gpus for row in rows),
             "supply_gpus": counts(row.supply_gpus for row in rows),
             **numbers_of(rows, "cost_usd_per_day", "gpu_hours_per_day"),
+            **numbers_of(rows, "egress_gb_per_day", "egress_usd_per_day"),
             "wall_s": numbers(row.seconds for row in rows),
             **labels_of(rows, "note"),
         }

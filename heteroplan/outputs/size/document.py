@@ -15,6 +15,7 @@ from heteroplan.outputs.plan.document.parts import (
     Number,
     NumberOrNone,
 )
+from heteroplan.outputs.plan.document.plan_document import EgressPart
 from heteroplan.sizing.purchase.alternatives import AlternativeKind
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -211,6 +212,8 @@ class SizeDocument(DocumentPart):
     usd_per_million_tokens: AmountOrNone
     """Input and output tokens of served requests."""
     usd_per_million_output_tokens: AmountOrNone
+    egress: EgressPart | None
+    """Of the plan on the nodes, in no cost; null where no workload has an origin."""
     nodes: tuple[NodesPart, ...]
     node_types: tuple[NodeTypePart, ...]
     returned: tuple[ReturnedPart, ...]

@@ -9,6 +9,7 @@ from heteroplan.entities.offers import Offer, OfferKind
 from heteroplan.entities.plan import Plan
 from heteroplan.entities.purchasing import HOURS_PER_MONTH, Purchasing
 from heteroplan.entities.scenario import Scenario
+from heteroplan.outputs.plan.document.egress import egress_part
 from heteroplan.outputs.plan.document.parts import HorizonPart
 from heteroplan.outputs.size.document import (
     AlternativePart,
@@ -78,6 +79,7 @@ def document_of(answer: Answer) -> SizeDocument:
         usd_per_1000_requests=_per(found.cost_usd, requests / 1000),
         usd_per_million_tokens=_per(found.cost_usd, tokens / 1e6),
         usd_per_million_output_tokens=_per(found.cost_usd, output / 1e6),
+        egress=egress_part(found.plan),
         nodes=tuple(_nodes_parts(answer)),
         node_types=tuple(_node_type_parts(found.plan)),
         returned=tuple(_returned(answer)),

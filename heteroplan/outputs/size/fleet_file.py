@@ -6,6 +6,7 @@ from heteroplan.entities.fleet import Fleet
 from heteroplan.inputs.gpu_types import built_in
 from heteroplan.inputs.schemas.fleet import FleetFile
 from heteroplan.inventory.fleet_file import fleet_text
+from heteroplan.outputs.plan.document.plan_inputs import latency_fields
 
 COMMENT = (
     "Written by heteroplan size. Prices are those of the offers that its nodes were taken from, "
@@ -49,13 +50,6 @@ def fleet_yaml(fleet: Fleet) -> str:
             "across_leaves": fleet.across_leaves,
             "across_spines": fleet.across_spines,
         },
-        "latency": [
-            {
-                "between": sorted(pair),
-                "round_trip_ms": ms,
-                "egress_usd_per_gb": fleet.egress_usd_per_gb.get(pair),
-            }
-            for pair, ms in fleet.latency_ms.items()
-        ],
+        "latency": latency_fields(fleet),
     }
     return fleet_text(FleetFile.model_validate(data), [COMMENT])

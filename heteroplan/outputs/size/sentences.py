@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from heteroplan.entities.offers import OfferKind
 from heteroplan.entities.purchasing import HOURS_PER_MONTH
+from heteroplan.outputs.plan.document.plan_document import EgressPart
 from heteroplan.outputs.shared.words import figure, signed_share, time_span
 from heteroplan.outputs.size.document import (
     AlternativePart,
@@ -16,7 +17,7 @@ from heteroplan.outputs.size.document import (
 )
 from heteroplan.sizing.purchase.alternatives import AlternativeKind
 from heteroplan.text import percent
-from heteroplan.units import S_PER_HOUR
+from heteroplan.units import HOURS_PER_DAY, S_PER_HOUR
 
 KINDS = {
     OfferKind.EXISTING: "stands already",
@@ -89,6 +90,8 @@ def sentences(found: SizeDocument) -> Iterator[str]:
         if each.startswith(_OF_BUDGET):
             continue
         yield f"What binds: {each.rstrip('.')}."
+    if found.egress is not None and found.egress.pairs:
+        yield _egress(found.egress)
     back: dict[str, int] = defaultdict(int)
     for part in found.returned:
         back[part.node_type] += part.nodes
@@ -99,6 +102,15 @@ def sentences(found: SizeDocument) -> Iterator[str]:
             f"Nodes that stand and are of no use: {counts}. Without them it is {usd:,.0f} USD a "
             "month less."
         )
+
+
+def _egress(egress: EgressPart) -> str:
+    """What crosses between regions a month, and what that costs."""
+    days = HOURS_PER_MONTH / HOURS_PER_DAY
+    price = "no price of all of it is known: give egress_usd_per_gb in the fleet"
+    if egress.usd_a_day is not None:
+        price = f"{egress.usd_a_day * days:,.0f} USD, which are in no cost here"
+    return f"Egress between regions: {figure(egress.gb_a_day * days)} GB a month, {price}."
 
 
 def _interruptions(found: SizeDocument) -> Iterator[str]:

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from heteroplan.entities.scenario import Objective
+from heteroplan.outputs.shared.words import figure
 from heteroplan.outputs.sweep.document import SweepDocument
 from heteroplan.studies.case import Value
-from heteroplan.studies.result import COVERED, SHORT, CaseResult, CaseStatus
+from heteroplan.studies.result import COVERED, SHORT, CaseResult, CaseStatus, with_egress
 
 
 def objective_of(document: SweepDocument, case: CaseResult) -> float | None:
@@ -23,6 +24,32 @@ def cheapest(document: SweepDocument, cases: Sequence[CaseResult]) -> CaseResult
 def most_expensive(document: SweepDocument, cases: Sequence[CaseResult]) -> CaseResult | None:
     """Of the cases that cover all demand; the first of equal ones."""
     return max(_covered(cases), key=lambda each: objective_of(document, each) or 0.0, default=None)
+
+
+def has_egress(document: SweepDocument) -> bool:
+    """Whether the cases say what crosses between regions."""
+    return any(each.egress_gb is not None for each in document.cases)
+
+
+def egress_text(case: CaseResult) -> str:
+    """What crosses between regions costs; GB where no price is known."""
+    if case.egress_usd is not None:
+        return figure(case.egress_usd)
+    return "" if case.egress_gb is None else f"{figure(case.egress_gb)} GB"
+
+
+def cheapest_with_egress(document: SweepDocument) -> tuple[CaseResult, float] | None:
+    """Of the cases that cover all demand that which costs least with its egress, and how much.
+
+    None where that is not known of all of them, or where none has any.
+    """
+    covered = _covered(document.cases)
+    sums = [usd for each in covered if (usd := with_egress(each)) is not None]
+    in_usd = document.objective is Objective.COST
+    if not in_usd or len(sums) < len(covered) or not any(each.egress_usd for each in covered):
+        return None
+    least = min(sums)
+    return covered[sums.index(least)], least
 
 
 def _covered(cases: Sequence[CaseResult]) -> list[CaseResult]:

@@ -6,7 +6,7 @@ from heteroplan.entities.scenario import Objective
 from heteroplan.outputs.shared.page import cards, page, render, table_section
 from heteroplan.outputs.shared.words import figure
 from heteroplan.outputs.sweep.document import SweepDocument
-from heteroplan.outputs.sweep.figures import varied_paths
+from heteroplan.outputs.sweep.figures import egress_text, has_egress, varied_paths
 from heteroplan.outputs.sweep.frontier_charts import frontier_sections
 from heteroplan.outputs.sweep.heat_map import heat_section
 from heteroplan.outputs.sweep.labels import (
@@ -19,6 +19,7 @@ from heteroplan.outputs.sweep.labels import (
 )
 from heteroplan.outputs.sweep.samples import sampled_rows
 from heteroplan.outputs.sweep.spread import Spread, spread_section
+from heteroplan.outputs.sweep.text import egress_sentences
 from heteroplan.outputs.sweep.tornado import tornado_section
 from heteroplan.studies.case import Variation
 from heteroplan.studies.cross_table import cross_tables
@@ -129,6 +130,8 @@ def _below(document: SweepDocument) -> str:
 
 def _notes(document: SweepDocument) -> Iterator[str]:
     cases = document.cases
+    if document.samples is None:
+        yield from egress_sentences(document)
     drawn = () if document.samples is None else document.samples.notes
     for note in (*document.notes, *drawn):
         yield f"{note[:1].upper()}{note[1:].removesuffix('.')}."
@@ -165,7 +168,7 @@ def _table(document: SweepDocument, unit: str) -> str:
     cases, paths = document.cases, varied_paths(document)
     named = any(each.name for each in cases)
     alone = not named and all(len(each.inputs) <= 1 for each in cases)
-    in_usd = document.objective is Objective.COST
+    in_usd, egress = document.objective is Objective.COST, has_egress(document)
     texts = [*(["case"] if named else []), *(["set"] if alone else [])]
     heads = [
         *texts,
@@ -173,6 +176,7 @@ def _table(document: SweepDocument, unit: str) -> str:
         *("demand is", unit),
         *(["GPU-hours"] if in_usd else []),
         *("peak GPUs", "gap"),
+        *(["egress USD"] if egress else []),
     ]
     left = len(cases) - MOST_ROWS
     return table_section(
@@ -187,6 +191,7 @@ def _table(document: SweepDocument, unit: str) -> str:
                 *([_figure(each.gpu_hours)] if in_usd else []),
                 "" if each.peak_gpus is None else f"{each.peak_gpus:,}",
                 "" if each.gap is None else percent(each.gap),
+                *([egress_text(each)] if egress else []),
             ]
             for each in cases[:MOST_ROWS]
         ],

@@ -6,6 +6,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from heteroplan.outputs.shared.files import csv_text
 from heteroplan.outputs.sweep.document import SweepDocument
+from heteroplan.outputs.sweep.figures import has_egress
 from heteroplan.studies.result import CaseResult
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ FIGURES = (
     *("served_fraction", "unserved_requests", "peak_gpus", "bound_usd", "gap"),
 )
 """Columns after the inputs; then GPU-hours by node type, error and key."""
+EGRESS = ("egress_gb", "egress_usd")
+"""Columns after those, where a workload has an origin."""
 
 
 def columns_of(document: SweepDocument) -> dict[str, list[Any]]:
@@ -25,11 +28,12 @@ def columns_of(document: SweepDocument) -> dict[str, list[Any]]:
     drawn = dict.fromkeys(path for each in cases for path in each.drawn or {})
     types = dict.fromkeys(name for each in cases for name in each.gpu_hours_by_type or {})
     named = any(each.name for each in cases)
+    egress = EGRESS if has_egress(document) else ()
     return {
         **({"name": [each.name for each in cases]} if named else {}),
         **{path: [each.inputs.get(path) for each in cases] for path in paths},
         **{path: [(each.drawn or {}).get(path) for each in cases] for path in drawn},
-        **{name: [_plain(each, name) for each in cases] for name in FIGURES},
+        **{name: [_plain(each, name) for each in cases] for name in (*FIGURES, *egress)},
         **{
             f"gpu_hours.{name}": [(each.gpu_hours_by_type or {}).get(name) for each in cases]
             for name in types

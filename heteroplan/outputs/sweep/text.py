@@ -11,7 +11,10 @@ from heteroplan.outputs.sweep.document import SweepDocument
 from heteroplan.outputs.sweep.figures import (
     by_value,
     cheapest,
+    cheapest_with_egress,
     coverage_ends,
+    egress_text,
+    has_egress,
     inputs_text,
     most_expensive,
     objective_of,
@@ -74,6 +77,8 @@ def sentences(document: SweepDocument) -> Iterator[str]:
         yield from _most_served(document)
     if document.samples is not None:
         yield from spread_sentences(document)
+    if document.samples is None:
+        yield from egress_sentences(document)
     for path, last, beyond in coverage_ends(document):
         yield (
             f"Coverage ends between {path} {value_text(last)} (all cases covered) and "
@@ -108,6 +113,17 @@ def _most_served(document: SweepDocument) -> Iterator[str]:
         most, best = max(served, key=_share)
         unserved = percent(1 - most, 2)
         yield f"Least is unserved with {inputs_text(document, best)}: {unserved}."
+
+
+def egress_sentences(document: SweepDocument) -> Iterator[str]:
+    """Which case is cheapest with what crosses between regions, where that has prices."""
+    found = cheapest_with_egress(document)
+    if found is not None and len(document.cases) > 1:
+        best, usd = found
+        yield (
+            f"Cheapest with egress, which is in no cost and no gap: {figure(usd)} USD with "
+            f"{inputs_text(document, best)}."
+        )
 
 
 def _share(served: tuple[float, CaseResult]) -> float:
@@ -149,7 +165,13 @@ def _print_cases(document: SweepDocument, console: Console) -> None:
     paths = varied_paths(document)
     named = any(each.name for each in document.cases)
     figures = ("demand\nis", ">USD", ">GPU-hours", ">peak\nGPUs", ">un-\nserved", ">gap")
-    heads = [*(["case"] if named else []), *(f">{_stacked(path)}" for path in paths), *figures]
+    egress = has_egress(document)
+    heads = [
+        *(["case"] if named else []),
+        *(f">{_stacked(path)}" for path in paths),
+        *figures,
+        *([">egress\nUSD"] if egress else []),
+    ]
     table = plain_table(console, *heads)
     for case in document.cases:
         said = verdict(case)
@@ -158,6 +180,7 @@ def _print_cases(document: SweepDocument, console: Console) -> None:
             *(_cell(case, path) for path in paths),
             Text(said, style=_STYLES.get(said, "")),
             *map(Text, _figures(case)),
+            *([Text(egress_text(case))] if egress else []),
         )
     print_trimmed(table, console)
 

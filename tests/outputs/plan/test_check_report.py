@@ -1,9 +1,12 @@
+import io
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from xml.etree import ElementTree
 
 import pytest
+from rich.console import Console
 
 from heteroplan.entities.plan import Coverage
 from heteroplan.entities.scenario import Objective
@@ -18,6 +21,7 @@ from heteroplan.outputs.plan.check_report import (
     check_row,
     error_row,
 )
+from heteroplan.outputs.plan.console import render_check
 from heteroplan.outputs.plan.cost_limits import (
     BaselinePlan,
     CostLimit,
@@ -25,6 +29,7 @@ from heteroplan.outputs.plan.cost_limits import (
     max_cost,
 )
 from heteroplan.outputs.plan.document.from_plan import document_of
+from heteroplan.outputs.plan.document.plan_document import EgressPart
 from tests.plans import day_scenario, horizon, plan, pool, shortage
 
 JUNIT: dict[str, tuple[set[str], set[str], set[str]]] = {
@@ -249,6 +254,8 @@ def test_json_has_every_figure_under_its_name() -> None:
         ],
         "cost_usd_per_day": None,
         "gpu_hours_per_day": None,
+        "egress_gb_per_day": None,
+        "egress_usd_per_day": None,
         "limits": [],
         "covered": False,
         "headroom_is_lower_limit": True,
@@ -292,6 +299,8 @@ def test_a_row_has_the_figures_of_its_plan(covered: bool, disproved: bool) -> No
         "problems": (),
         "cost_usd_per_day": pytest.approx(448.0),
         "gpu_hours_per_day": pytest.approx(224.0),
+        "egress_gb_per_day": None,
+        "egress_usd_per_day": None,
         "limits": (),
     }
     assert made.coverage is (Coverage.COVERED if covered else Coverage.SHORT)
@@ -303,6 +312,29 @@ def test_a_row_without_growth_asks_for_none() -> None:
     row = check_row(document_of(plan(day_scenario(horizon(2)), [pool([1, 2])])), "s.yaml")
     assert (row.headroom, row.headroom_disproved, row.min_headroom) == (None, False, 0.0)
     assert (row.passed, row.exit_code, row.note, row.short_note) == (True, ExitCode.OK, "", "")
+
+
+def on_terminal(rows: Sequence[CheckRow]) -> str:
+    out = io.StringIO()
+    render_check(rows, Console(file=out, width=100))
+    return out.getvalue()
+
+
+def test_egress_stands_beside_the_cost() -> None:
+    """An hour of traffic of 1 GB at 0.5 USD."""
+    egress = EgressPart(gb=1.0, usd=0.5, gb_a_day=24.0, usd_a_day=12.0, pairs=())
+    made = document_of(plan(day_scenario(horizon(1)), [pool([1])]))
+    row = check_row(made.model_copy(update={"egress": egress}), "s")
+    plain = check_row(made, "s")
+    assert (row.egress_gb_per_day, row.egress_usd_per_day) == (24.0, 12.0)
+    assert (plain.egress_gb_per_day, plain.egress_text) == (None, "")
+    assert "egress between regions, in no cost: " in on_terminal([row, plain])
+    assert "12.00 USD a day" in on_terminal([row, plain])
+    assert "egress" not in on_terminal([plain])
+    assert "| 12.00 USD a day |" in check_markdown([row, plain])
+    assert "egress" not in check_markdown([plain])
+    unpriced = replace(row, egress_usd_per_day=None)
+    assert unpriced.egress_text == "24 GB a day"
 
 
 def test_of_equal_peaks_the_first_counts() -> None:

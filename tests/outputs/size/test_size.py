@@ -14,6 +14,7 @@ from heteroplan.entities.offers import OfferKind
 from heteroplan.entities.purchasing import Growth, Spares
 from heteroplan.inputs.fleet_files import read_fleet
 from heteroplan.outputs.plan.document.parts import document_text
+from heteroplan.outputs.plan.document.plan_document import EgressPairPart, EgressPart
 from heteroplan.outputs.size import sentences as words
 from heteroplan.outputs.size.document import SizeDocument
 from heteroplan.outputs.size.figures import Answer, document_of
@@ -216,7 +217,7 @@ def test_the_fleet_file_keeps_regions_egress_and_failures(answer: Answer, tmp_pa
         network=Network((*fleet.network.leaves, Leaf("l2", "s2", "far", {}))),
         regions={fleet.network.leaves[0].cluster: "eu", "far": "us"},
         latency_ms={frozenset(("eu", "us")): 90.0},
-        egress_usd_per_gb={frozenset(("eu", "us")): 0.02},
+        egress_usd_per_gb={("eu", "us"): 0.02, ("us", "eu"): 0.09},
     )
     file = tmp_path / "fleet.yaml"
     file.write_text(fleet_yaml(far), encoding="utf-8")
@@ -224,6 +225,33 @@ def test_the_fleet_file_keeps_regions_egress_and_failures(answer: Answer, tmp_pa
     assert (read.regions, read.latency_ms) == (far.regions, far.latency_ms)
     assert read.egress_usd_per_gb == far.egress_usd_per_gb
     assert {each.failures for each in read.node_types} == {Failures(2.0, 48.0)}
+
+
+def test_egress_of_the_plan_is_told_by_the_month_and_is_in_no_cost(answer: Answer) -> None:
+    """1 GB and 0.5 USD a day are 30.4 GB and 15 USD a month of 30.4 days."""
+    plain = document_of(answer)
+    assert plain.egress is None
+    pair = EgressPairPart(
+        workload="chat",
+        origin="eu",
+        region="us",
+        requests=1.0,
+        request_gb=0.0,
+        answer_gb=1.0,
+        usd_per_gb=0.5,
+        gb=1.0,
+        usd=0.5,
+        gb_a_day=1.0,
+        usd_a_day=0.5,
+    )
+    egress = EgressPart(gb=1.0, usd=0.5, gb_a_day=1.0, usd_a_day=0.5, pairs=(pair,))
+    found = plain.model_copy(update={"egress": egress})
+    told = "Egress between regions: 30.4 GB a month, 15 USD, which are in no cost here."
+    assert told in list(words.sentences(found))
+    assert told in size_html(found)
+    unknown = plain.model_copy(update={"egress": egress.model_copy(update={"usd_a_day": None})})
+    assert any("give egress_usd_per_gb" in each for each in words.sentences(unknown))
+    assert not any("Egress" in each for each in words.sentences(plain))
 
 
 def test_spot_nodes_say_how_often_they_are_taken_away_and_what_that_costs() -> None:

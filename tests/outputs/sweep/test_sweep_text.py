@@ -14,7 +14,9 @@ from heteroplan.outputs.sweep.document import (
     VariationPart,
 )
 from heteroplan.outputs.sweep.figures import coverage_ends
+from heteroplan.outputs.sweep.page import sweep_html
 from heteroplan.outputs.sweep.progress import progress_text
+from heteroplan.outputs.sweep.table import cases_frame
 from heteroplan.outputs.sweep.text import render_sweep, sentences
 from heteroplan.studies.case import Value
 from heteroplan.studies.result import CaseResult, CaseStatus, exit_code
@@ -123,6 +125,28 @@ def told(shown: SweepDocument) -> str:
     render_sweep(shown, console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
+
+
+def test_egress_stands_beside_the_cost_and_may_make_another_case_the_cheapest() -> None:
+    """100 + 30 USD abroad, 110 + 0 at home; the third case is short."""
+    abroad, home, gone = case(100.0, a=100), case(110.0, a=0), case(90.0, "short", a=50)
+    abroad = abroad.model_copy(update={"egress_gb": 333.0, "egress_usd": 30.0})
+    home = home.model_copy(update={"egress_gb": 0.0, "egress_usd": 0.0})
+    gone = gone.model_copy(update={"egress_gb": 500.0, "egress_usd": None})
+    made = document((abroad, home, gone), a=(100, 0, 50))
+    words = " ".join(sentences(made))
+    assert "Cheapest that covers all demand: 100 USD with a=100" in words
+    assert "Cheapest with egress, which is in no cost and no gap: 110 USD with a=0." in words
+    text = told(made)
+    assert "egress" in text
+    assert "500 GB" in text
+    assert "Cheapest with egress, which is in no cost and no gap" in sweep_html(made)
+    frame = cases_frame(made)
+    assert list(frame["egress_gb"]) == [333.0, 0.0, 500.0]
+    unpriced = [each.model_copy(update={"egress_usd": None}) for each in (abroad, home)]
+    assert "with egress" not in " ".join(sentences(document(unpriced, a=(100, 0))))
+    plain = document((case(1.0, a=1), case(2.0, a=2)), a=(1, 2))
+    assert "egress" not in " ".join((told(plain), *sentences(plain), *cases_frame(plain)))
 
 
 def test_cases_that_the_clock_ended_are_told() -> None:

@@ -10,7 +10,7 @@ from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.plan import Baseline, BaselineRemark, Plan, Pool, Shortage
 from heteroplan.entities.workload import IntervalDemand, Role, Workload
 from heteroplan.inputs.plan_ids import content_id
-from heteroplan.outputs.plan.document.egress import egress_of
+from heteroplan.outputs.plan.document.egress import egress_part
 from heteroplan.outputs.plan.document.leaf_rows import leaf_replicas
 from heteroplan.outputs.plan.document.parts import HorizonPart, nine_digits
 from heteroplan.outputs.plan.document.plan_document import (
@@ -66,7 +66,7 @@ def document_of(plan: Plan) -> PlanDocument:
         totals=_totals(plan),
         savings={each.name.value: _baseline(each) for each in plan.savings},
         easier=tuple(map(PromiseCostPart.model_validate, plan.easier)),
-        egress=egress_of(plan),
+        egress=egress_part(plan),
         shortages=tuple(_shortage(each, horizon) for each in plan.shortages),
         limits=tuple(map(LimitPart.model_validate, plan.limits)),
         supply=tuple(map(SupplyPart.model_validate, plan.supply)),

@@ -256,7 +256,11 @@ class EgressPairPart(DocumentPart):
     answer_gb: Amount
     """Traffic from `region` to `origin` over the horizon [10^9 bytes]."""
     usd_per_gb: AmountOrNone
-    """Price of both; null where the fleet gives none."""
+    """Price of both; null where they have two prices, or the fleet gives none."""
+    request_usd_per_gb: AmountOrNone = None
+    """Price from `origin` to `region`; null where the fleet gives none, and in older plans."""
+    answer_usd_per_gb: AmountOrNone = None
+    """Price from `region` to `origin`; null where the fleet gives none, and in older plans."""
     gb: Amount
     """`request_gb` and `answer_gb`."""
     usd: AmountOrNone

@@ -253,7 +253,7 @@ def _fleet(fleet: Fleet) -> FleetFile:
                 "across_leaves": fleet.across_leaves,
                 "across_spines": fleet.across_spines,
             },
-            **_latency(fleet),
+            **({"latency": latency_fields(fleet)} if fleet.latency_ms else {}),
             "unavailable": [
                 {**_plain(each), "start": each.start.isoformat(), "end": each.end.isoformat()}
                 for each in fleet.outages
@@ -283,17 +283,21 @@ def _network(fleet: Fleet) -> dict[str, Any]:
     }
 
 
-def _latency(fleet: Fleet) -> dict[str, Any]:
-    """How far regions are apart; nothing where the fleet does not say."""
-    written = [
-        {
-            "between": sorted(pair),
-            "round_trip_ms": ms,
-            "egress_usd_per_gb": fleet.egress_usd_per_gb.get(pair),
+def latency_fields(fleet: Fleet) -> list[dict[str, Any]]:
+    """How far regions are apart, and what traffic between them costs, as a fleet file says it."""
+    written = []
+    for pair, ms in fleet.latency_ms.items():
+        one, other = sorted(pair)
+        prices = {
+            way[0]: fleet.egress_usd_per_gb[way]
+            for way in ((one, other), (other, one))
+            if way in fleet.egress_usd_per_gb
         }
-        for pair, ms in fleet.latency_ms.items()
-    ]
-    return {"latency": written} if written else {}
+        price: dict[str, float] | float | None = prices or None
+        if prices.get(one) == prices.get(other):
+            price = prices.get(one)
+        written.append({"between": [one, other], "round_trip_ms": ms, "egress_usd_per_gb": price})
+    return written
 
 
 def _profile(profile: Profile) -> ProfileFile:

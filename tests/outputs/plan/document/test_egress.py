@@ -22,7 +22,7 @@ from heteroplan.entities.workload import (
 from heteroplan.errors import InputError
 from heteroplan.outputs.compare.input_changes import input_changes
 from heteroplan.outputs.plan.console import render_plan
-from heteroplan.outputs.plan.document.egress import egress_of
+from heteroplan.outputs.plan.document.egress import egress_part
 from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.outputs.plan.document.plan_inputs import PlanInputs
@@ -36,7 +36,7 @@ SHORT = RequestClass("short", 0.5, isl=1000, osl=200)
 LONG = RequestClass("long", 0.5, isl=3000, osl=100, prefix_hit_rate=0.9)
 EU = Origin("eu", bytes_per_input_token=4, bytes_per_output_token=250)
 HOME, AWAY = "a-s1", "b-s1"
-PRICE = {frozenset(("eu", "us")): 0.09}
+PRICE = {("eu", "us"): 0.09, ("us", "eu"): 0.09}
 
 
 def flowing(rates_rps: Sequence[Sequence[float]], *, at: str, **others: object) -> Pool:
@@ -50,7 +50,7 @@ def abroad(
     *,
     origin: Origin | None = EU,
     classes: Sequence[RequestClass] = (SHORT,),
-    prices: Mapping[frozenset[str], float] = PRICE,
+    prices: Mapping[tuple[str, str], float] = PRICE,
     intervals: int = 2,
 ) -> Plan:
     """One workload on spine a-s1 in eu and b-s1 in us, in hours of 10 requests/s."""
@@ -83,7 +83,7 @@ ONE = (
 
 def test_requests_go_and_answers_come_back() -> None:
     """21,600 requests of 1,000 * 4 bytes, answers of 200 * 250; two hours are 1/12 day."""
-    found = egress_of(abroad(ONE))
+    found = egress_part(abroad(ONE))
     assert found is not None
     (pair,) = found.pairs
     assert (pair.workload, pair.origin, pair.region) == ("chat-1", "eu", "us")
@@ -97,10 +97,23 @@ def test_requests_go_and_answers_come_back() -> None:
     assert (found.usd, found.usd_a_day) == (pair.usd, pair.usd_a_day)
 
 
+def test_each_way_has_the_price_of_the_region_that_it_leaves() -> None:
+    """0.0864 GB at 0.02 and 1.08 GB at 0.12: 0.001728 + 0.1296 USD."""
+    two = {("eu", "us"): 0.02, ("us", "eu"): 0.12}
+    found = egress_part(abroad(ONE, prices=two))
+    assert found is not None
+    (pair,) = found.pairs
+    assert (pair.request_usd_per_gb, pair.answer_usd_per_gb, pair.usd_per_gb) == (0.02, 0.12, None)
+    assert (pair.usd, found.usd) == pytest.approx((0.131328, 0.131328))
+    half = egress_part(abroad(ONE, prices={("eu", "us"): 0.02}))
+    assert half is not None
+    assert (half.usd, half.pairs[0].usd, half.pairs[0].gb) == (None, None, pair.gb)
+
+
 def test_classes_have_their_own_lengths_and_cached_tokens_cross_as_well() -> None:
     """3 short and 1 long request/s for an hour: 6,000 input tokens/s and 700 output tokens/s."""
     pools = [prefill([[3.0], [1.0]], AWAY), flowing([[3.0], [1.0]], at=AWAY)]
-    found = egress_of(abroad(pools, classes=(SHORT, LONG), intervals=1))
+    found = egress_part(abroad(pools, classes=(SHORT, LONG), intervals=1))
     assert found is not None
     (pair,) = found.pairs
     assert pair.requests == 4 * 3600
@@ -117,7 +130,7 @@ def test_both_parts_of_a_divided_engine_are_one_answer() -> None:
     (load,) = made.scenario.workloads
     profile = replace(load.profile, engines=(*load.profile.engines, *halves))
     scenario = replace(made.scenario, workloads=(replace(load, profile=profile),))
-    found = egress_of(replace(made, scenario=scenario))
+    found = egress_part(replace(made, scenario=scenario))
     assert found is not None
     assert found.pairs[0].requests == 21_600.0
 
@@ -128,7 +141,7 @@ def test_a_second_workload_at_home_adds_nothing() -> None:
     other: Workload = replace(load, name="chat-2", origin=replace(EU, region="us"))
     scenario = replace(made.scenario, workloads=(load, other))
     pools = (*ONE, flowing([[6.0, 6.0]], at=AWAY, of="chat-2"))
-    found = egress_of(plan(scenario, pools))
+    found = egress_part(plan(scenario, pools))
     assert found is not None
     assert [each.workload for each in found.pairs] == ["chat-1"]
     assert found.gb == pytest.approx(1.1664)
@@ -172,7 +185,7 @@ def test_without_a_price_there_are_bytes_and_no_money() -> None:
 
 
 def test_a_price_of_nothing_is_a_price() -> None:
-    made = document_of(abroad(ONE, prices={frozenset(("eu", "us")): 0.0}))
+    made = document_of(abroad(ONE, prices=dict.fromkeys(PRICE, 0.0)))
     assert made.egress is not None
     assert made.egress.usd == 0.0
     assert "0.00 USD" in egress_sentences(made)[0]
@@ -192,17 +205,18 @@ def test_all_at_home_is_said_and_without_an_origin_nothing() -> None:
     assert "Egress between" not in report_html(nowhere)
 
 
-def test_plan_json_keeps_origins_regions_and_prices() -> None:
+@pytest.mark.parametrize("prices", [PRICE, PRICE | {("us", "eu"): 0.12}, {("us", "eu"): 0.12}, {}])
+def test_plan_json_keeps_origins_regions_and_prices(prices: dict[tuple[str, str], float]) -> None:
     """Enough to say the same of the same plan."""
-    made = abroad(ONE)
+    made = abroad(ONE, prices=prices)
     of = made.scenario
     read = PlanInputs.model_validate_json(PlanInputs.of(of).model_dump_json(by_alias=True))
     again = read.scenario(of.inputs_sha256)
     assert again.workloads[0].origin == EU
     assert again.fleet.regions == of.fleet.regions
     assert again.fleet.latency_ms == of.fleet.latency_ms
-    assert again.fleet.egress_usd_per_gb == PRICE
-    assert egress_of(replace(made, scenario=again)) == egress_of(made)
+    assert again.fleet.egress_usd_per_gb == prices
+    assert egress_part(replace(made, scenario=again)) == egress_part(made)
 
 
 def test_with_some_prices_the_known_part_is_a_least_amount() -> None:
@@ -234,10 +248,10 @@ def test_a_workload_that_the_plan_does_not_have_is_refused(tmp_path: Path) -> No
 
 
 def test_another_price_is_a_change_of_inputs() -> None:
-    dear = document_of(abroad(ONE, prices={frozenset(("eu", "us")): 0.12}))
+    dear = document_of(abroad(ONE, prices=PRICE | {("us", "eu"): 0.12}))
     (change,) = input_changes(document_of(abroad(ONE)), dear)
     assert (change.field, change.before, change.after) == (
-        "egress between eu and us",
+        "egress from us to eu",
         "0.09 USD per GB",
         "0.12 USD per GB",
     )
