@@ -7,6 +7,13 @@ from heteroplan.entities.plan import Plan
 from heteroplan.sizing.offered import Offered
 from heteroplan.sizing.site import Site, Standing
 
+NO_FLEET = (
+    "no fleet of these offers was found; raise --time-limit",
+    "the limits leave no fleet that serves all demand; raise most_nodes, rack_places, ports or "
+    "power_kw, or offer other nodes",
+)
+"""Why there is none: that time did not suffice, or that limits are proven to leave none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Nodes:

@@ -24,11 +24,12 @@ bound holds for all of them.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import ceil
+from math import ceil, inf
 
 import numpy as np
 import pulp
 
+from heteroplan.clock import Stop
 from heteroplan.entities.offers import Offer
 from heteroplan.numerics.tolerances import SHORT_MARGIN, SOLVER_TOLERANCE
 from heteroplan.optimize.formulation.model import (
@@ -372,6 +373,22 @@ def usd_of(offered: Offered, counts: Mapping[str, int]) -> float:
     return sum(offered.usd(offer) * counts.get(offer.name, 0) for offer in offered.paid)
 
 
+def value_usd(offered: Offered, counts: Mapping[str, int]) -> float:
+    """What nodes that are paid anyway cost in the horizon, free ones at the lowest price of others
+    [USD]."""
+    prices = [usd for each in offered.paid if (usd := offered.usd(each)) > 0]
+    return max(usd_of(offered, counts), min(prices, default=0.0) * sum(counts.values()))
+
+
+def rounded_up(potential: Potential, stop: Stop) -> Counts:
+    """Nodes of the program in which they may be fractional; all there are, and one of those without
+    a limit, where it has no answer."""
+    model = node_model(potential, potential.busiest())
+    if model.duals(Effort(stop=stop)) is None:
+        return {each.name: each.most_nodes or 1 for each in potential.offered.offers}
+    return model.rounded_up()
+
+
 def with_room(offered: Offered, counts: Counts) -> Counts:
     """The nodes, and of those paid by the hour some more to choose from."""
     more = dict(counts)
@@ -382,28 +399,52 @@ def with_room(offered: Offered, counts: Counts) -> Counts:
 
 
 def grown(offered: Offered, counts: Counts, usd: float) -> Counts:
-    """More of each offer that has nodes in proportion, until all of them cost so much."""
+    """More of each offer that has nodes in proportion, until all of them cost so much.
+
+    Of those that have no more nodes, the cheapest other ones of their node type.
+    """
     more, now = dict(counts), usd_of(offered, counts)
     scale = usd / now if now > 0 else 1.0
     for offer in offered.paid:
         wanted = int(counts.get(offer.name, 0) * scale)
         more[offer.name] = min(wanted, offer.most_nodes) if offer.most_nodes else wanted
     able = [offer for offer in offered.paid if counts.get(offer.name, 0) > 0]
-    while able and usd_of(offered, more) < usd:
-        able = [o for o in able if o.most_nodes is None or more[o.name] < o.most_nodes]
-        if not able:
+    types = dict.fromkeys(offer.node_type for offer in able)
+    while usd_of(offered, more) < usd:
+        here = [o for o in able if _left(o, more) > 0] or [
+            offer for each in types for offer in _open(offered, each, more)[:1]
+        ]
+        if not here:
             break
-        least = min(able, key=lambda offer: more[offer.name] / counts[offer.name])
+        least = min(here, key=lambda offer: more[offer.name] / max(1, counts.get(offer.name, 0)))
         more[least.name] += 1
     return more
 
 
+def _left(offer: Offer, counts: Counts) -> float:
+    """Nodes that may still be taken of an offer."""
+    return inf if offer.most_nodes is None else offer.most_nodes - counts.get(offer.name, 0)
+
+
+def _open(offered: Offered, node_type: str, counts: Counts) -> list[Offer]:
+    """Offers of a node type that more may be taken of, paid for all hours, the cheapest first."""
+    mine = [o for o in offered.paid if o.node_type == node_type and _left(o, counts) > 0]
+    return sorted(mine, key=lambda offer: offer.usd_per_node_hour)
+
+
 def scaled(offered: Offered, counts: Counts, factor: float) -> Counts:
-    """So many times the nodes of each offer, as far as it goes."""
+    """So many times the nodes of each offer; of one that has too few, other ones of its type."""
     more = {name: ceil(factor * nodes) for name, nodes in counts.items()}
     for offer in offered.offers:
-        if offer.most_nodes is not None and offer.name in more:
-            more[offer.name] = min(more[offer.name], offer.most_nodes)
+        over = -_left(offer, more)
+        if over <= 0:
+            continue
+        more[offer.name] -= int(over)
+        for other in _open(offered, offer.node_type, more):
+            if over > 0:
+                taken = int(min(over, _left(other, more)))
+                more[other.name] = more.get(other.name, 0) + taken
+                over -= taken
     return more
 
 

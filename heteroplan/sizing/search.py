@@ -25,7 +25,7 @@ from heteroplan.optimize.solvers.solver import Effort, Verdict
 from heteroplan.profiles.capacity.candidates import candidates_of
 from heteroplan.sizing.bill import bill
 from heteroplan.sizing.offered import Offered, Rate
-from heteroplan.sizing.outcome import Nodes, Sized, binding
+from heteroplan.sizing.outcome import NO_FLEET, Nodes, Sized, binding
 from heteroplan.sizing.planned import Trying, start_pools, trial
 from heteroplan.sizing.potential import Potential
 from heteroplan.sizing.program import (
@@ -33,8 +33,10 @@ from heteroplan.sizing.program import (
     Least,
     grown,
     node_model,
+    rounded_up,
     scaled,
     usd_of,
+    value_usd,
     with_fewer,
     with_room,
 )
@@ -125,12 +127,9 @@ def size(
     search.cover()
     best = search.best
     if best is None:
-        raise NoPlanError("no fleet of these offers was found; raise --time-limit")
+        raise NoPlanError(NO_FLEET[search.impossible])
     search.better_plan()
-    best = search.best or best
-    affordable = search.within_budget()
-    if affordable is not None:
-        best = affordable
+    best = search.within_budget() or search.best or best
     return Sized(
         nodes=best.nodes,
         fleet=best.built.fleet,
@@ -160,6 +159,8 @@ class _Search:
     """Nodes that were tried last."""
     last: Fitted | None = None
     """The one that was tried last; None where there was no plan on it."""
+    full: bool = False
+    """Whether those that were tried last find no room, or more nodes would find none."""
     bound_usd: float = 0.0
     impossible: bool = False
     """Whether the limits are known to leave no fleet that covers the demand."""
@@ -202,7 +203,7 @@ class _Search:
         """
         if self._covered or self.impossible:
             return
-        counts = self.counts or self._rounded_up()
+        counts = self.counts or rounded_up(self.potential, self.stop)
         for factor in GROWTH:
             if self.stop():
                 return
@@ -214,16 +215,8 @@ class _Search:
                     "the demand, so nodes were added until one did; raise --time-limit",
                 )
                 return
-            if more == scaled(self.offered, more, 2.0):
+            if self.full or more == scaled(self.offered, more, 2.0):
                 return
-
-    def _rounded_up(self) -> Counts:
-        """Nodes of the program in which they may be fractional; all there are, and one of those
-        without a limit, where it has no answer."""
-        model = node_model(self.potential, self.potential.busiest())
-        if model.duals(Effort(stop=self.stop)) is None:
-            return {each.name: each.most_nodes or 1 for each in self.offered.offers}
-        return model.rounded_up()
 
     def _try(self, tried: "Tried") -> None:
         """Keep a fleet of these nodes if it is better than the best."""
@@ -256,12 +249,13 @@ class _Search:
                 return
             low_usd = usd_of(self.offered, tried.found.counts) * (1 + FIRST_STEP)
             again = self._next(tried, low_usd) if nexts > 0 else None
-            if self.impossible:
+            if again is None and self.full:
                 return
             nexts -= 1
             if again is None:
                 nexts = 0
-                counts = grown(self.offered, first.found.counts, low_usd * (1 + step))
+                usd = low_usd + step * value_usd(self.offered, self.counts)
+                counts = grown(self.offered, first.found.counts, usd)
                 again, step = first.with_counts(counts), 2 * step
                 if usd_of(self.offered, counts) < low_usd:
                     return
@@ -284,7 +278,7 @@ class _Search:
         """The cheapest nodes that cost more than those tried; None where too little is known."""
         times = self._short_elsewhere(tried.times)
         again = self._of_program(times or tried.times, NEXT_SHARE, low_usd)
-        self.impossible = again.found.verdict is Verdict.INFEASIBLE
+        self.full |= again.found.verdict is Verdict.INFEASIBLE
         usd = again.found.cost_usd
         return again if usd is not None and usd <= (1 + self.gap) * low_usd else None
 
@@ -420,6 +414,9 @@ class _Search:
 
     def _on_nodes(self, counts: Counts, tried: "Tried") -> Fitted | None:
         standing = placed(self.offered, counts)
+        self.full = standing is None
+        if tried.patient:
+            standing = placed(self.offered, counts, partly=True)
         if standing is None:
             return None
         made = built(self.offered, standing)

@@ -5,8 +5,10 @@ engine needs them; in two, each rounds up on its own. So nodes fill one domain b
 gets any, each domain with the same mix of types where one is too small for all.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -39,19 +41,14 @@ class Site:
         if offer.most_nodes is not None and self.count(offer) >= offer.most_nodes:
             return False
         places = self.offered.places[leaf]
-        if places is not None and self._on(leaf) >= places:
+        if places is not None and self.on(leaf) >= places:
             return False
-        spine = self._spine_of[leaf]
+        spine = self.spine_of[leaf]
         limit_w = dict(self.offered.limits.power_w).get(spine)
         if limit_w is None:
             return True
         watts = dict(self.offered.limits.node_watts)
-        used_w = sum(
-            watts[self.offered.by_name[name].node_type] * nodes
-            for (name, at), nodes in self.standing.items()
-            if self._spine_of[at] == spine
-        )
-        return used_w + watts[offer.node_type] <= limit_w
+        return self.used_w(spine) + watts[offer.node_type] <= limit_w
 
     def add(self, offer: Offer, leaf: str, nodes: int = 1) -> None:
         """Nodes of an offer on a leaf."""
@@ -67,34 +64,52 @@ class Site:
         """Offer -> nodes, on all leaves."""
         return {offer.name: self.count(offer) for offer in self.offered.offers}
 
-    def _on(self, leaf: str) -> int:
+    def on(self, leaf: str) -> int:
+        """Nodes on a leaf."""
         return sum(nodes for (_, at), nodes in self.standing.items() if at == leaf)
 
-    @property
-    def _spine_of(self) -> dict[str, str]:
+    def used_w(self, spine: str) -> float:
+        """Power of the nodes below a spine at full load [W]."""
+        watts = dict(self.offered.limits.node_watts)
+        return sum(
+            watts[self.offered.by_name[name].node_type] * nodes
+            for (name, at), nodes in self.standing.items()
+            if self.spine_of[at] == spine
+        )
+
+    @cached_property
+    def spine_of(self) -> dict[str, str]:
+        """By leaf."""
         return {leaf.name: leaf.spine for leaf in self.offered.scenario.fleet.network.leaves}
 
 
-def placed(offered: Offered, counts: Mapping[str, int]) -> Standing | None:
-    """So many nodes of each offer on leaves; None where they find no room."""
+def placed(offered: Offered, counts: Mapping[str, int], *, partly: bool = False) -> Standing | None:
+    """So many nodes of each offer on leaves; where they find no room None, or what finds some."""
     site = Site(offered)
     left = {name: nodes for name, nodes in counts.items() if nodes > 0}
-    order = sorted(left, key=lambda name: offered.by_name[name].kind is not OfferKind.EXISTING)
-    for domain in _domains(offered):
-        share = _share(site, domain, left)
-        for name in order:
-            offer = offered.by_name[name]
-            while share.get(name, 0) > 0 and (leaf := _best_leaf(site, offer, domain)):
-                site.add(offer, leaf)
-                share[name] -= 1
-                left[name] -= 1
-    for name in order:
-        offer = offered.by_name[name]
-        everywhere = offered.scenario.fleet.network.leaves
-        while left[name] > 0 and (leaf := _best_leaf(site, offer, everywhere)):
+    standing = {name for name in left if offered.by_name[name].kind is OfferKind.EXISTING}
+    domains = _domains(offered)
+    for domain in domains:
+        _fill(site, domain, left, {name: left[name] for name in standing})
+    for domain in domains:
+        new = {name: nodes for name, nodes in left.items() if name not in standing}
+        _fill(site, domain, left, _share(site, domain, new))
+    _fill(site, offered.scenario.fleet.network.leaves, left, dict(left))
+    return site.standing if partly or not any(left.values()) else None
+
+
+def _fill(
+    site: Site, leaves: tuple[Leaf, ...], left: dict[str, int], share: dict[str, int]
+) -> None:
+    """Nodes of a share on leaves, as far as there is room; `left` loses them."""
+    for name, nodes in share.items():
+        offer = site.offered.by_name[name]
+        for _ in range(min(nodes, left[name])):
+            leaf = _best_leaf(site, offer, leaves)
+            if leaf is None:
+                break
             site.add(offer, leaf)
             left[name] -= 1
-    return None if any(left.values()) else site.standing
 
 
 def _domains(offered: Offered) -> list[tuple[Leaf, ...]]:
@@ -116,15 +131,40 @@ def _domains(offered: Offered) -> list[tuple[Leaf, ...]]:
 
 def _share(site: Site, domain: tuple[Leaf, ...], left: Mapping[str, int]) -> dict[str, int]:
     """Nodes of each offer that a domain gets of those left: all, or in proportion to its room."""
-    places = [site.offered.places[leaf.name] for leaf in domain]
-    total = sum(left.values())
     lost = _lost_domains(site.offered)
     if lost > 1:
         return {name: -(-nodes // lost) for name, nodes in left.items()}
-    if None in places or sum(filter(None, places)) >= total:
-        return dict(left)
-    part = sum(filter(None, places)) / total
-    return {name: round(nodes * part) for name, nodes in left.items()}
+    part = min(1.0, _part_by_places(site, domain, left), _part_by_power(site, domain, left))
+    return {name: nodes if part == 1.0 else round(nodes * part) for name, nodes in left.items()}
+
+
+def _part_by_places(site: Site, domain: tuple[Leaf, ...], left: Mapping[str, int]) -> float:
+    """Of the nodes left, for which a domain has rack places; 1 where they are not limited."""
+    free = 0
+    for leaf in domain:
+        places = site.offered.places[leaf.name]
+        if places is None:
+            return 1.0
+        free += places - site.on(leaf.name)
+    return free / max(1, sum(left.values()))
+
+
+def _part_by_power(site: Site, domain: tuple[Leaf, ...], left: Mapping[str, int]) -> float:
+    """Of the nodes left, for which the spines of a domain have power; 1 where it is not limited.
+
+    A spine's power is divided evenly among its leaves.
+    """
+    limits_w, watts = dict(site.offered.limits.power_w), dict(site.offered.limits.node_watts)
+    leaves = Counter(site.spine_of.values())
+    free_w = 0.0
+    for spine, mine in Counter(leaf.spine for leaf in domain).items():
+        if spine not in limits_w:
+            return 1.0
+        free_w += (limits_w[spine] - site.used_w(spine)) * mine / leaves[spine]
+    wanted_w = sum(
+        nodes * watts[site.offered.by_name[name].node_type] for name, nodes in left.items()
+    )
+    return free_w / wanted_w if wanted_w > 0 else 1.0
 
 
 def _lost_domains(offered: Offered) -> int:

@@ -1,8 +1,9 @@
 """Offers and tiny scenarios of sizes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from heteroplan.entities.network import Affinity
+from heteroplan.entities.network import Affinity, Leaf, Network
 from heteroplan.entities.offers import Offer, OfferKind, Offers, SizeLimits
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Engine, Role
@@ -49,3 +50,13 @@ def two_types(
             spines=dict.fromkeys(names, "s1"),
         ),
     )
+
+
+def two_spines(rps: Sequence[float]) -> Scenario:
+    """As `two_types`, below two spines of one leaf each."""
+    made = two_types(rps, leaves=2)
+    leaves = tuple(
+        Leaf(leaf.name, f"s{i + 1}", leaf.cluster, dict(leaf.nodes))
+        for i, leaf in enumerate(made.fleet.network.leaves)
+    )
+    return replace(made, fleet=replace(made.fleet, network=Network(leaves)))

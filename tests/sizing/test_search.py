@@ -17,7 +17,15 @@ from heteroplan.sizing.outcome import Sized
 from heteroplan.sizing.potential import Potential
 from heteroplan.sizing.program import grown, node_model, usd_of
 from heteroplan.sizing.spot import too_much
-from tests.sizing.offers import BIG, SMALL, offers, on_demand, purchase, two_types
+from tests.sizing.offers import (
+    BIG,
+    SMALL,
+    offers,
+    on_demand,
+    purchase,
+    two_spines,
+    two_types,
+)
 
 
 def counts(found: Sized) -> dict[str, int]:
@@ -269,3 +277,27 @@ def test_the_share_of_spot_nodes_is_part_of_the_bound() -> None:
         found = size(two_types([40.0]), offers(spot, on_demand(BIG, 16.0)))
         assert found.cost_usd == pytest.approx(usd)
         assert found.bound_usd == pytest.approx(usd, rel=1e-5)
+
+
+def test_where_free_nodes_are_too_few_others_of_their_type_are_added() -> None:
+    """4 nodes at most for nothing; for 4 USD more two of the same type at 2 USD an hour."""
+    free = replace(purchase(BIG, 0.0, 4), name="free")
+    made = Offered.of(two_types([20.0]), offers(free, purchase(BIG, 2.0)))
+    assert grown(made, {"free": 4}, 4.0) == {"free": 4, f"{BIG} bought": 2}
+
+
+def test_a_search_ends_where_more_nodes_find_no_room() -> None:
+    """30 requests/s need 3 nodes. Two spines have power for 1.5 nodes each: 3 by the program, which
+    divides nodes, and 2 that stand."""
+    limits = SizeLimits(
+        power_w=(("s1", 1500.0), ("s2", 1500.0)), node_watts=((BIG, 1000.0), (SMALL, 1000.0))
+    )
+    found = size(two_spines([30.0]), offers(purchase(BIG), limits=limits))
+    assert not found.covered
+    assert [row.nodes for row in found.nodes] == [1, 1]
+
+
+def test_limits_that_leave_no_fleet_are_told() -> None:
+    limits = SizeLimits(power_w=(("s1", 3000.0),), node_watts=((BIG, 1000.0),))
+    with pytest.raises(NoPlanError, match="limits leave no fleet that serves all demand"):
+        size(two_types([90.0]), offers(purchase(BIG), limits=limits))
