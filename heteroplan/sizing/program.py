@@ -30,7 +30,7 @@ import numpy as np
 import pulp
 
 from heteroplan.clock import Stop
-from heteroplan.entities.offers import Offer
+from heteroplan.entities.offers import Offer, OfferKind
 from heteroplan.numerics.tolerances import SHORT_MARGIN, SOLVER_TOLERANCE
 from heteroplan.optimize.formulation.model import (
     build_model,
@@ -390,8 +390,11 @@ def rounded_up(potential: Potential, stop: Stop) -> Counts:
 
 
 def with_room(offered: Offered, counts: Counts) -> Counts:
-    """The nodes, and of those paid by the hour some more to choose from."""
+    """The nodes, all that stand for nothing more, and of those by the hour some to choose from."""
     more = dict(counts)
+    for offer in offered.paid:
+        if offer.kind is OfferKind.EXISTING and offer.usd_per_node_hour == 0.0:
+            more[offer.name] = offer.most_nodes or 0
     for offer in offered.hourly:
         wanted = int(counts.get(offer.name, 0) * HOURLY_ROOM) + 1
         more[offer.name] = wanted if offer.most_nodes is None else min(wanted, offer.most_nodes)

@@ -56,8 +56,8 @@ TRIAL_SHARE = 0.3
 """Of the time left, at most, for one plan on tried nodes."""
 FIRST_TRIAL_SHARE = 0.2
 """The same for the first one."""
-LEAST_TRIAL_S = 2.0
-"""That a trial may take however late it is."""
+LEAST_TRIAL_S = 8.0
+"""That a trial may take however late it is: a first plan takes some seconds."""
 TRIAL_STEPS = 20
 """Of the search for a plan on tried nodes, beside one for each workload."""
 GROWTH = (1.03, 1.06, 1.1, 1.3, 1.7, 2.5, 4.0, 8.0)
