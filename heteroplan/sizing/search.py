@@ -427,16 +427,15 @@ class _Search:
             made = only_needed(self.offered, made, tried.needed)
         scenario = _on(self.offered, made)
         starts: list[tuple[Pool, ...]] = []
-        if tried.found.replicas is not None:
+        if tried.found.replicas is not None and self.offered.hourly:
             sizes = tried.found.replicas
             starts.append(start_pools(self.potential, tried.times, sizes, scenario))
-        if self.best is not None and not self.offered.hourly:
-            starts.append(self.best.plan.pools)
         enough = made.marginal.outages or not made.hourly or tried.patient
         share = FIRST_TRIAL_SHARE if self.best is None else TRIAL_SHARE
         seconds = PATIENT_S if tried.patient else max(LEAST_TRIAL_S, self.left_s * share)
         steps = PATIENT_STEPS if tried.patient else TRIAL_STEPS + len(scenario.workloads)
-        trying = Trying(1.0 if enough else self.gap / 2, seconds, steps, self.stop)
+        calm = not self.offered.hourly
+        trying = Trying(1.0 if enough else self.gap / 2, seconds, steps, self.stop, calm)
         return self._planned(standing, made, starts, trying)
 
     def _planned(
