@@ -22,7 +22,7 @@ It knows no domains and no single nodes: every fleet that covers the demand meet
 bound holds for all of them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
@@ -41,6 +41,7 @@ from heteroplan.optimize.program.problem import Floats, Ints, PoolSpec
 from heteroplan.optimize.rules.mip import INTEGER, Model, Terms
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict
+from heteroplan.sizing.counts import Counts
 from heteroplan.sizing.offered import Offered
 from heteroplan.sizing.potential import Potential
 from heteroplan.sizing.spot import limit_shares
@@ -49,13 +50,6 @@ RANGE_GROWTH = 1.5
 """Of a range of sizes, by which its end lies above its beginning."""
 ALIKE = 0.002
 """Of what a replica serves at most, that larger pools cannot add: they are one range."""
-FEWER = 0.6
-"""Of the nodes of an offer that are left where too much of a workload stands on them."""
-HOURLY_ROOM = 1.25
-"""Nodes by the hour that a plan may choose from, in those of the program: the rest is not paid."""
-
-type Counts = dict[str, int]
-"""Offer -> nodes; of an hourly offer the most that run at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,61 +359,3 @@ def define_places(made: NodeModel) -> None:
         terms = [(part, power_w / most_w) for part, power_w in in_spine.get(spine, [])]
         if terms and most_w > 0:
             made.model.add(terms, "<=", 1.0, f"power_{i}")
-
-
-def usd_of(offered: Offered, counts: Mapping[str, int]) -> float:
-    """What nodes that are paid anyway cost in the horizon [USD]."""
-    return sum(offered.usd(offer) * counts.get(offer.name, 0) for offer in offered.paid)
-
-
-def with_room(offered: Offered, counts: Counts) -> Counts:
-    """The nodes, and of those paid by the hour some more to choose from."""
-    more = dict(counts)
-    for offer in offered.hourly:
-        wanted = int(counts.get(offer.name, 0) * HOURLY_ROOM) + 1
-        more[offer.name] = wanted if offer.most_nodes is None else min(wanted, offer.most_nodes)
-    return more
-
-
-def grown(offered: Offered, counts: Counts, usd: float) -> Counts:
-    """More of each offer that has nodes in proportion, until all of them cost so much."""
-    more, now = dict(counts), usd_of(offered, counts)
-    scale = usd / now if now > 0 else 1.0
-    for offer in offered.paid:
-        wanted = int(counts.get(offer.name, 0) * scale)
-        more[offer.name] = min(wanted, offer.most_nodes) if offer.most_nodes else wanted
-    able = [offer for offer in offered.paid if counts.get(offer.name, 0) > 0]
-    while able and usd_of(offered, more) < usd:
-        able = [o for o in able if o.most_nodes is None or more[o.name] < o.most_nodes]
-        if not able:
-            break
-        least = min(able, key=lambda offer: more[offer.name] / counts[offer.name])
-        more[least.name] += 1
-    return more
-
-
-def scaled(offered: Offered, counts: Counts, factor: float) -> Counts:
-    """So many times the nodes of each offer, as far as it goes."""
-    more = {name: ceil(factor * nodes) for name, nodes in counts.items()}
-    for offer in offered.offers:
-        if offer.most_nodes is not None and offer.name in more:
-            more[offer.name] = min(more[offer.name], offer.most_nodes)
-    return more
-
-
-def with_fewer(offered: Offered, counts: Counts, offer: Offer) -> Counts:
-    """Part of the nodes of an offer, and as many more of the cheapest of their type without a limit
-    of its share."""
-    left = int(counts.get(offer.name, 0) * FEWER)
-    more = counts | {offer.name: left}
-    others = [
-        each
-        for each in offered.offers
-        if each.node_type == offer.node_type and each.most_share >= 1.0
-    ]
-    if others:
-        other = min(others, key=lambda each: (not each.hourly, each.usd_per_node_hour))
-        wanted = counts.get(other.name, 0) + counts.get(offer.name, 0) - left
-        limit = wanted if other.most_nodes is None else other.most_nodes
-        more[other.name] = min(wanted, limit)
-    return more

@@ -12,8 +12,8 @@ from heteroplan.optimize.solvers.solver import Effort
 from heteroplan.sizing import size
 from heteroplan.sizing.offered import Offered
 from heteroplan.sizing.potential import Potential
-from heteroplan.sizing.program import node_model, scaled, size_ranges
-from tests.sizing.offers import BIG, SMALL, offers, on_demand, purchase, two_types
+from heteroplan.sizing.program import node_model, size_ranges
+from tests.sizing.offers import BIG, offers, on_demand, purchase, two_types
 
 START_S = 600.0
 
@@ -93,9 +93,3 @@ def test_fractional_nodes_are_rounded_up() -> None:
         model = node_model(potential(two_types([rps]), offers(purchase(BIG, 16.0))), [0])
         model.duals(Effort())
         assert model.rounded_up() == {f"{BIG} bought": nodes}
-
-
-def test_scaled_nodes_end_at_what_is_offered() -> None:
-    made = Offered.of(two_types([20.0]), offers(purchase(BIG, 2.0, 5), on_demand(SMALL, 1.0)))
-    counts = {f"{BIG} bought": 4, f"{SMALL} rented": 3}
-    assert scaled(made, counts, 1.5) == {f"{BIG} bought": 5, f"{SMALL} rented": 5}
