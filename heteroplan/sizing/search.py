@@ -97,7 +97,7 @@ def _try_rented(attempts: Attempts) -> None:
 
 
 def _until_covered(attempts: Attempts) -> tuple[str, ...]:
-    """Where no fleet that was tried in time covers the demand: the last and larger ones, until one does.
+    """Where no fleet that was tried in time covers the demand: larger ones, until one does.
 
     However long that takes, as a plan with room is soon found: else a machine that is busy with
     other work would have no answer at all. Says so, in words.
