@@ -22,15 +22,14 @@ It knows no domains and no single nodes: every fleet that covers the demand meet
 bound holds for all of them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import ceil, inf
+from math import ceil
 
 import numpy as np
 import pulp
 
-from heteroplan.clock import Stop
-from heteroplan.entities.offers import Offer, OfferKind
+from heteroplan.entities.offers import Offer
 from heteroplan.numerics.tolerances import SHORT_MARGIN, SOLVER_TOLERANCE
 from heteroplan.optimize.formulation.model import (
     build_model,
@@ -42,6 +41,7 @@ from heteroplan.optimize.program.problem import Floats, Ints, PoolSpec
 from heteroplan.optimize.rules.mip import INTEGER, Model, Terms
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict
+from heteroplan.sizing.counts import Counts
 from heteroplan.sizing.offered import Offered
 from heteroplan.sizing.potential import Potential
 from heteroplan.sizing.spot import limit_shares
@@ -50,13 +50,6 @@ RANGE_GROWTH = 1.5
 """Of a range of sizes, by which its end lies above its beginning."""
 ALIKE = 0.002
 """Of what a replica serves at most, that larger pools cannot add: they are one range."""
-FEWER = 0.6
-"""Of the nodes of an offer that are left where too much of a workload stands on them."""
-HOURLY_ROOM = 1.25
-"""Nodes by the hour that a plan may choose from, in those of the program: the rest is not paid."""
-
-type Counts = dict[str, int]
-"""Offer -> nodes; of an hourly offer the most that run at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,104 +359,3 @@ def define_places(made: NodeModel) -> None:
         terms = [(part, power_w / most_w) for part, power_w in in_spine.get(spine, [])]
         if terms and most_w > 0:
             made.model.add(terms, "<=", 1.0, f"power_{i}")
-
-
-def usd_of(offered: Offered, counts: Mapping[str, int]) -> float:
-    """What nodes that are paid anyway cost in the horizon [USD]."""
-    return sum(offered.usd(offer) * counts.get(offer.name, 0) for offer in offered.paid)
-
-
-def value_usd(offered: Offered, counts: Mapping[str, int]) -> float:
-    """What nodes that are paid anyway cost in the horizon, free ones at the lowest price of others
-    [USD]."""
-    prices = [usd for each in offered.paid if (usd := offered.usd(each)) > 0]
-    return max(usd_of(offered, counts), min(prices, default=0.0) * sum(counts.values()))
-
-
-def rounded_up(potential: Potential, stop: Stop) -> Counts:
-    """Nodes of the program in which they may be fractional; all there are, and one of those without
-    a limit, where it has no answer."""
-    model = node_model(potential, potential.busiest())
-    if model.duals(Effort(stop=stop)) is None:
-        return {each.name: each.most_nodes or 1 for each in potential.offered.offers}
-    return model.rounded_up()
-
-
-def with_room(offered: Offered, counts: Counts) -> Counts:
-    """The nodes, all that stand for nothing more, and of those by the hour some to choose from."""
-    more = dict(counts)
-    for offer in offered.paid:
-        if offer.kind is OfferKind.EXISTING and offer.usd_per_node_hour == 0.0:
-            more[offer.name] = offer.most_nodes or 0
-    for offer in offered.hourly:
-        wanted = int(counts.get(offer.name, 0) * HOURLY_ROOM) + 1
-        more[offer.name] = wanted if offer.most_nodes is None else min(wanted, offer.most_nodes)
-    return more
-
-
-def grown(offered: Offered, counts: Counts, usd: float) -> Counts:
-    """More of each offer that has nodes in proportion, until all of them cost so much.
-
-    Of those that have no more nodes, the cheapest other ones of their node type.
-    """
-    more, now = dict(counts), usd_of(offered, counts)
-    scale = usd / now if now > 0 else 1.0
-    for offer in offered.paid:
-        wanted = int(counts.get(offer.name, 0) * scale)
-        more[offer.name] = min(wanted, offer.most_nodes) if offer.most_nodes else wanted
-    able = [offer for offer in offered.paid if counts.get(offer.name, 0) > 0]
-    types = dict.fromkeys(offer.node_type for offer in able)
-    while usd_of(offered, more) < usd:
-        here = [o for o in able if _left(o, more) > 0] or [
-            offer for each in types for offer in _open(offered, each, more)[:1]
-        ]
-        if not here:
-            break
-        least = min(here, key=lambda offer: more[offer.name] / max(1, counts.get(offer.name, 0)))
-        more[least.name] += 1
-    return more
-
-
-def _left(offer: Offer, counts: Counts) -> float:
-    """Nodes that may still be taken of an offer."""
-    return inf if offer.most_nodes is None else offer.most_nodes - counts.get(offer.name, 0)
-
-
-def _open(offered: Offered, node_type: str, counts: Counts) -> list[Offer]:
-    """Offers of a node type that more may be taken of, paid for all hours, the cheapest first."""
-    mine = [o for o in offered.paid if o.node_type == node_type and _left(o, counts) > 0]
-    return sorted(mine, key=lambda offer: offer.usd_per_node_hour)
-
-
-def scaled(offered: Offered, counts: Counts, factor: float) -> Counts:
-    """So many times the nodes of each offer; of one that has too few, other ones of its type."""
-    more = {name: ceil(factor * nodes) for name, nodes in counts.items()}
-    for offer in offered.offers:
-        over = -_left(offer, more)
-        if over <= 0:
-            continue
-        more[offer.name] -= int(over)
-        for other in _open(offered, offer.node_type, more):
-            if over > 0:
-                taken = int(min(over, _left(other, more)))
-                more[other.name] = more.get(other.name, 0) + taken
-                over -= taken
-    return more
-
-
-def with_fewer(offered: Offered, counts: Counts, offer: Offer) -> Counts:
-    """Part of the nodes of an offer, and as many more of the cheapest of their type without a limit
-    of its share."""
-    left = int(counts.get(offer.name, 0) * FEWER)
-    more = counts | {offer.name: left}
-    others = [
-        each
-        for each in offered.offers
-        if each.node_type == offer.node_type and each.most_share >= 1.0
-    ]
-    if others:
-        other = min(others, key=lambda each: (not each.hourly, each.usd_per_node_hour))
-        wanted = counts.get(other.name, 0) + counts.get(offer.name, 0) - left
-        limit = wanted if other.most_nodes is None else other.most_nodes
-        more[other.name] = min(wanted, limit)
-    return more

@@ -27,9 +27,10 @@ from heteroplan.optimize.program.sizes import at_sizes
 from heteroplan.optimize.rules.mip import INTEGER, Model, Terms
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict
+from heteroplan.sizing.counts import Counts
 from heteroplan.sizing.offered import Offered
 from heteroplan.sizing.potential import MANY_NODES, Potential
-from heteroplan.sizing.program import Counts, Least, NodeModel, define_sizes, node_model
+from heteroplan.sizing.program import Least, NodeModel, define_sizes, node_model
 from heteroplan.sizing.spot import limit_shares
 
 NODES = 2_000

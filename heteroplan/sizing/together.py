@@ -32,6 +32,12 @@ SWAPPED = 0.5
 """Share of rounds in which replicas end in another order."""
 
 
+TRIES = 5_000
+"""Parts of the time of a node that are looked at for what may be elsewhere then."""
+LEAST_SAVED = 1e-6
+"""Intervals of a node that a replica elsewhere saves at least."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """What a replica of a pool takes, and how long a node is paid for its start and drain."""
@@ -66,10 +72,38 @@ def together(
     return tuple(found)
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The beginning or the end of a time that a node runs, in intervals from its first one."""
+
+    place: int
+    first: int
+    length: int
+    begin: int
+    end: int
+
+    def divided(self, stay: Stay, after: int, horizon: int) -> tuple[Stay, ...] | None:
+        """A stay that begins some intervals after the first: inside of the part, and what is left
+        outside; None where it does not serve then."""
+        low, high = max(after, self.begin), min(after + stay.intervals, self.end)
+        if low >= high:
+            return None
+        inside = replace(stay, first=(self.first + low) % horizon, intervals=high - low)
+        if after < low:
+            earlier = replace(stay, intervals=low - after)
+            return replace(inside, moved=True), earlier
+        if high < after + stay.intervals:
+            first, left = (self.first + high) % horizon, after + stay.intervals - high
+            return inside, replace(stay, first=first, intervals=left, moved=True)
+        return (inside,)
+
+
 @dataclass(eq=False)
 class Shelf:
     """Nodes of one type on one leaf, and what stands on them when."""
 
+    size: int
+    """GPUs of a node."""
     names: tuple[str, ...]
     gpus: tuple[int, ...]
     """Of a node that a replica of each pool takes."""
@@ -95,6 +129,7 @@ class Shelf:
             there[: fleet.nodes_available(leaf, node_type, start, end), t] = size
         pause_s = max((each.pause_s for each in shapes if each.node_type == node_type), default=0.0)
         return cls(
+            size=size,
             names=names,
             gpus=tuple(min(size, each.gpus) for each in shapes),
             cyclic=horizon.cyclic,
@@ -123,7 +158,7 @@ class Shelf:
         if chains and joined is not None:
             found = self._placed(dict(enumerate([*free, *joined])), Random(0), 0.0)
             if found is not None:
-                return [*fixed, *self._improved(found)]
+                return [*fixed, *self._emptied(self._improved(found))]
         for stay in chains:
             self.put(stay, self.places(stay))
         found = self._placed(dict(enumerate(free)), Random(0), 0.0)
@@ -131,7 +166,7 @@ class Shelf:
             found = dict(enumerate(free))
             for stay in free:
                 self.put(stay, self.places(stay))
-        return [*fixed, *chains, *self._improved(found)]
+        return [*fixed, *chains, *self._emptied(self._improved(found))]
 
     def _joined(self, chains: Sequence[Stay]) -> list[Stay] | None:
         """Replicas that move as one stay each; None where one does not go on all the time."""
@@ -179,6 +214,97 @@ class Shelf:
             )
         return list(standing.values())
 
+    def _emptied(self, stays: list[Stay]) -> list[Stay]:
+        """Some nodes run later, or are given back sooner: what serves on them then is elsewhere.
+
+        A replica that goes on elsewhere starts there first. It does so where that saves more
+        node-hours than its start and drain hold GPUs.
+        """
+        tries = TRIES
+        gained = True
+        while gained:
+            gained = False
+            for place in np.argsort(-self._waste(), kind="stable").tolist():
+                for part in self._parts(place, stays):
+                    tries -= 1
+                    if tries < 0:
+                        return stays
+                    found = self._elsewhere(stays, part)
+                    if found is not None:
+                        stays, gained = found, True
+                        break
+        return stays
+
+    def _parts(self, place: int, stays: Sequence[Stay]) -> list[Part]:
+        """Beginnings and ends of each time that a node runs, up to where what stands on it changes;
+        the longest first."""
+        found = list[Part]()
+        here = [stay for stay in stays if place in self.places(stay)]
+        for first, length in self._stretches(place):
+            cuts = {0, length}
+            for stay in here:
+                begin = self._after(first, stay)
+                cuts |= {cut for cut in (begin, begin + stay.intervals) if cut < length}
+            found += [Part(place, first, length, cut, length) for cut in cuts if cut < length]
+            found += [Part(place, first, length, 0, cut) for cut in cuts if 0 < cut < length]
+        return sorted(found, key=lambda part: part.begin - part.end)
+
+    def _stretches(self, place: int) -> list[tuple[int, int]]:
+        """(first interval, intervals) of each time that a node runs; none of one that always
+        does."""
+        running = self.serving[place] > 0
+        before = np.roll(running, 1)
+        if not self.cyclic:
+            before[0] = False
+        found = []
+        for first in np.flatnonzero(running & ~before).tolist():
+            later = np.roll(running, -first)
+            if not self.cyclic:
+                later[len(running) - first :] = False
+            length = len(running) if later.all() else int(np.argmin(later))
+            found.append((first, length))
+        return found
+
+    def _after(self, first: int, stay: Stay) -> int:
+        """Intervals from one to the first of a stay."""
+        return (stay.first - first) % self.left.shape[1]
+
+    def _elsewhere(self, stays: list[Stay], part: Part) -> list[Stay] | None:
+        """The stays, those of part of a node's time on other nodes; None where that saves
+        nothing."""
+        rest, old, kept, away = list[Stay](), list[Stay](), list[Stay](), list[Stay]()
+        moves = 0
+        for stay in stays:
+            divided = None
+            if part.place in self.places(stay):
+                divided = part.divided(stay, self._after(part.first, stay), self.left.shape[1])
+            if divided is None:
+                rest.append(stay)
+                continue
+            if len(stay.nodes) > 1:
+                return None
+            old.append(stay)
+            away.append(divided[0])
+            kept += divided[1:]
+            moves += self.gpus[stay.pool] * len(divided[1:])
+        if not old:
+            return None
+        before = self._cost()
+        self._put_all(old, -1)
+        self._put_all(kept)
+        found = self._placed(dict(enumerate(away)), Random(0), 0.0, without=part.place)
+        there = [] if found is None else list(found.values())
+        saved = before - self._cost() if found is not None else 0.0
+        if saved > self.pause * moves / self.size + LEAST_SAVED:
+            return [*rest, *kept, *there]
+        self._put_all([*there, *kept], -1)
+        self._put_all(old)
+        return None
+
+    def _put_all(self, stays: Sequence[Stay], times: int = 1) -> None:
+        for stay in stays:
+            self.put(stay, self.places(stay), times)
+
     def _anew(self, standing: dict[int, Stay], chosen: Sequence[int], random: Random) -> None:
         """Take some off and put them where each adds least; back where that costs more."""
         before, old = self._cost(), {i: standing[i] for i in chosen}
@@ -197,7 +323,7 @@ class Shelf:
             self.put(stay, self.places(stay))
 
     def _placed(
-        self, lives: Mapping[int, Stay], random: Random, noise: float
+        self, lives: Mapping[int, Stay], random: Random, noise: float, without: int = -1
     ) -> dict[int, Stay] | None:
         """All where they add least, the longest first, which some noise changes; None, and nothing
         placed, where one finds no room."""
@@ -210,7 +336,7 @@ class Shelf:
         }
         done: dict[int, Stay] = {}
         for i in sorted(lives, key=lambda i: key[i]):
-            places = self._cheapest(lives[i])
+            places = self._cheapest(lives[i], without)
             if places is None:
                 for stay in done.values():
                     self.put(stay, self.places(stay), -1)
@@ -236,10 +362,13 @@ class Shelf:
             lives[i] = replace(one, intervals=longer)
             lives[j] = replace(other, intervals=one.intervals - later)
 
-    def _cheapest(self, stay: Stay) -> list[int] | None:
-        """Nodes with room on which it adds least to what is paid, of those the fullest."""
+    def _cheapest(self, stay: Stay, without: int) -> list[int] | None:
+        """Nodes with room, but one, on which it adds least to what is paid, of those the
+        fullest."""
         holds, serves = self._times(stay, stay.lead), self._times(stay, 0)
         room = self.left[:, holds].min(axis=1) - self.gpus[stay.pool]
+        if without >= 0:
+            room[without] = -1
         able = np.flatnonzero(room >= 0)
         if len(able) < len(stay.nodes):
             return None

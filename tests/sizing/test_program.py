@@ -12,8 +12,8 @@ from heteroplan.optimize.solvers.solver import Effort
 from heteroplan.sizing import size
 from heteroplan.sizing.offered import Offered
 from heteroplan.sizing.potential import Potential
-from heteroplan.sizing.program import node_model, scaled, size_ranges, value_usd
-from tests.sizing.offers import BIG, SMALL, offers, on_demand, purchase, two_types
+from heteroplan.sizing.program import node_model, size_ranges
+from tests.sizing.offers import BIG, offers, on_demand, purchase, two_types
 
 START_S = 600.0
 
@@ -93,26 +93,3 @@ def test_fractional_nodes_are_rounded_up() -> None:
         model = node_model(potential(two_types([rps]), offers(purchase(BIG, 16.0))), [0])
         model.duals(Effort())
         assert model.rounded_up() == {f"{BIG} bought": nodes}
-
-
-def test_scaled_nodes_end_at_what_is_offered() -> None:
-    made = Offered.of(two_types([20.0]), offers(purchase(BIG, 2.0, 5), on_demand(SMALL, 1.0)))
-    counts = {f"{BIG} bought": 4, f"{SMALL} rented": 3}
-    assert scaled(made, counts, 1.5) == {f"{BIG} bought": 5, f"{SMALL} rented": 5}
-
-
-def test_nodes_beyond_what_is_offered_are_others_of_their_type() -> None:
-    """5 at most of 6 for 2 USD: the cheapest of two others of the type takes the place of one."""
-    dear = replace(purchase(BIG, 9.0), name="dear")
-    cheap = replace(purchase(BIG, 4.0, 3), name="cheap")
-    made = Offered.of(two_types([20.0]), offers(purchase(BIG, 2.0, 5), dear, cheap))
-    assert scaled(made, {f"{BIG} bought": 4}, 1.5) == {f"{BIG} bought": 5, "cheap": 1}
-    assert scaled(made, {f"{BIG} bought": 5}, 2.0) == {f"{BIG} bought": 5, "cheap": 3, "dear": 2}
-
-
-def test_free_nodes_count_as_much_as_the_cheapest_others() -> None:
-    """Ten that are paid in any case, and one for 2 USD an hour in a horizon of an hour."""
-    free = replace(purchase(BIG, 0.0, 10), name="free")
-    made = Offered.of(two_types([20.0]), offers(free, purchase(BIG, 2.0)))
-    assert value_usd(made, {"free": 10, f"{BIG} bought": 1}) == 22.0
-    assert value_usd(Offered.of(two_types([20.0]), offers(free)), {"free": 10}) == 0.0

@@ -12,10 +12,11 @@ from heteroplan.entities.offers import Offer, OfferKind, SizeLimits
 from heteroplan.errors import NoPlanError, UsageError
 from heteroplan.optimize.solvers.solver import Effort
 from heteroplan.sizing import search, size
+from heteroplan.sizing.counts import grown, usd_of, with_room
 from heteroplan.sizing.offered import Offered
 from heteroplan.sizing.outcome import Sized
 from heteroplan.sizing.potential import Potential
-from heteroplan.sizing.program import grown, node_model, usd_of
+from heteroplan.sizing.program import node_model
 from heteroplan.sizing.spot import too_much
 from tests.sizing.offers import (
     BIG,
@@ -78,17 +79,18 @@ def test_rented_nodes_are_paid_for_starts_and_drains_too() -> None:
 
 
 def test_more_nodes_for_some_cost_keep_their_proportions() -> None:
-    """4 and 8 nodes at 2 and 1 USD for an hour cost 16; for 24 USD there are half as many more."""
+    """4 and 8 nodes at 2 and 1 USD for an hour cost 16; for 1.5 times that there are half
+    as many more."""
     made = Offered.of(two_types([20.0]), offers(purchase(BIG, 2.0), purchase(SMALL, 1.0)))
     counts = {f"{BIG} bought": 4, f"{SMALL} bought": 8}
-    assert grown(made, counts, 24.0) == {f"{BIG} bought": 6, f"{SMALL} bought": 12}
-    assert usd_of(made, grown(made, counts, 25.0)) in (25.0, 26.0)
+    assert grown(made, counts, 1.5) == {f"{BIG} bought": 6, f"{SMALL} bought": 12}
+    assert usd_of(made, grown(made, counts, 25 / 16)) in (25.0, 26.0)
 
 
 def test_more_nodes_end_at_what_is_offered() -> None:
     made = Offered.of(two_types([20.0]), offers(purchase(BIG, 2.0, 5), purchase(SMALL, 1.0)))
     counts = {f"{BIG} bought": 4, f"{SMALL} bought": 8}
-    assert grown(made, counts, 32.0) == {f"{BIG} bought": 5, f"{SMALL} bought": 22}
+    assert grown(made, counts, 2.0) == {f"{BIG} bought": 5, f"{SMALL} bought": 22}
 
 
 def test_pools_that_never_change_need_the_sum_of_their_peaks() -> None:
@@ -172,7 +174,7 @@ def test_where_time_ends_before_any_fleet_nodes_are_added_until_one_covers(
     monkeypatch: pytest.MonkeyPatch, offer: Offer
 ) -> None:
     """20 requests/s need 2 nodes; the answer has some more at most, and says why."""
-    monkeypatch.setattr(search._Search, "find", lambda self: None)
+    monkeypatch.setattr(search, "find", lambda attempts: None)
     found = size(two_types([20.0, 20.0]), offers(offer), time_limit_s=0.001)
     assert found.covered
     assert 2 * 2 * 16.0 - 1e-6 <= found.cost_usd <= 2 * 3 * 16.0
@@ -182,7 +184,7 @@ def test_where_time_ends_before_any_fleet_nodes_are_added_until_one_covers(
 
 def test_where_no_more_nodes_are_offered_it_ends_short(monkeypatch: pytest.MonkeyPatch) -> None:
     """One node of the 2 that are needed."""
-    monkeypatch.setattr(search._Search, "find", lambda self: None)
+    monkeypatch.setattr(search, "find", lambda attempts: None)
     found = size(two_types([20.0]), offers(purchase(BIG, 16.0, 1)), time_limit_s=0.001)
     assert not found.covered
     assert not any("the time limit" in each for each in found.binding)
@@ -280,10 +282,18 @@ def test_the_share_of_spot_nodes_is_part_of_the_bound() -> None:
 
 
 def test_where_free_nodes_are_too_few_others_of_their_type_are_added() -> None:
-    """4 nodes at most for nothing; for 4 USD more two of the same type at 2 USD an hour."""
+    """4 nodes at most for nothing, worth 8 USD at the price of others: half as much again is 4 USD,
+    two nodes of the same type at 2 USD an hour."""
     free = replace(purchase(BIG, 0.0, 4), name="free")
     made = Offered.of(two_types([20.0]), offers(free, purchase(BIG, 2.0)))
-    assert grown(made, {"free": 4}, 4.0) == {"free": 4, f"{BIG} bought": 2}
+    assert grown(made, {"free": 4}, 1.5) == {"free": 4, f"{BIG} bought": 2}
+    assert grown(Offered.of(two_types([20.0]), offers(free)), {"free": 4}, 1.5) == {"free": 4}
+
+
+def test_all_nodes_that_stand_for_nothing_more_are_tried() -> None:
+    stands = Offer("stands", BIG, OfferKind.EXISTING, 0.0, 5, leaves=("l1",))
+    made = Offered.of(two_types([20.0]), offers(stands, purchase(BIG, 2.0)))
+    assert with_room(made, {"stands": 2, f"{BIG} bought": 1}) == {"stands": 5, f"{BIG} bought": 1}
 
 
 def test_a_search_ends_where_more_nodes_find_no_room() -> None:
