@@ -12,9 +12,10 @@ from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.profiles.capacity.candidates import candidates_of
 from heteroplan.sizing.offered import Offered
-from heteroplan.sizing.planned import Trying, mended, start_pools, within_supply
+from heteroplan.sizing.planned import Trying, mended, within_supply
 from heteroplan.sizing.potential import Potential
 from heteroplan.sizing.site import built, placed
+from heteroplan.sizing.starts import start_pools
 from tests.sizing.offers import BIG, offers, purchase, two_types
 
 BOUGHT: Offers = offers(purchase(BIG, 16.0))
@@ -59,5 +60,8 @@ def test_other_intervals_begin_with_what_lacks_least() -> None:
     made = two_types([8.0, 10.0, 22.0, 30.0, 35.0])
     potential = Potential.of(Offered.of(made, BOUGHT))
     sizes = np.array([[1, 3], [1, 3]], dtype=np.int64)
-    pools = start_pools(potential, [1, 3], sizes, made)
+    standing = placed(potential.offered, {f"{BIG} bought": 3})
+    assert standing is not None
+    on_nodes = replace(made, fleet=built(potential.offered, standing).fleet)
+    pools = start_pools(potential, [1, 3], sizes, on_nodes, {})
     assert [pool.replicas for pool in pools] == [(1, 1, 3, 3, 3)] * 2
