@@ -13,10 +13,11 @@ from heteroplan.sizing.bill import bill
 from heteroplan.sizing.counts import Counts, with_fewer, with_room
 from heteroplan.sizing.offered import Offered
 from heteroplan.sizing.outcome import Nodes
-from heteroplan.sizing.planned import Trying, start_pools, trial
+from heteroplan.sizing.planned import Trying, trial
 from heteroplan.sizing.potential import Potential
 from heteroplan.sizing.site import Built, Standing, built, only_needed, placed
 from heteroplan.sizing.spot import too_much
+from heteroplan.sizing.starts import start_pools
 
 TRIAL_SHARE = 0.3
 """Of the time left, at most, for one plan on tried nodes."""
@@ -167,7 +168,8 @@ class Attempts:
         starts: list[tuple[Pool, ...]] = []
         if tried.replicas is not None and self.offered.hourly:
             scenario = self._on(made)
-            starts.append(start_pools(self.potential, tried.times, tried.replicas, scenario))
+            sizes = tried.replicas
+            starts.append(start_pools(self.potential, tried.times, sizes, scenario, made.hourly))
         enough = made.marginal.outages or not made.hourly or tried.patient
         share = FIRST_TRIAL_SHARE if self.best is None else TRIAL_SHARE
         seconds = PATIENT_S if tried.patient else max(LEAST_TRIAL_S, self.left_s * share)

@@ -7,6 +7,7 @@ import numpy as np
 
 from heteroplan.entities.offers import Offer, OfferKind
 from heteroplan.entities.plan import Plan
+from heteroplan.numerics.tolerances import SOLVER_TOLERANCE
 from heteroplan.optimize.program.problem import PoolSpec
 from heteroplan.sizing.offered import Offered
 from heteroplan.sizing.potential import Potential
@@ -137,7 +138,7 @@ def _lacking(potential: Potential, plan: Plan, node_types: Set[str]) -> dict[str
             return None
         for pool in pools:
             here = gpus.setdefault(pool.node_type, {})
-            replicas = ceil(float(pool.mix_load[t]) * min(1.0, share))
+            replicas = ceil(float(pool.mix_load[t]) * min(1.0, share) - SOLVER_TOLERANCE)
             here[t] = here.get(t, 0) + replicas * pool.gpus
     return {
         name: ceil(max(here.values()) / fleet.node_type(name).gpus) for name, here in gpus.items()

@@ -5,7 +5,6 @@ mended first in the hours in which these go short. On nodes that are paid anyway
 nothing, and starts count more than they cost (`CALM`): what changes little finds room on nodes.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -14,11 +13,9 @@ import numpy as np
 
 from heteroplan.clock import Late, Stop, silent
 from heteroplan.entities.capacity import Candidate
-from heteroplan.entities.network import Affinity
 from heteroplan.entities.offers import Offer
 from heteroplan.entities.plan import Plan, Pool
 from heteroplan.entities.scenario import Scenario
-from heteroplan.entities.workload import Workload
 from heteroplan.errors import NoPlanError
 from heteroplan.optimize.improve.repair import repair
 from heteroplan.optimize.incumbent import incumbent, of_sizes
@@ -32,7 +29,6 @@ from heteroplan.placement.pack import Packing
 from heteroplan.placement.settle import settle
 from heteroplan.planning.assemble import assemble, sizes_of
 from heteroplan.planning.minima import refuse_unmet_minima
-from heteroplan.sizing.potential import Potential
 from heteroplan.sizing.spot import backed
 from heteroplan.sizing.together import Shape, together
 from heteroplan.verify import verify
@@ -155,85 +151,30 @@ def within_supply(problem: Problem, replicas: Ints) -> Ints:
     """Sizes [P, T] that hold no more GPUs than there are.
 
     Where starts of an interval find no room, what does not go on stops before it; where that does
-    not suffice, nothing runs.
+    not suffice, nothing runs there.
     """
     sizes = replicas.copy()
     leads = max((pool.lead for pool in problem.pools), default=0)
     for _ in range(leads + 1):
-        over = _overdrawn(problem, sizes)
-        if not over.any():
-            return sizes
         later = problem.shift(sizes, 1)
         if not problem.cyclic:
             later[:, -1] = sizes[:, -1]
-        sizes[:, over] = np.minimum(sizes, later)[:, over]
-    while (over := _overdrawn(problem, sizes)).any():
-        for ahead in range(leads + 1):
-            sizes[:, np.roll(over, ahead)] = 0
+        over = _overdrawn(problem, sizes)
+        if not over:
+            return sizes
+        for pools, times in over:
+            sizes[np.ix_(pools, times)] = np.minimum(sizes, later)[np.ix_(pools, times)]
+    while over := _overdrawn(problem, sizes):
+        for pools, times in over:
+            for ahead in range(leads + 1):
+                sizes[np.ix_(pools, (times + ahead) % problem.intervals)] = 0
     return sizes
 
 
-def _overdrawn(problem: Problem, replicas: Ints) -> np.ndarray:
-    """[T] whether more GPUs are held than there are."""
-    over = np.zeros(problem.intervals, dtype=np.bool_)
-    for left in problem.residual(replicas):
-        over |= left < 0
-    return over
-
-
-def start_pools(
-    potential: Potential, times: Sequence[int], replicas: Ints, scenario: Scenario
-) -> tuple[Pool, ...]:
-    """Pools with the sizes [P, times] of the merged program, in the domain with most nodes.
-
-    Other intervals have the sizes of that of `times` which lacks least of what they ask for, the
-    nearest. Pools that are counted on single leaves are left out: the program does not know these.
-    """
-    program = potential.program
-    covering = _covering(potential, times)
-    at_home = {load.name: _home(load, scenario) for load in scenario.workloads}
-    fleet_types = {shape.name for shape in scenario.fleet.node_types}
-    candidates = potential.candidates
-    found = []
-    for p, pool in enumerate(program.pools):
-        if not replicas[p].any() or pool.part is not None or pool.node_type not in fleet_types:
-            continue
-        name = program.workloads[pool.workload].name
-        level, domain = at_home[name]
-        found.append(
-            Pool(
-                workload=name,
-                role=pool.role,
-                engine=candidates[pool.candidate].engine.name,
-                node_type=pool.node_type,
-                gpus_per_replica=pool.gpus,
-                domain=domain,
-                level=level,
-                group=f"{name}@{domain}",
-                replicas=tuple(replicas[p, covering].tolist()),
-                flow_rps=(),
-            )
-        )
-    return tuple(found)
-
-
-def _covering(potential: Potential, times: Sequence[int]) -> list[int]:
-    """[T] for each interval the place in `times` of the one that lacks least of what it asks for,
-    the nearest of those that lack as little."""
-    loads = potential.loads()
-    lacking = np.array(
-        [np.maximum(0.0, loads - loads[:, [t]]).sum(axis=0) for t in times], dtype=np.float64
-    )
-    distance = np.abs(np.array(times)[:, None] - np.arange(loads.shape[1]))
+def _overdrawn(problem: Problem, replicas: Ints) -> list[tuple[list[int], Ints]]:
+    """Pools that draw on what holds more GPUs than there are, and in which intervals."""
     return [
-        min(range(len(times)), key=lambda i: (lacking[i, t], distance[i, t]))
-        for t in range(loads.shape[1])
+        (list(row.pools), np.flatnonzero(left < 0))
+        for row, left in zip(problem.supplies, problem.residual(replicas), strict=True)
+        if (left < 0).any()
     ]
-
-
-def _home(load: Workload, scenario: Scenario) -> tuple[Affinity, str]:
-    """Where most nodes stand of the domains in which a workload's groups may live."""
-    nodes: Counter[str] = Counter()
-    for name, leaves in load.domains(scenario.fleet.network).items():
-        nodes[name] = sum(sum(leaf.nodes.values()) for leaf in leaves)
-    return load.affinity, max(nodes, key=lambda name: nodes[name], default="")

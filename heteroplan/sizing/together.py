@@ -267,7 +267,7 @@ class Shelf:
 
     def _after(self, first: int, stay: Stay) -> int:
         """Intervals from one to the first of a stay."""
-        return (stay.first - first) % self.left.shape[1]
+        return (stay.first - first) % int(self.left.shape[1])
 
     def _elsewhere(self, stays: list[Stay], part: Part) -> list[Stay] | None:
         """The stays, those of part of a node's time on other nodes; None where that saves

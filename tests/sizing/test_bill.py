@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from heteroplan.entities.fleet import Outage
 from heteroplan.entities.placement import Stay, node_name
@@ -181,3 +183,76 @@ def test_a_replica_that_moves_to_another_leaf_stays_as_it_is() -> None:
     found = together(asked, [Shape("h100x8", 4, 0.0)], stays, {"h100x8"})
     assert [stay for stay in found if stay.replica_id == "moves"] == [here, there]
     assert len(found) == len(stays)
+
+
+def on_one_leaf(lives: list[tuple[int, int]], pause_s: float) -> tuple[Plan, list[Shape]]:
+    """Half a node each, (first hour, hours) of 10, each of a pool and on a node of its own."""
+    asked = scenario(
+        [workload("a", rps=[1.0] * 10, engines=[engine("half")])],
+        in_fleet=fleet({"l1": {"h100x8": len(lives)}}),
+    )
+    pools = [
+        plans.pool(
+            [int((t - first) % 10 < hours) for t in range(10)],
+            of="a",
+            engine_name="half",
+            domain="l1-spine",
+        )
+        for first, hours in lives
+    ]
+    stays = [
+        plans.stay(
+            f"r{i}",
+            pool=i,
+            leaf="l1",
+            nodes=[node_name("l1", "h100x8", i)],
+            first=first,
+            intervals=hours,
+        )
+        for i, (first, hours) in enumerate(lives)
+    ]
+    plan = plans.plan(asked, pools, considered=candidates(asked), placed=stays)
+    return plan, [Shape("h100x8", 4, pause_s)] * len(lives)
+
+
+@pytest.mark.parametrize(("pause_s", "hours", "moves"), [(0.0, 9, 1), (5 * 3600.0, 11, 0)])
+def test_a_replica_goes_on_elsewhere_where_that_gives_a_node_back(
+    pause_s: float, hours: int, moves: int
+) -> None:
+    """Half a node from 0 to 5, 0 to 3 and 2 to 8. Where all stay, two nodes run for 11 hours; the
+    first goes on beside the third at 3, and its node is given back: 3 + 6 hours. Not where its
+    start and drain hold half a node for 2.5 hours."""
+    plan, shape = on_one_leaf([(0, 5), (0, 3), (2, 6)], pause_s)
+    found = together(plan.scenario, shape, plan.stays, {"h100x8"})
+    other = replace(plan, stays=found)
+    assert most_held(other) <= 8
+    assert sum(node_hours(other, {"h100x8"}).values()) == pytest.approx(hours)
+    assert sum(each.moved for each in found) == moves
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    lives=st.lists(st.tuples(st.integers(0, 9), st.integers(1, 9)), min_size=1, max_size=6),
+    pause_s=st.sampled_from([0.0, 1800.0]),
+)
+def test_what_is_put_together_serves_as_before_for_no_more(
+    lives: list[tuple[int, int]], pause_s: float
+) -> None:
+    """Each pool has as many replicas in each interval, no node holds more than it has, and a
+    replica that goes on elsewhere was there before."""
+    plan, shape = on_one_leaf(lives, pause_s)
+    found = together(plan.scenario, shape, plan.stays, {"h100x8"})
+    served = [[0] * 10 for _ in lives]
+    held: dict[tuple[str, int], int] = {}
+    for each in found:
+        for t in range(each.first, each.first + each.intervals):
+            served[each.pool][t % 10] += 1
+            held[each.nodes[0], t % 10] = held.get((each.nodes[0], t % 10), 0) + 4
+        if each.moved:
+            ends = {(o.first + o.intervals) % 10 for o in found if o.replica_id == each.replica_id}
+            assert each.first in ends
+    assert served == [list(pool.replicas) for pool in plan.pools]
+    assert max(held.values()) <= 8
+    before = sum(node_hours(plan, {"h100x8"}).values())
+    after = sum(node_hours(replace(plan, stays=found), {"h100x8"}).values())
+    assert after <= before + 1e-9

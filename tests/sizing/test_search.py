@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from heteroplan.clock import never, silent
 from heteroplan.entities.offers import Offer, OfferKind, SizeLimits
 from heteroplan.errors import NoPlanError, UsageError
 from heteroplan.optimize.solvers.solver import Effort
 from heteroplan.sizing import search, size
-from heteroplan.sizing.counts import grown, usd_of, with_room
+from heteroplan.sizing.attempts import Attempts, Tried
+from heteroplan.sizing.counts import grown, usd_of, with_lacking, with_room
 from heteroplan.sizing.offered import Offered
 from heteroplan.sizing.outcome import Sized
 from heteroplan.sizing.potential import Potential
@@ -85,6 +87,20 @@ def test_more_nodes_for_some_cost_keep_their_proportions() -> None:
     counts = {f"{BIG} bought": 4, f"{SMALL} bought": 8}
     assert grown(made, counts, 1.5) == {f"{BIG} bought": 6, f"{SMALL} bought": 12}
     assert usd_of(made, grown(made, counts, 25 / 16)) in (25.0, 26.0)
+
+
+def test_nodes_that_a_plan_lacks_are_those_that_serve_what_it_leaves() -> None:
+    """One H100 node serves 10 of 20 requests/s. The other 10 take one prefill and one decode
+    replica: one H100 node at 16 USD, 2 + 2 L40S replicas on two at 6.4; alone on L40S they cost
+    less, and twice as many are four nodes."""
+    made = Offered.of(two_types([20.0]), offers(purchase(BIG, 16.0), purchase(SMALL, 6.4)))
+    attempts = Attempts(made, 0.01, 60.0, never, silent)
+    counts = {f"{BIG} bought": 1, f"{SMALL} bought": 0}
+    fitted = attempts.fitted(Tried(counts))
+    assert fitted is not None
+    for times in (1, 2):
+        more = with_lacking(attempts.potential, counts, fitted.plan, times)
+        assert more == {f"{BIG} bought": 1, f"{SMALL} bought": 2 * times}
 
 
 def test_more_nodes_end_at_what_is_offered() -> None:
