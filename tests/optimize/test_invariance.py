@@ -18,7 +18,7 @@ from tests.optimize.random_prices import bound_without_prices
 CASES = [
     *((seed, None) for seed in range(4000, 4004)),
     *(
-        pytest.param(4100, each, marks=[pytest.mark.slow] if i % 2 else [])
+        pytest.param(4100, each, marks=[pytest.mark.long] if i % 2 else [])
         for i, each in enumerate(FEATURES)
     ),
 ]
