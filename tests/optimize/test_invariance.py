@@ -22,7 +22,7 @@ EXACT = 1e-6
 def cases(other: pytest.MarkDecorator) -> list[object]:
     """(seed, feature); every second feature with another mark."""
     plain = [(seed, None) for seed in range(4000, 4004)]
-    marks = ([], [other])
+    marks: tuple[list[pytest.MarkDecorator], ...] = ([], [other])
     return [*plain, *(pytest.param(4100, f, marks=marks[i % 2]) for i, f in enumerate(FEATURES))]
 
 
