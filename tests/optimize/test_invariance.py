@@ -20,9 +20,9 @@ EXACT = 1e-6
 
 
 def cases(other: pytest.MarkDecorator) -> list[object]:
-    """(seed, feature); every second feature with another mark."""
+    """(seed, feature); those with a feature are slow, every second has another mark."""
     plain = [(seed, None) for seed in range(4000, 4004)]
-    marks: tuple[list[pytest.MarkDecorator], ...] = ([], [other])
+    marks = (pytest.mark.slow, other)
     return [*plain, *(pytest.param(4100, f, marks=marks[i % 2]) for i, f in enumerate(FEATURES))]
 
 

@@ -36,7 +36,7 @@ def test_plan_and_bounds_enclose_the_optimum(first: int, monkeypatch: pytest.Mon
     assert not [fault for seed in seeds for fault in faults(seed, None, monkeypatch)]
 
 
-@pytest.mark.parametrize("first", batches(6, 3, 3, gate=3, wide=15))
+@pytest.mark.parametrize("first", batches(6, 0, 3, gate=3, wide=15))
 @pytest.mark.parametrize("feature", FEATURES)
 def test_plan_and_bounds_enclose_the_optimum_with_a_feature(
     feature: str, first: int, monkeypatch: pytest.MonkeyPatch
