@@ -25,7 +25,7 @@ from tests.docs.pages import (
 
 TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
 RENEW = "run .ci/refresh-docs"
-LONG = ("docs/how-to/capacity-questions.md",)
+LONG = ("docs/how-to/capacity-questions.md", "docs/how-to/forecast-risk.md")
 """Pages whose commands take minutes together."""
 
 
