@@ -29,7 +29,7 @@ DRAWS = 4
 """Of prices, for each size of the blocks' grids."""
 
 
-@pytest.mark.parametrize("first", batches(160, 20, 20, gate=60, wide=500))
+@pytest.mark.parametrize("first", batches(160, 20, 20, gate=40, wide=500))
 def test_plan_and_bounds_enclose_the_optimum(first: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Supply binding or slack, shortages, missing and aggregated engines, leads, classes."""
     seeds = range(first, first + 20)

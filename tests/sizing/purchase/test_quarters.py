@@ -199,7 +199,7 @@ def test_nodes_stay_that_are_dear_now_and_needed_later() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     st.lists(st.sampled_from([0.3, 1.0, 1.7, 2.6]), min_size=1, max_size=3),
     st.sampled_from([-0.2, 0.0, 0.15]),
