@@ -33,7 +33,7 @@ from heteroplan.optimize.solvers.solver import Effort, Verdict
 
 SIZED_ROUNDS = 3
 """Times that an interval is solved with the capacities of the sizes found before."""
-INTERVAL_GAP, INTERVAL_NODES = 1e-3, 200
+INTERVAL_GAP, INTERVAL_NODES = 3e-3, 20
 """Of the MIP of one interval."""
 FACTORS = (0.5, 0.8, 1.25, 2.0)
 """Of the price of one engine beside the others, where it is ruled out what cannot serve."""
@@ -42,14 +42,18 @@ PATHS = 40
 
 
 def with_classes(problem: Problem) -> list[int]:
-    """Workloads with several classes and engines to divide them among, the largest first."""
-    found = []
-    for w in by_size(problem):
-        work = problem.workloads[w]
-        engines = {problem.pools[p].engine for p in work.pools}
-        if len(work.rps) > 1 and len(engines) > work.stages:
-            found.append(w)
-    return found
+    """Workloads with several classes and, of a stage, engines to divide them among."""
+    return [
+        w for w in by_size(problem) if len(problem.workloads[w].rps) > 1 and _choice(problem, w)
+    ]
+
+
+def _choice(problem: Problem, w: int) -> bool:
+    engines: dict[int, set[str]] = {}
+    for pool in (problem.pools[p] for p in problem.workloads[w].pools):
+        for stage in pool.stages:
+            engines.setdefault(stage, set()).add(pool.engine)
+    return any(len(each) > 1 for each in engines.values())
 
 
 def by_class(
@@ -155,6 +159,8 @@ class _Day:
 
     def cheapest(self) -> Solution | None:
         """The cheapest path whose intervals are all served; None where none was found."""
+        if not self.known:
+            return None
         sizes = np.array(list(self.known), dtype=np.int64)
         usable = self._may_serve(sizes)
         steps = _steps(self.problem, sizes)
