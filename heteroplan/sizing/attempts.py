@@ -175,7 +175,12 @@ class Attempts:
             stop=self.stop,
             calm=not self.offered.hourly,
         )
-        return self._planned(counts, standing, made, starts, trying)
+        found = self._planned(counts, standing, made, starts, trying)
+        if found is None or found.plan.covered or tried.patient or not trying.calm:
+            return found
+        plain = replace(trying, calm=False)
+        other = self._planned(counts, standing, made, [found.plan.pools], plain)
+        return found if other is None else min(found, other, key=lambda each: each.rank)
 
     def _planned(
         self,
