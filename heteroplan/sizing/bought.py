@@ -106,13 +106,17 @@ class _Bought:
             yield Tried(found.counts)
 
     def _of_programs(self) -> Iterator[Tried]:
-        """The nodes of programs, each time the cheapest that cost more than those before."""
+        """The nodes of programs, each time the cheapest that cost more than those before.
+
+        What small pools serve is left out where all intervals are in the program: it would take
+        much of the time, and prove less in it.
+        """
         attempts = self.attempts
         busiest = self._busiest
         exact = self._exact(busiest)
         times = busiest if exact else self._dearest(busiest)
-        found = self._solved(times, PROGRAM_SHARE, by_size=not exact)
-        by_size, low_usd = not exact, 0.0
+        low_usd, by_size = 0.0, not exact
+        found = self._solved(times, PROGRAM_SHARE, by_size=by_size)
         for _ in range(1 + MOST_NEXT):
             attempts.impossible = found.verdict is Verdict.INFEASIBLE
             usd = found.cost_usd
@@ -121,10 +125,7 @@ class _Bought:
             yield Tried(found.counts, times, found.replicas)
             low_usd = usd_of(attempts.offered, found.counts) * (1 + FIRST_STEP)
             times = self._short_elsewhere(times) or times
-            if not by_size and attempts.potential.program.sized:
-                self._solved(times, NEXT_SHARE)
-            by_size = True
-            found = self._solved(times, NEXT_SHARE, low_usd)
+            found = self._solved(times, NEXT_SHARE, low_usd, by_size=by_size)
 
     def _larger(self) -> Iterator[Tried]:
         """More than the nodes that were tried last, if the program has any."""
