@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import chain
 
 from heteroplan.optimize.solvers.solver import Verdict
-from heteroplan.sizing.attempts import Attempts, Tried
+from heteroplan.sizing.attempts import LEAST_TRIAL_S, TRIAL_SHARE, Attempts, Tried
 from heteroplan.sizing.counts import Counts, full_usd, grown, usd_of, with_lacking, with_room
 from heteroplan.sizing.program import Least, node_model
 
@@ -128,9 +128,15 @@ class _Bought:
             found = self._solved(times, NEXT_SHARE, low_usd, by_size=by_size)
 
     def _larger(self) -> Iterator[Tried]:
-        """More than the nodes that were tried last, if the program has any."""
-        if self.attempts.counts and not self.attempts.impossible:
-            yield from map(Tried, larger(self.attempts, self.attempts.counts))
+        """More than the nodes that were tried last, if the program has any, while there is time
+        for a plan on them."""
+        attempts = self.attempts
+        if attempts.impossible or not attempts.counts:
+            return
+        for counts in larger(attempts, attempts.counts):
+            if attempts.left_s * TRIAL_SHARE < LEAST_TRIAL_S:
+                return
+            yield Tried(counts)
 
     @cached_property
     def _busiest(self) -> list[int]:
