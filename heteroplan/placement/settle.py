@@ -20,7 +20,6 @@ from heteroplan.optimize.program.transitions import starts_of
 from heteroplan.placement.before import booked_twice
 from heteroplan.placement.nodes import nodes_of
 from heteroplan.placement.pack import Known, Packing, Unplaced, pack
-from heteroplan.placement.substitution.rejoin import rejoined
 from heteroplan.placement.substitution.substitute import substituted
 
 SPARE = 1
@@ -178,8 +177,6 @@ def _substituted(
     to go on for more than the day.
     """
     sizes, full = substituted(scenario, candidates, problem, plan.solution.replicas, packing, stop)
-    stays = rejoined(full.stays, problem.intervals, cyclic=problem.cyclic)
-    full = replace(full, stays=tuple(stays))
     if not _starts_as_grown(problem, sizes, full):
         return standing(problem, plan, packing, rounds)
     return Settled(_with_sizes(problem, plan, sizes), full, rounds, problem)

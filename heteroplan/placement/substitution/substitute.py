@@ -146,7 +146,7 @@ def _exchanged(
         if stop():
             break
         tried = free_capacity.copy()
-        other = tried.stays[cut.number].pool
+        other = tried.pieces[cut.number].life.pool
         tried.make(cut)
         if not tried.serve_more(pool, t):
             continue

@@ -1,6 +1,5 @@
-"""Stays that grow and go, with the GPUs left: by hand, and against a count from the stays."""
+"""Pieces that grow and go, with the GPUs left: by hand, and against a count from the stays."""
 
-from collections import Counter
 from dataclasses import replace
 from random import Random
 
@@ -78,7 +77,7 @@ def test_what_stands_takes_its_gpus_and_what_found_no_room_is_not_there() -> Non
     assert free_capacity.replicas.tolist() == [[0, 1, 1, 0]]
     assert of.replicas.tolist() == [[0, 2, 1, 0]]
     assert free(free_capacity) == [[8, 8, 8, 8], [0, 0, 0, 8]]
-    assert free_capacity.packed() == Packing((there,), ())
+    assert told(free_capacity) == [(TWO, 1, 2, 1, False)]
 
 
 def test_a_copy_goes_on_on_its_own() -> None:
@@ -88,7 +87,6 @@ def test_a_copy_goes_on_on_its_own() -> None:
         free(free_capacity),
         free_capacity.replicas.tolist(),
         free_capacity.of_pool.copy(),
-        free_capacity.ids.copy(),
     )
     for change in ("more", "less", "anew"):
         copy = free_capacity.copy()
@@ -97,7 +95,7 @@ def test_a_copy_goes_on_on_its_own() -> None:
         else:
             assert copy.serve_more(0, 3 if change == "more" else 4)
         assert told(copy) != before[0]
-        after = free_capacity.replicas.tolist(), free_capacity.of_pool, free_capacity.ids
+        after = free_capacity.replicas.tolist(), free_capacity.of_pool
         assert (told(free_capacity), free(free_capacity), *after) == before
 
 
@@ -149,7 +147,7 @@ def test_who_has_no_room_to_serve_on_goes_on_elsewhere() -> None:
         (ONE, 3, 1, 0, False),
         (TWO, 3, 1, 0, True),
     ]
-    assert {each.replica_id for each in free_capacity.packed().stays if each.pool == 0} == {"r"}
+    assert len({each.replica_id for each in free_capacity.packed().stays if each.pool == 0}) == 1
 
 
 def test_between_two_the_first_serves_on_and_goes_on_as_the_second() -> None:
@@ -157,16 +155,22 @@ def test_between_two_the_first_serves_on_and_goes_on_as_the_second() -> None:
     assert free_capacity.serve_more(0, 2)
     assert told(free_capacity) == [(ONE, 1, 2, 0, False), (TWO, 3, 2, 0, True)]
     assert len({each.replica_id for each in free_capacity.packed().stays}) == 1
-    assert free_capacity.ids["r0"] == 2
 
 
-@pytest.mark.parametrize(("day", "room"), [(5, True), (4, False)])
-def test_nobody_goes_on_for_all_of_a_day(day: int, room: bool) -> None:
-    """One serves at 0 and 1, one at 3: with 2 in between that is a day of four."""
+@pytest.mark.parametrize(("day", "moved"), [(5, False), (4, True)])
+def test_who_goes_on_for_all_of_a_day_only_moves(day: int, moved: bool) -> None:
+    """One serves at 0 and 1, one at 3: with 2 in between that is a day of four without a start."""
     sizes = [1, 1, 0, 1, 0][:day]
     free_capacity = alone(sizes, (ONE, 0, 2), (TWO, 3, 1))
-    assert free_capacity.serve_more(0, 2) == room
-    assert free_capacity.replicas[0, 2] == room
+    assert free_capacity.serve_more(0, 2)
+    assert told(free_capacity) == [(ONE, 0, 3, 0, moved), (TWO, 3, 1, 0, True)]
+
+
+def test_who_serves_in_the_last_interval_of_a_day_as_well_never_stops() -> None:
+    free_capacity = alone([1, 1, 0, 1], (ONE, 3, 3), nodes=1)
+    assert free_capacity.serve_more(0, 2)
+    assert [(each[0], each[2], each[4]) for each in told(free_capacity)] == [(ONE, 4, False)]
+    assert free(free_capacity)[0] == [0, 0, 0, 0]
 
 
 def test_one_starts_where_no_other_stops_or_starts() -> None:
@@ -224,7 +228,7 @@ def cut_told(
     ]
 
 
-def test_a_stay_is_cut_to_what_is_before_or_after() -> None:
+def test_a_piece_is_cut_to_what_is_before_or_after() -> None:
     """One of 1 to 5 that makes room at 3: it goes, it stops at 3, or it starts at 4."""
     free_capacity = alone([0, 1, 1, 1, 1, 1, 0, 0], (ONE, 1, 5))
     assert cut_told(free_capacity, 0, 3) == [
@@ -257,15 +261,23 @@ def test_nobody_is_cut_to_stop_where_another_starts_or_to_start_where_one_stops(
     assert cut_told(free_capacity, 0, 2) == [(None, (1, 2, 3)), ((1, 1), (2, 3)), ((3, 1), (1, 2))]
 
 
-def test_who_moves_and_who_never_stops_is_not_cut() -> None:
+def test_who_never_stops_is_not_cut() -> None:
     free_capacity = alone([1, 1, 1, 1], (ONE, 0, 4))
     assert cut_told(free_capacity, 0, 2) == []
+
+
+def test_of_one_that_moves_what_is_left_starts() -> None:
+    """It serves 0 and 1 on one node, 2 on the other."""
     of = case(Sizes({"s": [1, 1, 1, 0, 0]}), on=fleet({"l1": {"h100x8": 2}}, spines={"l1": "s"}))
     moving = (
         stay("r", leaf="l1", nodes=(ONE,), intervals=2),
         stay("r", leaf="l1", nodes=(TWO,), first=2, moved=True),
     )
-    assert cut_told(rooms_of(of, Packing(moving, ())), 0, 1) == []
+    free_capacity = rooms_of(of, Packing(moving, ()))
+    assert told(free_capacity) == [(ONE, 0, 2, 0, False), (TWO, 2, 1, 0, True)]
+    assert cut_told(free_capacity, 0, 1) == [(None, (0, 1)), ((0, 1), (1,))]
+    free_capacity.make(next(free_capacity.cuts(0, np.array([1]))))
+    assert told(free_capacity) == [(TWO, 2, 1, 0, False)]
 
 
 def test_who_goes_gives_all_of_its_gpus_back() -> None:
@@ -275,11 +287,7 @@ def test_who_goes_gives_all_of_its_gpus_back() -> None:
     assert told(free_capacity) == [(TWO, 2, 2, 0, False)]
     assert free(free_capacity) == [[8] * 5, [8, 8, 0, 0, 8]]
     assert free_capacity.replicas.tolist() == [[0, 0, 1, 1, 0]]
-    assert (free_capacity.of_pool[0], free_capacity.ids["r0"], free_capacity.ids["r1"]) == (
-        (1,),
-        0,
-        1,
-    )
+    assert free_capacity.of_pool[0] == (1,)
 
 
 @pytest.mark.parametrize("band", [None, RatioBand(1.0, 1.0)])
@@ -337,7 +345,7 @@ def test_those_in_the_way_are_named_by_the_gpu_hours_that_are_lost(band: RatioBa
     stays.append(stay("w5", pool=pool["w5"], leaf="l1", nodes=("l1-B-001",), first=2))
     free_capacity = rooms_of(here, Packing(tuple(stays), ()))
     cuts = [
-        (free_capacity.stays[cut.number].replica_id, len(cut.lost))
+        (stays[cut.number].replica_id, len(cut.lost))
         for cut in free_capacity.in_the_way(pool["big"], 2)
     ]
     of_w3 = [("w3", 1)] if band is None else []
@@ -346,24 +354,25 @@ def test_those_in_the_way_are_named_by_the_gpu_hours_that_are_lost(band: RatioBa
 
 
 def check(of: Case, free_capacity: FreeCapacity) -> None:
-    """What is kept by number says what stands, and no rule is broken."""
+    """What is kept by number says what stands, and no rule is broken.
+
+    Free is no more than is left: a replica of two pieces that serve all day does not start.
+    """
     stays = free_capacity.packed().stays
     pools = [each.pool for each in stays]
     assert pools == sorted(pools)
     serving = np.zeros_like(free_capacity.replicas)
     left = nodes_of(of.scenario, "h100x8").free.copy()
-    at = free_capacity.index["h100x8"]
+    at = {name: node for node, name in enumerate(free_capacity.nodes["h100x8"].names)}
     for each in stays:
         for t in range(each.first - each.lead, each.first + each.intervals):
             share = min(8, of.problem.pools[each.pool].gpus)
             left[t % len(left), [at[node] for node in each.nodes]] -= share
             serving[each.pool, t % len(left)] += t >= each.first
     assert (serving == free_capacity.replicas).all()
-    assert (left == free_capacity.nodes["h100x8"].free).all()
-    ids = Counter(each.replica_id for each in stays)
-    assert ids == Counter({name: free_capacity.ids[name] for name in ids})
+    assert (left >= free_capacity.nodes["h100x8"].free).all()
     numbers = {
-        p: tuple(i for i, each in free_capacity.stays.items() if each.pool == p)
+        p: tuple(i for i, each in free_capacity.pieces.items() if each.life.pool == p)
         for p in free_capacity.of_pool
     }
     assert numbers == {p: tuple(sorted(found)) for p, found in free_capacity.of_pool.items()}
