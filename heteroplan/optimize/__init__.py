@@ -16,7 +16,7 @@ below, behind one call: `solve`.
 **Decomposition.** With prices on supply and on balances (`prices`) every stage of a workload's
 requests stands alone (`stages`): integer counts of some engines that cover the demand at all
 times, starts paid (`role_blocks`). A dynamic program solves such a block exactly (`blocks`, which
-engines `choice`; `compiled` where there is much of it; one interval: `cover`, a knapsack). This is
+engines `choice`; `compiled` where there is much of it). This is
 Lagrangian relaxation (Geoffrion 1974); its best value is that of Dantzig-Wolfe's master over block
 schedules.
 

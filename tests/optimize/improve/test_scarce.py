@@ -23,7 +23,7 @@ from heteroplan.optimize.improve.scarce import (
     scarce_use,
     spare_scarce,
 )
-from heteroplan.optimize.incumbent import incumbent, of_sizes
+from heteroplan.optimize.incumbent import incumbent
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Ints, Problem, Solution
 from heteroplan.optimize.rules.mip import Model
@@ -240,28 +240,6 @@ def _least(model: Model, of: Scenario, standing: Standing, priority: SubgroupPri
     _, least = _objective(model)
     model.add(terms, "<=", least + 1e-6, f"most_{priority}")
     return least * of.horizon.interval_hours
-
-
-def test_a_leaf_is_filled_as_far_as_it_has_room_itself() -> None:
-    """Three replicas of 4 GPUs on a leaf of high priority, one on another with room for two.
-
-    Their spine has 8 GPUs free, of which 4 are of no use to a workload that keeps to a leaf.
-    """
-    loads = [
-        workload("near", rps=[40.0], engines=[BOTH], affinity=Affinity.LEAF),
-        workload("wide", rps=[0.0], engines=[BOTH]),
-    ]
-    on = fleet(
-        {"high": {"h100x8": 2, "l40sx8": 1}, "low": {"h100x8": 1}},
-        node_types=(node_type(), L40S),
-        spines=dict.fromkeys(("high", "low"), "s"),
-    )
-    problem = problem_of(scenario(loads, in_fleet=on))
-    domains = [pool.domain for pool in problem.pools]
-    held = {"high": 3, "low": 1, "s": 0}
-    plan = of_sizes(problem, np.array([[held[each]] for each in domains]))
-    moved = spare_scarce(problem, plan, never).solution.replicas
-    assert dict(zip(domains, moved[:, 0].tolist(), strict=True)) == {"high": 2, "low": 2, "s": 0}
 
 
 def test_scarce_use_is_counted_in_hours_of_all_intervals() -> None:
