@@ -81,38 +81,20 @@ def in_horizon(placed: Iterable[Placed]) -> Iterator[Placed]:
             yield replace(each, first=first, intervals=intervals, lead=lead, moved=moved)
 
 
-def booked_twice(
-    scenario: Scenario,
-    candidates: Sequence[Candidate],
-    problem: Problem,
-    nodes: Mapping[str, Nodes],
-    stays: Sequence[Stay],
-) -> int:
-    """GPUs of replicas that start before the horizon on nodes (by type) that others hold then."""
-    if not is_known(problem):
-        return 0
-    left, started = left_on_nodes(scenario, candidates, problem, nodes, stays)
-    return sum(int(np.minimum(started[name], np.maximum(0, -left[name])).sum()) for name in nodes)
-
-
 def left_on_nodes(
     scenario: Scenario,
     candidates: Sequence[Candidate],
     problem: Problem,
     nodes: Mapping[str, Nodes],
     stays: Sequence[Stay],
-) -> tuple[dict[str, Ints], dict[str, Ints]]:
-    """[n] GPUs left before the horizon on nodes of each type, and GPUs of what starts on them.
-
-    Beside what runs then; less than nothing where they are booked twice.
-    """
+) -> dict[str, Ints]:
+    """[n] GPUs left before the horizon on nodes of each type, by what runs then and what starts."""
     ran, gpus = standing(scenario, nodes), scenario.replica_gpus()
     running = Counter(
         (each.workload, each.engine, each.node_type, each.leaf, frozenset(each.nodes))
         for each in ran
     )
     left = {name: _there_before(scenario, on, name) for name, on in nodes.items()}
-    started = {name: np.zeros_like(free) for name, free in left.items()}
     index = {name: {node: n for n, node in enumerate(on.names)} for name, on in nodes.items()}
     for each in ran:
         if each.nodes:
@@ -123,8 +105,7 @@ def left_on_nodes(
         if not _goes_on(problem, candidates, running, stay) and stay.first < pool.lead:
             where = [index[pool.node_type][name] for name in stay.nodes]
             left[pool.node_type][where] -= pool.gpus // len(where)
-            started[pool.node_type][where] += pool.gpus // len(where)
-    return left, started
+    return left
 
 
 def _goes_on(

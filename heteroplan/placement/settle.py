@@ -17,8 +17,6 @@ from heteroplan.optimize.incumbent import Incumbent, resized, unserved_share
 from heteroplan.optimize.program.before import has_handover, left_before
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.program.transitions import starts_of
-from heteroplan.placement.before import booked_twice
-from heteroplan.placement.nodes import nodes_of
 from heteroplan.placement.pack import Known, Packing, Unplaced, pack
 from heteroplan.placement.substitution.substitute import substituted
 
@@ -132,8 +130,6 @@ def _in_rounds(
         kept = standing(problem, plan, packing, rounds)
         if left_out:
             helped = _substituted(scenario, candidates, problem, plan, packing, rounds, late)
-            if _booked_twice(scenario, candidates, problem, helped):
-                helped = kept
             kept = min(kept, helped, key=lambda settled: settled.plan.rank)
         if best is None or kept.plan.rank < best.plan.rank:
             best = kept
@@ -149,8 +145,7 @@ def _in_rounds(
         ]
         if best.plan.broken:
             until = max(until, monotonic() + LATE_S)
-        sizes = kept.plan.solution.replicas
-        plan = repaired(tighter, sizes, sizes, workloads, gap, late.stop, until)
+        plan = repaired(tighter, kept.plan.solution.replicas, workloads, gap, late.stop, until)
     assert best is not None
     return best, tighter
 
@@ -180,17 +175,6 @@ def _substituted(
     if not _starts_as_grown(problem, sizes, full):
         return standing(problem, plan, packing, rounds)
     return Settled(_with_sizes(problem, plan, sizes), full, rounds, problem)
-
-
-def _booked_twice(
-    scenario: Scenario, candidates: Sequence[Candidate], problem: Problem, found: Settled
-) -> bool:
-    """Whether replicas start on GPUs that what ran before holds until the horizon begins."""
-    nodes = {
-        name: nodes_of(scenario, name)
-        for name in dict.fromkeys(pool.node_type for pool in problem.pools)
-    }
-    return booked_twice(scenario, candidates, problem, nodes, found.packing.stays) > 0
 
 
 def _starts_as_grown(problem: Problem, replicas: Ints, packing: Packing) -> bool:

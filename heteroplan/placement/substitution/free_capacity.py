@@ -65,7 +65,7 @@ class FreeCapacity:
         index = {name: {node: i for i, node in enumerate(nodes[name].names)} for name in types}
         footprints = [footprint_of(nodes[pool.node_type], pool) for pool in problem.pools]
         if is_known(problem):
-            left, _ = left_on_nodes(scenario, candidates, problem, nodes, packing.stays)
+            left = left_on_nodes(scenario, candidates, problem, nodes, packing.stays)
             nodes = {name: _with_last(on, left[name]) for name, on in nodes.items()}
         pieces: list[list[Placed]] = [[] for _ in problem.pools]
         free_capacity = cls(candidates, problem, replicas.copy(), nodes, footprints, pieces)
