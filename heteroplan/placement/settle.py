@@ -153,7 +153,7 @@ def _in_rounds(
 def standing(problem: Problem, plan: Incumbent, packing: Packing, rounds: int) -> Settled:
     """The plan without what found no room; what stands stays where it is."""
     replicas = _without(problem, plan.solution.replicas, packing.unplaced)
-    kept = _with_sizes(problem, plan, replicas)
+    kept = resized(problem, plan, replicas)
     return Settled(kept, replace(packing, unplaced=()), rounds, problem)
 
 
@@ -174,7 +174,7 @@ def _substituted(
     sizes, full = substituted(scenario, candidates, problem, plan.solution.replicas, packing, stop)
     if not _starts_as_grown(problem, sizes, full):
         return standing(problem, plan, packing, rounds)
-    return Settled(_with_sizes(problem, plan, sizes), full, rounds, problem)
+    return Settled(resized(problem, plan, sizes), full, rounds, problem)
 
 
 def _starts_as_grown(problem: Problem, replicas: Ints, packing: Packing) -> bool:
@@ -185,12 +185,6 @@ def _starts_as_grown(problem: Problem, replicas: Ints, packing: Packing) -> bool
             begun[stay.pool, stay.first] += 1
     nothing = np.zeros(len(replicas), dtype=replicas.dtype)
     return bool((begun == starts_of(replicas, nothing, problem.cyclic)).all())
-
-
-def _with_sizes(problem: Problem, plan: Incumbent, replicas: Ints) -> Incumbent:
-    """The plan with other sizes [P, T]; the flow of workloads that they change is in the mix."""
-    changed = np.flatnonzero((replicas != plan.solution.replicas).any(axis=1))
-    return resized(problem, plan, replicas, {problem.pools[p].workload for p in changed})
 
 
 def _times(problem: Problem, first: int, count: int) -> list[int]:

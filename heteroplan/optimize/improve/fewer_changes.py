@@ -126,7 +126,7 @@ class _Pass:
             if spared <= 0 or problem.cost(plan.solution.replicas) + cost > self.most_cost:
                 continue
             replicas = _put(plan.solution.replicas, there)
-            tried = _with_sizes(problem, plan, replicas, w)
+            tried = resized(problem, plan, replicas)
             if problem.fits(sorted(there), replicas) and tried.rank[:-1] <= plan.rank[:-1]:
                 plan = tried
                 self.offer(plan)
@@ -220,7 +220,7 @@ def _gathered(problem: Problem, plan: Incumbent, w: int, stop: Stop) -> Incumben
     no_price = steered(problem, np.zeros((len(problem.supplies), problem.intervals)))
     task = task_of(problem, w, trial, no_price, stop=stop).within(p for each in used for p in each)
     place(task, trial)
-    return _with_sizes(problem, plan, trial, w)
+    return resized(problem, plan, trial)
 
 
 def _placed_again(problem: Problem, plan: Incumbent, w: int, stop: Stop) -> Incumbent:
@@ -233,12 +233,4 @@ def _placed_again(problem: Problem, plan: Incumbent, w: int, stop: Stop) -> Incu
     trial[pools] = 0
     no_price = steered(problem, np.zeros((len(problem.supplies), problem.intervals)))
     place(task_of(problem, w, trial, no_price, limit, floor, stop=stop), trial, parts)
-    return _with_sizes(problem, plan, trial, w)
-
-
-def _with_sizes(problem: Problem, plan: Incumbent, replicas: Ints, w: int) -> Incumbent:
-    """The plan with other sizes [P, T] of workload w, whose flow is then in the mix."""
-    pools = list(problem.workloads[w].pools)
-    if (replicas[pools] == plan.solution.replicas[pools]).all():
-        return plan
-    return resized(problem, plan, replicas, (w,))
+    return resized(problem, plan, trial)
