@@ -7,7 +7,6 @@ counted from the horizon on again.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, timedelta
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.placement import Stay
 from heteroplan.entities.scenario import Running, Scenario
 from heteroplan.optimize.program.problem import Ints, Problem
+from heteroplan.optimize.program.supply import Places
 from heteroplan.placement.first_fit import Placed
 from heteroplan.placement.nodes import Nodes
 
@@ -123,14 +123,11 @@ def _goes_on(
 
 def _there_before(scenario: Scenario, nodes: Nodes, node_type: str) -> Ints:
     """[n] GPUs of nodes that are there in the interval before the horizon."""
-    horizon = scenario.horizon
-    start = horizon.start.astimezone(UTC)
-    begin = start - timedelta(seconds=horizon.interval_s)
+    count = Places(scenario).on_leaf_before
     there = np.zeros(len(nodes.names), dtype=np.int64)
     for number, leaf in enumerate(nodes.leaves):
         on = np.flatnonzero(nodes.leaf_of == number)
-        count = scenario.fleet.nodes_available(leaf, node_type, begin, start)
-        there[on[:count]] = nodes.gpus
+        there[on[: count[leaf.name, node_type]]] = nodes.gpus
     return there
 
 
