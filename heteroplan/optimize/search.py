@@ -36,6 +36,7 @@ INGREDIENTS = (
     "sweeps",
     "regroup",
     "swaps",
+    "by class",
     "polish",
     "fewer changes",
 )
