@@ -106,6 +106,7 @@ def workload(
     anti_affinity: Sequence[str] = (),
     resilience: Resilience | None = None,
     kv_transfer: KvTransfer = KvTransfer.ALL,
+    route_by_class: bool = True,
 ) -> Workload:
     return Workload(
         name=name,
@@ -125,6 +126,7 @@ def workload(
         anti_affinity=tuple(anti_affinity),
         resilience=resilience,
         kv_transfer=kv_transfer,
+        route_by_class=route_by_class,
     )
 
 

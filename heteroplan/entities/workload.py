@@ -404,6 +404,8 @@ class Workload:
     resilience: Resilience | None = None
     stability: Stability = Stability()
     kv_transfer: KvTransfer = KvTransfer.ALL
+    route_by_class: bool = True
+    """Whether pools may take the classes of its requests in other shares than each other."""
     routing: Mapping[Role, Routing] = field(default_factory=lambda: LEAST_LOADED)
     """Of each role."""
     arrivals: Arrivals = POISSON

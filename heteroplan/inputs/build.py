@@ -324,6 +324,7 @@ def planned_workload(
         resilience=_resilience(rules.resilience),
         stability=_stability(rules.stability),
         kv_transfer=KvTransfer(spec.kv_transfer),
+        route_by_class=spec.route_by_class,
         routing=_routing(spec),
         arrivals=arriving,
         demand_notes=demand_notes,

@@ -7,7 +7,8 @@
    (`near_guide`). Where that goes short, prices rise, and others make room.
 3. *Sweeps.* Each workload again beside the others, while the prices fade: its groups one by one
    (`refit`), two at a time (`regroup`), then anywhere, as long as there are prices (`sweeps`).
-4. *Again*, in the other order of workloads and with GPUs kept free by what the best plan holds,
+4. *Classes.* Where a workload has several, its pools serve them apart (`by_class`).
+5. *Again*, in the other order of workloads and with GPUs kept free by what the best plan holds,
    until gap, time or turns end it.
 """
 
@@ -29,6 +30,7 @@ from heteroplan.optimize.construct.all_workloads import (
     reinsert,
 )
 from heteroplan.optimize.construct.near_guide import NearGuide
+from heteroplan.optimize.improve.by_class import by_class, with_classes
 from heteroplan.optimize.improve.sweeps import Sweeps
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.prices import supply_prices
@@ -47,6 +49,8 @@ SWAPPED = 4
 """Workloads that are tried to be taken out with every other."""
 STATIC_GAP = 0.01
 """To which sizes that never change are solved."""
+CLASSES_EVERY = 4
+"""Intervals of which one is looked at for sizes that serve classes apart, another each time."""
 TURNS = 4
 """Times that plans are begun anew."""
 
@@ -57,6 +61,7 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
     yield from _first_plans(search)
     order = by_size(problem)[::-1]
     order.sort(key=lambda w: problem.workloads[w].priority)
+    divided = with_classes(problem) if search.uses("by class") else []
     sweeps, found = Sweeps(search), None
     near = NearGuide.of(search) if problem.large and search.uses("near guide") else None
     if near is None:
@@ -78,10 +83,14 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
             return
         if turn == 0:
             plan = min(plan, search.plan, key=lambda each: each.rank)
+            if divided:
+                yield from _by_class(search, divided)
+                plan = search.plan
+                order = [w for w in order if w not in divided]
         if prices is not None and search.uses("sweeps"):
             yield from _swept(search, sweeps, plan, prices, order)
         if found is not None and not problem.large and search.uses("swaps"):
-            yield from _swap(search, found.by_work)
+            yield from _swap(search, order, found.by_work)
         found = (yield from _more_rounds(search, rounds, MEANWHILE)) or found
 
 
@@ -171,8 +180,8 @@ def _swept(
             return
 
 
-def _swap(search: Search, least: Floats) -> Iterator[None]:
-    """Workloads that cost most above their own bound first: out with another, and back before it.
+def _swap(search: Search, workloads: Sequence[int], least: Floats) -> Iterator[None]:
+    """Those that cost most above their own bound first: out with another, and back before it.
 
     `least` [W] is that bound.
     """
@@ -181,13 +190,30 @@ def _swap(search: Search, least: Floats) -> Iterator[None]:
     replicas = search.plan.solution.replicas
     cost = [problem.cost_of(work.pools, replicas[list(work.pools)]) for work in problem.workloads]
     excess = np.array(cost) - least
-    most_expensive = np.argsort(-excess, kind="stable").tolist()
+    most_expensive = sorted(sorted(workloads), key=lambda w: -excess[w])
     for w in most_expensive[:SWAPPED]:
         for other in most_expensive:
             if other != w:
                 two = (w, other)
                 search.offer(reinsert(problem, search.plan, no_prices, two, search.out_of_time))
                 yield
+
+
+def _by_class(search: Search, workloads: Sequence[int]) -> Iterator[None]:
+    """Each of some workloads again, its pools serving its classes apart, until none gains.
+
+    Configurations are looked for in other intervals each time.
+    """
+    problem, fruitless, first = search.problem, 0, 0
+    while fruitless < CLASSES_EVERY:
+        fruitless += 1
+        for w in workloads:
+            cost, times = search.plan.cost, range(first, problem.intervals, CLASSES_EVERY)
+            search.offer(by_class(problem, search.plan, w, times, search.effort()))
+            if cost - search.plan.cost > LEAST_GAIN * cost:
+                fruitless = 0
+            yield
+        first = (first + 1) % CLASSES_EVERY
 
 
 def _begun(

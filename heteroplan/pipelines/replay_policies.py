@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import HeteroplanError, UsageError
 from heteroplan.outputs.plan.document.plan_document import PlanDocument, PoolPart
+from heteroplan.outputs.plan.sentences import routed_by_class
 from heteroplan.profiles.capacity.candidates import candidates_of
 from heteroplan.simulation.hindsight import known
 from heteroplan.simulation.policies.keda_cron import Manifest
@@ -195,7 +196,18 @@ def replayed(
         requests=stream.asked,
         seconds=seconds,
         policies=_with_savings(found, scenario.objective.value),
-        notes=(*stream.notes, *ready.notes, *more),
+        notes=(*stream.notes, *ready.notes, *more, *_class_note(plan)),
+    )
+
+
+def _class_note(plan: PlanDocument) -> tuple[str, ...]:
+    """That the plan needs a router that the simulator has not."""
+    names = routed_by_class(plan)
+    if not names:
+        return ()
+    return (
+        f"the plan sends request classes to different pools ({', '.join(names)}), the simulated "
+        "router does not: the plan's requests wait longer here than with a router that does",
     )
 
 

@@ -119,6 +119,10 @@ def _used_pools(problem: Problem, replicas: Ints) -> list[int]:
 def _pool(candidates: Sequence[Candidate], problem: Problem, solution: Solution, p: int) -> Pool:
     pool = problem.pools[p]
     work = problem.workloads[pool.workload]
+    rates_rps = solution.flow[p] * work.rps
+    if not work.source.route_by_class:
+        shares = [[kind.share for kind in each.classes] for each in work.source.demand]
+        rates_rps = rates_rps * np.array(shares).T
     return Pool(
         workload=work.name,
         role=pool.role,
@@ -129,7 +133,7 @@ def _pool(candidates: Sequence[Candidate], problem: Problem, solution: Solution,
         level=pool.level,
         group=f"{work.name}@{pool.group}",
         replicas=tuple(solution.replicas[p].tolist()),
-        flow_rps=tuple(tuple(row) for row in (solution.flow[p] * work.rps).tolist()),
+        flow_rps=tuple(tuple(row) for row in rates_rps.tolist()),
     )
 
 

@@ -187,6 +187,22 @@ def check_balance(index: PlanIndex) -> Iterator[str]:
                     yield f"balance: {group} prefills {prefill} and decodes {decode} rps at {t}"
 
 
+def check_mix(index: PlanIndex) -> Iterator[str]:
+    """A pool takes the same part of every class where the router does not tell them apart."""
+    for pool in index.plan.pools:
+        if index.workloads[pool.workload].route_by_class:
+            continue
+        demand = class_demand(index, pool.workload)
+        for t in index.steps:
+            parts = [
+                row[t] / asked[t]
+                for row, asked in zip(pool.flow_rps, demand, strict=True)
+                if asked[t] > 0
+            ]
+            if parts and max(parts) - min(parts) > TOLERANCE:
+                yield f"mix: {name_of(pool)} takes {min(parts)} to {max(parts)} of classes at {t}"
+
+
 def check_demand(index: PlanIndex) -> Iterator[str]:
     """Demand = served + shortage for each workload and interval; served is what pools finish."""
     finished: dict[tuple[str, int, int], float] = defaultdict(float)
@@ -352,6 +368,7 @@ RULES = (
     check_capacity,
     check_balance,
     check_demand,
+    check_mix,
     check_ratio_band,
     check_replica_limits,
     check_stability,

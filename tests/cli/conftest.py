@@ -4,15 +4,19 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TextIO
 
 import pytest
+import typer
 
 from heteroplan.cli import main
 from tests.scenario_files import ScenarioFiles
 
 COMMAND = (sys.executable, "-m", "heteroplan")
+made_once = cache(typer.main.get_command)
+"""Typer makes all commands of an app whenever it is called, which a process does once."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     """
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr("typer.main.get_command", made_once)
 
     def run(*args: str, stdin: str | None = None, stdout: TextIO | None = None) -> Ended:
         capsys.readouterr()

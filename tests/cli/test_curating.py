@@ -47,6 +47,7 @@ def test_policies_are_judged_on_the_part_that_was_not_searched(run: Run) -> None
     ]
 
 
+@pytest.mark.slow
 def test_options_that_are_found_can_be_replayed(run: Run) -> None:
     """Both parts together take in a replay what they took in the curation."""
     found = json.loads(run(*CURATE, "--json").out)["policies"][1]

@@ -278,7 +278,7 @@ def test_runs_killed_at_any_moment_leave_a_whole_schedule_in_force(
     began = datetime.now(UTC)
     subprocess.run(args, cwd=nights.folder, check=True, capture_output=True)
     took_s = (datetime.now(UTC) - began).total_seconds()
-    for share in (0.3, 0.6, 0.8, 0.9, 0.95, 1.0):
+    for share in (0.6, 0.9, 1.0):
         with subprocess.Popen(args, cwd=nights.folder, stdout=subprocess.DEVNULL) as killed:
             try:
                 killed.wait(timeout=share * took_s)

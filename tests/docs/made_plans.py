@@ -1,8 +1,9 @@
 """Plans that several pages make by the same command, made once.
 
-`heteroplan plan scenarios/NAME [--set PATH=VALUE]... --out DIR` gives the same files and text in
-each page, seconds apart. The first page that needs it makes it; the others take a copy. Pages may
-be renewed in several processes at once.
+`heteroplan plan scenarios/NAME [--set PATH=VALUE]... [--out DIR]` gives the same files and text in
+each page, seconds apart; without `--out` it does not say what was written, nor what to do with it.
+The first page that needs it makes it; the others take a copy. Pages may be renewed in several
+processes at once.
 """
 
 import fcntl
@@ -17,7 +18,8 @@ from pathlib import Path
 from tests.docs.running import bash
 
 _PLAN = re.compile(
-    r"heteroplan plan (?P<what>scenarios/[\w-]+(?: --set [\w.=-]+)*) --out (?P<out>\w+)(?= [>|]|$)",
+    r"heteroplan plan (?P<what>scenarios/[\w-]+(?: --set [\w.=-]+)*)"
+    r"(?: --out (?P<out>\w+)(?= [>|]|$)|$)",
     re.M,
 )
 OUT, SHOWN, TOLD = "out", "shown.txt", "told.txt"
@@ -31,15 +33,18 @@ def with_made_plans(line: str, folder: Path, made: Path) -> str:
     return _PLAN.sub(lambda found: _copied(found["what"], found["out"], folder, made), line)
 
 
-def _copied(what: str, out: str, folder: Path, made: Path) -> str:
+def _copied(what: str, out: str | None, folder: Path, made: Path) -> str:
     place = made / hashlib.sha256(what.encode()).hexdigest()[:16]
     with _locked(place.with_suffix(".lock")):
         if not place.exists():
             _make(what, folder, place)
-    shutil.copytree(place / OUT, folder / out)
     shown, told = (shlex.quote(str(place / name)) for name in (SHOWN, TOLD))
-    renamed = f"s#(^| ){OUT}/#\\1{out}/#g"
-    return f"{{ sed -E '{renamed}' {shown}; sed -E '{renamed}' {told} >&2; }}"
+    if out is None:
+        edited = "/^(Next:|Wrote) /d"
+    else:
+        shutil.copytree(place / OUT, folder / out)
+        edited = f"s#(^| ){OUT}/#\\1{out}/#g"
+    return f"{{ sed -E '{edited}' {shown}; sed -E '{edited}' {told} >&2; }}"
 
 
 def _make(what: str, folder: Path, place: Path) -> None:

@@ -11,7 +11,8 @@ from tests.docs.made_plans import with_made_plans
 from tests.docs.running import bash
 
 WORKS = """heteroplan() {{
-echo $* >> {ran}; mkdir ${{@: -1}}; echo "{{}}" > ${{@: -1}}/plan.json
+echo $* >> {ran}; echo Covered; [[ $* == *--out* ]] || return 0
+mkdir ${{@: -1}}; echo "{{}}" > ${{@: -1}}/plan.json
 echo "Next: heteroplan export ${{@: -1}}/plan.json"
 echo "Wrote ${{@: -1}}/plan.json, ${{@: -1}}/x." >&2
 }}
@@ -51,8 +52,17 @@ def test_a_page_shows_what_its_own_plan_would_print(
     assert (tmp_path / "page" / out / "plan.json").read_text() == "{}\n"
 
 
+def test_without_a_folder_nothing_is_said_of_one(
+    run: Callable[[str], str], works: str, tmp_path: Path
+) -> None:
+    line = "heteroplan plan scenarios/quickstart"
+    assert run(line) == bash(works + line, tmp_path).stdout == "Covered\n"
+    assert not list((tmp_path / "page").iterdir())
+
+
 def test_the_same_plan_is_made_once(run: Callable[[str], str], tmp_path: Path) -> None:
     plans = (("a", "one"), ("a", "two"), ("a --set x=1", "three"), ("b", "four"))
+    run("heteroplan plan scenarios/a")
     shown = [run(f"heteroplan plan scenarios/{what} --out {out}") for what, out in plans]
     assert "Wrote two/plan.json, two/x." in shown[1]
     assert (tmp_path / "ran").read_text().splitlines() == [
@@ -68,7 +78,8 @@ def test_the_same_plan_is_made_once(run: Callable[[str], str], tmp_path: Path) -
         "heteroplan plan scenario.yaml --out out",
         "heteroplan plan scenarios/a --current now/placement.csv --out next",
         "heteroplan plan scenarios/a --out out --placement",
-        "heteroplan plan scenarios/a",
+        "heteroplan plan scenarios/a | head -5",
+        "heteroplan plan scenarios/a --json",
     ],
 )
 def test_other_commands_stay_as_they_are(line: str, tmp_path: Path) -> None:

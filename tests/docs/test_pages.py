@@ -25,6 +25,8 @@ from tests.docs.pages import (
 
 TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
 RENEW = "run .ci/refresh-docs"
+LONG = ("docs/how-to/capacity-questions.md", "docs/how-to/forecast-risk.md")
+"""Pages whose commands take minutes together."""
 
 
 def shown(page: Path) -> str:
@@ -46,8 +48,16 @@ def test_generated_parts_are_those_of_the_program(page: Path) -> None:
     assert with_generated(TEXTS[page]) == TEXTS[page], RENEW
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("page", [each for each in PAGES if has_commands(TEXTS[each])], ids=named)
+def with_commands() -> list[object]:
+    """The pages that show what commands print."""
+    return [
+        pytest.param(page, marks=pytest.mark.long if named(page) in LONG else pytest.mark.slow)
+        for page in PAGES
+        if has_commands(TEXTS[page])
+    ]
+
+
+@pytest.mark.parametrize("page", with_commands(), ids=named)
 def test_outputs_are_those_of_the_commands(page: Path, made: Path) -> None:
     """Line by line, in the order of the page; only seconds may differ."""
     assert without_seconds(with_outputs(TEXTS[page], made)) == without_seconds(TEXTS[page]), RENEW

@@ -1,6 +1,7 @@
 """All cases of a seed, or one of them."""
 
 import argparse
+import functools
 import gc
 import importlib
 import json
@@ -68,17 +69,21 @@ def _given() -> argparse.Namespace:
 
 
 def _load_all() -> None:
-    """Every module that a command may import, and the compiler, so that no case waits."""
+    """Every module that a command may import, all commands, and the compiler: no case waits."""
     for module in pkgutil.walk_packages(heteroplan.__path__, "heteroplan."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     for name in _LATER:
         importlib.import_module(name)
     from numba import njit
+    from typer import main as typer
 
+    from heteroplan.cli.app import app
     from heteroplan.cli.options import begin
 
     njit(lambda x: x)(1)
+    typer.get_command = functools.cache(typer.get_command)
+    typer.get_command(app)
     begin()  # or each case would think that its process began with this one
 
 

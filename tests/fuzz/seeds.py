@@ -159,7 +159,8 @@ def _rich() -> ScenarioFiles:
         "slo": {"ttft_ms": 2000, "itl_ms": 80, "percentile": 0.9},
         "affinity": "cluster", "headroom": 0.1, "priority": 1, "pd_ratio": {"min": 0.1, "max": 9},
         "min_replicas": {"prefill": 1, "decode": 1}, "max_replicas": {"prefill": 50},
-        "allow_extrapolation": True, "kv_transfer": "missed", "prefill_queue": "per_replica",
+        "allow_extrapolation": True, "kv_transfer": "missed", "route_by_class": False,
+        "prefill_queue": "per_replica",
         "resilience": {"lose": "node", "serve": 0.2},
     }  # fmt: skip
     del made.workload["requests"]

@@ -134,6 +134,7 @@ def test_topology_fields_arrive(files: ScenarioFiles) -> None:
         "anti_affinity": ["code"],
         "resilience": {"lose": "spine", "serve": 0.9},
         "kv_transfer": "missed",
+        "route_by_class": False,
     }
     scenario = files.load().scenario
     workload, _ = scenario.workloads
@@ -142,6 +143,7 @@ def test_topology_fields_arrive(files: ScenarioFiles) -> None:
     assert list(workload.domains(scenario.fleet.network)) == ["s1", "s2"]
     assert workload.resilience == Resilience(Loss.SPINE, 0.9)
     assert workload.kv_transfer is KvTransfer.MISSED
+    assert not workload.route_by_class
 
 
 def test_each_part_of_a_divided_engine_is_an_engine(files: ScenarioFiles) -> None:

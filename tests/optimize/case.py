@@ -41,17 +41,23 @@ def served_at(of: Scenario | Problem) -> tuple[float, dict[int, float]]:
     return round(found.objective, 6), {p: round(lost) for p, lost in found.unserved.items()}
 
 
-def batches(count: int, fast: int, size: int = 1, *, wide: int = 0) -> list[object]:
-    """First of each batch; those beyond the first `fast` are slow.
+def batches(
+    count: int, fast: int, size: int = 1, *, gate: int | None = None, wide: int = 0
+) -> list[object]:
+    """First of each batch; those beyond the first `fast` are slow, beyond the first `gate` long.
 
     With `--hypothesis-profile wide` up to `wide` instead of `count`.
     """
     if settings.get_current_profile_name() == "wide":
         count = max(count, wide)
-    return [
-        pytest.param(first, marks=[pytest.mark.slow] if first >= fast else [])
-        for first in range(0, count, size)
-    ]
+    end = count if gate is None else gate
+
+    def marks(first: int) -> list[pytest.MarkDecorator]:
+        if first < fast:
+            return []
+        return [pytest.mark.slow if first < end else pytest.mark.long]
+
+    return [pytest.param(first, marks=marks(first)) for first in range(0, count, size)]
 
 
 def place_beside(

@@ -38,6 +38,7 @@ def covered(feature: str) -> Iterator[tuple[int, Problem, float]]:
             yield seed, problem, best.cost
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("feature", FAMILIES)
 def test_no_prices_prove_more_than_the_optimum(feature: str) -> None:
     above = []

@@ -101,7 +101,7 @@ def test_reference_model_finds_what_enumeration_finds(batch: int) -> None:
         assert found.cost == pytest.approx(best.cost, abs=1e-6), seed
 
 
-@pytest.mark.parametrize("batch", batches(BATCHES, BATCHES // 4))
+@pytest.mark.parametrize("batch", batches(BATCHES, BATCHES // 8, gate=BATCHES // 2))
 def test_method_finds_what_enumeration_finds(batch: int) -> None:
     """`solve` leaves as much unserved at the same cost, and its bound is not above the optimum.
 

@@ -20,7 +20,7 @@ PRICES = (0.0, 0.0, 0.3, 1.0, 3.0)
 """USD a GPU and hour on supply rows; GPUs cost 1 and 2."""
 
 
-@pytest.mark.parametrize("first", batches(20, 0, 10, wide=40))
+@pytest.mark.parametrize("first", batches(20, 0, 10, gate=10, wide=40))
 def test_method_finds_the_optimum_of_the_whole_program(first: int) -> None:
     """Shortage to 1e-3 and half a request (the MIPs let rows go by 1e-6), then cost to 1e-6.
 

@@ -15,23 +15,22 @@ from heteroplan.optimize.solve import Outcome, solve
 from tests.optimize.random_cases import FEATURES, Draw, random_case, random_problem
 from tests.optimize.random_prices import bound_without_prices
 
-CASES = [
-    *((seed, None) for seed in range(4000, 4004)),
-    *(
-        pytest.param(4100, each, marks=[pytest.mark.slow] if i % 2 else [])
-        for i, each in enumerate(FEATURES)
-    ),
-]
-"""(seed, feature)"""
 EXACT = 1e-6
 """Relative gap asked for where two optima are compared."""
+
+
+def cases(other: pytest.MarkDecorator) -> list[object]:
+    """(seed, feature); those with a feature are slow, every second has another mark."""
+    plain = [(seed, None) for seed in range(4000, 4004)]
+    marks = (pytest.mark.slow, other)
+    return [*plain, *(pytest.param(4100, f, marks=marks[i % 2]) for i, f in enumerate(FEATURES))]
 
 
 def solved(problem: Problem, gap: float) -> Outcome:
     return solve(problem, gap=gap, time_limit_s=20.0)
 
 
-@pytest.mark.parametrize(("seed", "feature"), CASES)
+@pytest.mark.parametrize(("seed", "feature"), cases(pytest.mark.long))
 def test_two_runs_are_the_same_to_the_last_bit(seed: int, feature: str | None) -> None:
     """But for the seconds."""
     one, other = (solved(random_problem(seed, feature), gap=0.004) for _ in range(2))
@@ -52,7 +51,7 @@ def told(outcome: Outcome) -> tuple[object, ...]:
     )
 
 
-@pytest.mark.parametrize(("seed", "feature"), CASES)
+@pytest.mark.parametrize(("seed", "feature"), cases(pytest.mark.slow))
 def test_order_of_inputs_changes_neither_shortage_nor_cost(seed: int, feature: str | None) -> None:
     """Workloads, leaves, node types, engines and candidates in another order.
 

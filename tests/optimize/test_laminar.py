@@ -19,7 +19,7 @@ from tests.optimize.reference import optimum_or_none
 BATCH = 25
 
 
-@pytest.mark.parametrize("first", batches(100, 25, BATCH, wide=200))
+@pytest.mark.parametrize("first", batches(100, 0, BATCH, gate=25, wide=200))
 def test_nested_rows_and_leaf_by_leaf_have_one_optimum(
     first: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,14 +29,14 @@ DRAWS = 4
 """Of prices, for each size of the blocks' grids."""
 
 
-@pytest.mark.parametrize("first", batches(160, 20, 20, wide=500))
+@pytest.mark.parametrize("first", batches(160, 20, 20, gate=40, wide=500))
 def test_plan_and_bounds_enclose_the_optimum(first: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Supply binding or slack, shortages, missing and aggregated engines, leads, classes."""
     seeds = range(first, first + 20)
     assert not [fault for seed in seeds for fault in faults(seed, None, monkeypatch)]
 
 
-@pytest.mark.parametrize("first", batches(6, 3, 3, wide=15))
+@pytest.mark.parametrize("first", batches(6, 0, 3, gate=3, wide=15))
 @pytest.mark.parametrize("feature", FEATURES)
 def test_plan_and_bounds_enclose_the_optimum_with_a_feature(
     feature: str, first: int, monkeypatch: pytest.MonkeyPatch

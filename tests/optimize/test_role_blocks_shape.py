@@ -5,15 +5,23 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Running
 from heteroplan.entities.workload import Engine, Loss, Part, Resilience, Role
 from heteroplan.optimize.bound.bound import priced_bound
-from heteroplan.optimize.covering.role_blocks import Fillers, RoleBlock, cover_shares, role_blocks
+from heteroplan.optimize.covering.role_blocks import (
+    Fillers,
+    RoleBlock,
+    cover_share,
+    cover_weights,
+    role_blocks,
+)
 from heteroplan.optimize.covering.stages import SLACK, priced
 from heteroplan.optimize.program.prices import supply_prices
-from heteroplan.optimize.program.problem import Problem
+from heteroplan.optimize.program.problem import Floats, Problem
 from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of
 
@@ -85,34 +93,59 @@ def filling(found: RoleBlock, side: int = 0) -> Fillers:
     return fillers
 
 
-def test_shares_are_weighted_by_the_mean_part_of_work_that_a_class_is() -> None:
+def shares(rps: list[list[float]], loads: list[Floats], usd: Sequence[float]) -> Floats:
+    """[E, T] what a replica of each engine serves at the weights of its price."""
+    asked = np.array(rps)
+    price = np.repeat(np.array(usd)[:, None], asked.shape[1], axis=1)
+    weights = cover_weights(asked, loads, price)
+    return np.array([cover_share(weights, asked, load) for load in loads])
+
+
+def test_a_class_weighs_what_it_costs_where_it_is_cheapest() -> None:
     """Of the first engine a class keeps 2 replicas busy, another 4; of the second 3 and 1.
 
-    Parts of 1/3 and 3/4 are 13/24 in the mean, and 11/24 of the other class. A replica covers
-    13/24 / 2 or 11/24 / 4, whichever is more; and 13/24 / 3 or 11/24 / 1.
+    At 1 USD each they cost 2 and 1, 3 together: the weights are 2/3 and 1/3. A replica of the
+    first covers 2/3 / 2, more than 1/3 / 4; of the second 1/3 / 1: all demand for 3 USD in both. At
+    2 USD for the second they cost 2 and 2: it covers 1/2, which is 4 USD for all.
     """
     loads = [np.array([[2.0], [4.0]]), np.array([[3.0], [1.0]])]
-    shares = cover_shares(np.array([[5.0], [1.0]]), loads)
-    np.testing.assert_allclose(shares, [[13 / 48], [11 / 24]])
+    np.testing.assert_allclose(shares([[5.0], [1.0]], loads, [1.0, 1.0]), [[1 / 3], [1 / 3]])
+    np.testing.assert_allclose(shares([[5.0], [1.0]], loads, [1.0, 2.0]), [[1 / 4], [1 / 2]])
 
 
 def test_a_class_that_is_not_asked_for_has_no_weight() -> None:
     """A replica of each then serves 1/2 and 1/3 of the one that is; and nothing at night."""
     loads = [np.array([[2.0, 2.0], [4.0, 4.0]]), np.array([[3.0, 3.0], [1.0, 1.0]])]
-    shares = cover_shares(np.array([[5.0, 0.0], [0.0, 0.0]]), loads)
-    np.testing.assert_allclose(shares, [[1 / 2, 0.0], [1 / 3, 0.0]])
+    found = shares([[5.0, 0.0], [0.0, 0.0]], loads, [1.0, 1.0])
+    np.testing.assert_allclose(found, [[1 / 2, 0.0], [1 / 3, 0.0]])
 
 
 def test_an_engine_that_cannot_serve_a_class_covers_by_the_other() -> None:
-    """Parts of all and of 3/4 are 7/8 in the mean, 1/8 of the class that the first cannot."""
+    """They cost 2 and 1, the second in the second engine alone."""
     loads = [np.array([[2.0], [np.inf]]), np.array([[3.0], [1.0]])]
-    shares = cover_shares(np.array([[5.0], [1.0]]), loads)
-    np.testing.assert_allclose(shares, [[7 / 16], [7 / 24]])
+    np.testing.assert_allclose(shares([[5.0], [1.0]], loads, [1.0, 1.0]), [[1 / 3], [1 / 3]])
 
 
 def test_no_engine_for_a_class_leaves_the_others_all_weight() -> None:
     loads = [np.array([[2.0], [np.inf]])]
-    np.testing.assert_allclose(cover_shares(np.array([[5.0], [1.0]]), loads), [[1 / 2]])
+    np.testing.assert_allclose(shares([[5.0], [1.0]], loads, [1.0]), [[1 / 2]])
+
+
+def test_classes_weigh_the_same_where_replicas_are_free() -> None:
+    loads = [np.array([[2.0], [4.0]])]
+    np.testing.assert_allclose(shares([[5.0], [1.0]], loads, [0.0]), [[1 / 4]])
+
+
+@given(seed=st.integers(0, 10**6))
+def test_no_engine_serves_the_sum_for_less_than_the_classes_cost(seed: int) -> None:
+    """Price per share of an engine against the sum of each class in its cheapest engine."""
+    random = np.random.default_rng(seed)
+    engines, classes = random.integers(1, 5), random.integers(1, 6)
+    loads = list(random.uniform(0.1, 9.0, (engines, classes, 1)))
+    usd = random.uniform(0.1, 9.0, engines)
+    least = np.min([load[:, 0] * price for load, price in zip(loads, usd, strict=True)], axis=0)
+    found = shares([[1.0]] * classes, loads, usd.tolist())
+    assert (usd / found[:, 0] >= least.sum() * (1 - 1e-9)).all()
 
 
 @pytest.mark.parametrize(
@@ -333,19 +366,6 @@ def test_copies_of_what_beats_another_engine_may_be_more_than_its_nodes_hold() -
     assert found.block.high.tolist() == [[10, 10]]
     value = priced_bound(problem, supply_prices(problem)).value
     assert value == pytest.approx(160.0, rel=1e-4)
-
-
-def test_one_interval_needs_no_grid() -> None:
-    """All engines stand in the block however few cells there are, but limits are let go."""
-    engines = ((alone("A", 5.0), 8.0), (alone("B", 4.0), 7.5), (alone("C", 3.0), 6.0))
-    limits = {Role.AGGREGATED: 2}
-    for cells, bound in ((1, False), (ALL_ENGINES, True)):
-        problem = made_of([10.0], *engines, min_replicas=limits, max_replicas=limits)
-        (found,) = blocks_of(problem, cells)
-        assert names_on_grid(problem, found) == ["A", "B", "C"]
-        assert found.fillers == (None,)
-        assert found.block.fewest.tolist() == [2 if bound else 0]
-        assert (found.block.most is not None) == bound
 
 
 def test_an_engine_is_priced_by_the_hour_in_its_cheapest_domain() -> None:

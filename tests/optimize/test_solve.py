@@ -50,6 +50,7 @@ def same(one: Outcome, other: Outcome) -> bool:
     ) == (other.objective, other.bound)
 
 
+@pytest.mark.slow
 def test_the_same_problem_gives_the_same_plan_while_bounds_rise_and_costs_fall() -> None:
     """Prices, swaps and moves included: the first placement is 9 % above the bound."""
     seen: list[tuple[float | None, float]] = []
@@ -147,6 +148,7 @@ def test_nothing_more_is_proved_of_a_short_plan_once_the_user_ends_it() -> None:
     assert ended.bound == 0.0
 
 
+@pytest.mark.slow
 def test_steps_end_a_search_with_the_same_plan_whatever_the_time_limit() -> None:
     """Two of them are too few for the gap; none more are taken."""
     few = [solve(day(nodes=4), gap=0.0, steps=2, time_limit_s=limit) for limit in (100.0, 300.0)]

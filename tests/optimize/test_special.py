@@ -168,7 +168,9 @@ def test_supply_of_one_domain_is_away_and_another_takes_over() -> None:
     assert not [pool for pool in plan.pools if pool.domain == "l1-spine" and pool.replicas[5]]
 
 
-@pytest.mark.parametrize("intervals", [24, 96, pytest.param(288, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "intervals", [24, *(pytest.param(n, marks=pytest.mark.slow) for n in (96, 288))]
+)
 @pytest.mark.parametrize("startup_s", [0, 300])
 def test_the_day_costs_the_same_in_finer_intervals(intervals: int, startup_s: int) -> None:
     """Demand is constant in each hour and a start costs less than an hour of running.

@@ -93,6 +93,28 @@ def test_capacity_is_no_less_than_what_classes_on_engines_of_their_own_are_serve
     assert plan.workloads[0].capacity_rps == pytest.approx((10.0,))
 
 
+@pytest.mark.parametrize("by_class", [True, False])
+def test_every_pool_takes_the_same_mix_where_the_router_knows_no_classes(by_class: bool) -> None:
+    """20 requests/s of each class; an engine serves 10 or 2 of one, 2 or 10 of the other.
+
+    Apart 2 of each engine do. In the mix one serves 1/(0.5/10 + 0.5/2) = 10/3 a replica: 40 need 12
+    of them.
+    """
+    kinds = (RequestClass("one", 0.5, 500.0, 100.0), RequestClass("two", 0.5, 4000.0, 400.0))
+    engines = (engine("a", role=Role.AGGREGATED), engine("b", role=Role.AGGREGATED))
+    load = workload(rps=[40.0], engines=engines, classes=kinds, route_by_class=by_class)
+    plan = planned(
+        scenario([load], in_fleet=fleet({"l1": {"h100x8": 10}})),
+        {("a", "one"): 10.0, ("a", "two"): 2.0, ("b", "one"): 2.0, ("b", "two"): 10.0},
+    )
+    assert plan.report.unserved_requests == 0
+    assert sum(sum(pool.replicas) for pool in plan.pools) == (4 if by_class else 12)
+    for pool in plan.pools:
+        one, two = (rates[0] for rates in pool.flow_rps)
+        assert (one == pytest.approx(two)) is not by_class
+    assert sum(map(sum, (pool.flow_rps[0] for pool in plan.pools))) == pytest.approx(20.0)
+
+
 def test_cost_and_gpu_hours_of_running_starting_and_draining() -> None:
     """Demand 20, 10 on aggregated replicas of 4 GPUs at 2 USD; start 30 minutes, drain 15.
 

@@ -121,6 +121,7 @@ def test_stopped_at_once_the_plan_is_the_best_so_far() -> None:
     assert plan.report.termination in (Termination.INTERRUPTED, Termination.OPTIMAL)
 
 
+@pytest.mark.slow
 @needs_data
 def test_day_of_five_workloads_on_twenty_thousand_gpus() -> None:
     loaded = load(str(DATA / "scale" / "small2"), interval="1h")

@@ -161,6 +161,7 @@ def test_covered_exactly_when_whole_replicas_fit(nodes: int, rps: float) -> None
     assert plan.covered == (wanted <= 2 * nodes)
 
 
+@pytest.mark.slow
 @given(scenarios())
 @settings(max_examples=EXAMPLES, deadline=None)
 def test_no_baseline_that_serves_as_much_is_cheaper(made: Scenario) -> None:

@@ -114,6 +114,7 @@ def test_pools_that_never_change_need_the_sum_of_their_peaks() -> None:
         assert model.least(Effort()).counts == {f"{BIG} bought": nodes}
 
 
+@pytest.mark.slow
 def test_no_more_of_a_workload_stands_on_spot_nodes_than_the_offer_allows() -> None:
     """40 requests/s are 4 prefill and 4 decode replicas on 4 nodes. At most half of each role may
     stand on spot nodes at 4 USD, so two at least are of those at 16."""
@@ -261,6 +262,7 @@ def test_bought_nodes_cost_what_brute_force_finds(rps: list[float], small_usd: f
     assert found.gap <= 1e-4
 
 
+@pytest.mark.slow
 @settings(max_examples=6, deadline=None)
 @given(
     rps=st.lists(st.sampled_from([0.0, 4.0, 9.0, 17.0, 26.0]), min_size=2, max_size=4),
@@ -279,6 +281,7 @@ def test_the_bound_is_never_above_the_least_cost_with_rented_nodes(
     assert found.cost_usd >= least * (1 - 1e-9)
 
 
+@pytest.mark.slow
 def test_the_share_of_spot_nodes_is_part_of_the_bound() -> None:
     """4 prefill and 4 decode replicas; half may be on two nodes at 4 USD, the rest costs 32. Of 0.3
     one of each, on one node; of pools of the other type's GPUs nothing is cheaper."""

@@ -355,6 +355,17 @@ def test_a_class_is_served_no_more_than_it_asks_for() -> None:
     assert "class 0 of w is served more than it asks at 0" in caught(tilted)
 
 
+def test_a_pool_takes_all_classes_alike_where_the_router_knows_none() -> None:
+    """5 requests/s of either class; the pools take 4 of one of them."""
+    classes = [replace(SHAPE, name=name, share=0.5) for name in "ab"]
+    of = scenario([workload(rps=[10.0], classes=classes, route_by_class=False)])
+    plan = make_plan(of, candidates(of), compare=False)
+    tilted = replace(
+        plan, pools=tuple(replace(pool, flow_rps=((4.0,), (5.0,))) for pool in plan.pools)
+    )
+    assert "of w@l1-spine takes 0.8 to 1.0 of classes at 0" in caught(tilted)
+
+
 def test_demand_that_is_neither_served_nor_short(good: Plan) -> None:
     shown = replace(good.workloads[0], served_rps=(10.0, 15.0, 10.0))
     assert "w asks for 20.0 rps at 1" in caught(replace(good, workloads=(shown,)))

@@ -385,6 +385,9 @@ class WorkloadRules(_NamedWorkload):
     """How often its pools may change; as the scenario says by default, or `none`."""
     kv_transfer: Literal["all", "missed"] = "all"
     """KV cache sent to decode: that of all input tokens, or of missed tokens only."""
+    route_by_class: bool = True
+    """Whether its router can tell request classes apart, so that the plan may send them to
+    different pools; if false, every pool takes the same mix."""
     routing: Annotated[
         RoutingSpec,
         BeforeValidator(_for_all_roles, json_schema_input_type=RoutingSpec | RoutingName),

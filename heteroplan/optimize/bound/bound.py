@@ -29,7 +29,8 @@ is at most the cost of every plan that serves all demand:
    that costs it, and a stage leaves no more unserved than the plan; L less pi·R is then at most the
    cost of every plan that leaves at most R unserved. No prices of balances then.
 8. Several classes are added up with weights of sum 1, so that a replica covers at most
-   max_k weight[k] / load[k] of the sum.
+   max_k weight[k] / load[k] of the sum. Each weighs what it costs in its cheapest engine
+   (`cover_weights`): then no engine serves the sum for less than fractions of replicas do.
 9. Where capacity depends on the size of a pool, n replicas cover what a pool of n does. Each covers
    more the more there are, so one pool covers no less than several with as many replicas together:
    step 3 holds. Fillers, and the LPs behind prices, have the capacity of the program (`sizes`).

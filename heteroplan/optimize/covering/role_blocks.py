@@ -186,8 +186,8 @@ def _joint_block(
         for pools, mine in zip(candidates, served, strict=True)
     ]
     need = _need(problem, w)
-    share, by_count = _shares(problem, w, candidates)
     price, start = np.array([e.price for e in engines]), np.array([e.start for e in engines])
+    share, by_count = _shares(problem, w, candidates, price)
     none = np.zeros(problem.intervals, dtype=np.int64)
     steady = any(each.change > 0 for each in engines)
     high = useful_counts(price, start, share, need, none, by_count, steady=steady)
@@ -232,8 +232,8 @@ def _stage_block(
     problem = at.problem
     engines = [_engine(at, pools, [stage]) for pools in candidates]
     need = _need(problem, w)
-    share, by_count = _shares(problem, w, candidates)
     price, start = np.array([e.price for e in engines]), np.array([e.start for e in engines])
+    share, by_count = _shares(problem, w, candidates, price)
     fewest_count, most_count = _limits_of(problem, w, candidates)
     most = None if most_count is None else np.full(problem.intervals, most_count)
     new = np.array([each.before == 0 for each in engines])
@@ -246,8 +246,6 @@ def _stage_block(
         supply = [sum(int(problem.pools[p].most.max()) for p in pools) for pools in candidates]
         high = np.minimum(high, np.array(supply)[:, None])
     grid = on_grid(kept, price, share, high, cells)
-    if problem.intervals == 1 and len(grid) < len(kept):
-        grid, fewest, most = kept, np.zeros_like(fewest), None
     beside = [e for e in kept if e not in grid]
     steps = _steps(need, share, beside)
     short = _short_price(at, w, stages)
@@ -395,9 +393,9 @@ def _need(problem: Problem, w: int) -> Floats:
 
 
 def _shares(
-    problem: Problem, w: int, engines: Sequence[Sequence[int]]
+    problem: Problem, w: int, engines: Sequence[Sequence[int]], price: Floats
 ) -> tuple[Floats, Floats | None]:
-    """[E, T] share of the demand that one replica of each engine serves at most.
+    """[E, T] share of the demand that one replica of each engine serves at most; `price` [E, T].
 
     And [E, N + 1, T] what 0, 1, ..., N replicas serve together where that is less than so many
     times as much; no more of them are of use.
@@ -405,10 +403,11 @@ def _shares(
     specs = [problem.pools[pools[0]] for pools in engines]
     rps = problem.workloads[w].rps
     loads = [spec.load for spec in specs]
-    share = cover_shares(rps, loads)
-    if all(spec.by_size is None for spec in specs) or problem.intervals == 1:
+    weights = cover_weights(rps, loads, price)
+    share = np.array([cover_share(weights, rps, load) for load in loads])
+    if all(spec.by_size is None for spec in specs):
         return share, None
-    return share, _by_count(problem, w, engines, share, cover_weights(rps, loads))
+    return share, _by_count(problem, w, engines, share, weights)
 
 
 def _by_count(
@@ -454,20 +453,19 @@ def _limits_of(
     return work.min_replicas.get(role, 0), work.max_replicas.get(role)
 
 
-def cover_weights(rps: Floats, loads: Sequence[Floats]) -> Floats:
+def cover_weights(rps: Floats, loads: Sequence[Floats], price: Floats) -> Floats:
     """[K, T] weights with which the demand of the classes is added up; their sum is 1.
 
-    Each class's mean part of the engines' work.
+    What each class costs in the engine that serves it cheapest, at `price` [E, T] a replica: then
+    no engine serves the sum for less than all classes cost in fractions of replicas.
     """
     asked = rps > 0
-    parts = []
-    for load in loads:
-        finite = np.where(np.isfinite(load) & asked, load, 0.0)
-        total = finite.sum(axis=0)
-        parts.append(finite / np.where(total > 0, total, 1.0))
-    weights = np.mean(parts, axis=0)
+    able = np.isfinite(loads) & asked
+    cost = np.where(able, np.where(able, loads, 0.0) * price[:, None, :], np.inf).min(axis=0)
+    weights = np.where(np.isfinite(cost), cost, 0.0)
     total = weights.sum(axis=0)
-    return np.asarray(weights / np.where(total > 0, total, 1.0))
+    even = asked / np.maximum(1, asked.sum(axis=0))
+    return np.asarray(np.where(total > 0, weights / np.where(total > 0, total, 1.0), even))
 
 
 def cover_share(weights: Floats, rps: Floats, load: Floats) -> Floats:
@@ -477,9 +475,3 @@ def cover_share(weights: Floats, rps: Floats, load: Floats) -> Floats:
     """
     useful = (rps > 0) & np.isfinite(load) & (load > 0)
     return np.asarray(np.where(useful, weights / np.where(useful, load, 1.0), 0.0).max(axis=0))
-
-
-def cover_shares(rps: Floats, loads: Sequence[Floats]) -> Floats:
-    """[E, T] greatest share of the (weighted) demand that one replica of each engine serves."""
-    weights = cover_weights(rps, loads)
-    return np.array([cover_share(weights, rps, load) for load in loads])

@@ -13,7 +13,7 @@ from heteroplan.optimize.construct.one_group import is_plain, refit
 from heteroplan.optimize.construct.one_workload import place, rank_of
 from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.improve.two_groups import regroup
-from heteroplan.optimize.incumbent import Incumbent, of_sizes, unserved_share
+from heteroplan.optimize.incumbent import Incumbent, resized, unserved_share
 from heteroplan.optimize.program.problem import Floats, Ints
 from heteroplan.optimize.search import Search
 
@@ -49,9 +49,9 @@ class Sweeps:
                 if moves:
                     replicas = self._placed_again(w, replicas, held_price)
             else:
-                standing = of_sizes(problem, replicas)
+                standing = resized(problem, plan, replicas)
                 replicas = reinsert(problem, standing, prices, (w,)).solution.replicas.copy()
-        return of_sizes(problem, replicas)
+        return resized(problem, plan, replicas)
 
     def _placed_again(self, w: int, replicas: Ints, held_price: Floats) -> Ints:
         """Sizes in which workload w stands wherever it costs least, if that is better."""

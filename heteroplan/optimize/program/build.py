@@ -238,9 +238,10 @@ def _work(
     stages: dict[Role, int],
 ) -> ProgramWorkload:
     classes = range(len(workload.demand[0].classes))
+    rps = np.array([[d.rps * d.classes[k].share for d in workload.demand] for k in classes])
     return ProgramWorkload(
         name=workload.name,
-        rps=np.array([[d.rps * d.classes[k].share for d in workload.demand] for k in classes]),
+        rps=rps if workload.route_by_class else rps.sum(axis=0, keepdims=True),
         priority=workload.priority,
         stages=sum(stages.values()),
         min_replicas={role: n for role, n in workload.min_replicas.items() if n > 0},

@@ -48,6 +48,8 @@ def _by_size(workload: Workload, tables: Sequence[PoolPoints]) -> SizedLoad:
 def _busy(workload: Workload, capacity_rps: Sequence[Sequence[float]]) -> Floats:
     """[K, T] replicas kept busy by each class; where there is demand, `LEAST_LOAD` in sum.
 
+    By all classes together [1, T] where the router does not tell them apart.
+
     `capacity_rps` [T][K] is that of one replica.
     """
     load = np.array(
@@ -61,4 +63,5 @@ def _busy(workload: Workload, capacity_rps: Sequence[Sequence[float]]) -> Floats
     )
     total = np.where(np.isfinite(load), load, 0.0).sum(axis=0)
     little = (total > 0) & (total < LEAST_LOAD)
-    return np.asarray(load * np.where(little, LEAST_LOAD / np.where(little, total, 1.0), 1.0))
+    load = load * np.where(little, LEAST_LOAD / np.where(little, total, 1.0), 1.0)
+    return np.asarray(load if workload.route_by_class else load.sum(axis=0, keepdims=True))

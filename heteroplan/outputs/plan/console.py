@@ -31,6 +31,7 @@ from heteroplan.outputs.plan.sentences import (
     policy_rows,
     promise_sentence,
     replay_sentence,
+    router_notes,
     saved_text,
     solver_sentence,
     spells,
@@ -68,7 +69,7 @@ def render_plan(plan: PlanDocument, console: Console) -> None:
     print_wrapped(title, console)
     style = "bold green" if plan.covered else "bold red"
     print_wrapped(Text(verdict(plan), style=style), console)
-    for note in used_engine_notes(plan):
+    for note in (*used_engine_notes(plan), *router_notes(plan)):
         print_wrapped(Text(note, style="yellow"), console)
     limits = limit_sentences(plan.limits, plan.horizon, MOST_LIMIT_LINES)
     sections: tuple[tuple[RenderableType | None, Iterable[str]], ...] = (

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from heteroplan.outputs.plan.document.plan_document import PlanDocument, PoolPart, SupplyPart
 from heteroplan.outputs.plan.places import LeafUse, leaf_supply
-from heteroplan.outputs.shared.chart_style import COLOURS, INK, LIMIT, SOFT, stacked_rows
+from heteroplan.outputs.shared.chart_style import (
+    COLOURS,
+    INK,
+    LIMIT,
+    SOFT,
+    axes_of,
+    stacked_rows,
+)
 from heteroplan.outputs.shared.time_axis import places, time_ticks
 
 if TYPE_CHECKING:
@@ -15,7 +22,7 @@ if TYPE_CHECKING:
 
 def demand_chart(plan: PlanDocument) -> "Figure":
     """Requests/s asked for, served and servable, one row a workload."""
-    figure = _rows(plan, [load.name for load in plan.workloads])
+    figure = _rows(plan, [load.name for load in plan.workloads], "requests/s")
     for row, load in enumerate(plan.workloads, start=1):
         lines = (
             ("served", load.served_rps, {"color": COLOURS[0], "width": 0}, "tozeroy"),
@@ -24,13 +31,12 @@ def demand_chart(plan: PlanDocument) -> "Figure":
         )
         for name, values, line, fill in lines:
             _step(figure, plan, values, row=row, name=name, line=line, fill=fill, group=name)
-    figure.update_yaxes(title_text="requests/s")
     return figure
 
 
 def gpu_chart(plan: PlanDocument) -> "Figure":
     """GPUs of each workload stacked, with those of starting replicas, one row a node type."""
-    figure = _rows(plan, [use.node_type for use in plan.supply])
+    figure = _rows(plan, [use.node_type for use in plan.supply], "GPUs")
     for row, use in enumerate(plan.supply, start=1):
         for name, values, colour in _stack(plan, use):
             _step(
@@ -41,14 +47,13 @@ def gpu_chart(plan: PlanDocument) -> "Figure":
             figure, plan, use.supply, row=row, name="supply", group="supply",
             line={"color": INK, "width": 1.5, "dash": "dash"},
         )  # fmt: skip
-    figure.update_yaxes(title_text="GPUs")
     return figure
 
 
 def replica_chart(plan: PlanDocument) -> "Figure":
     """Replicas of every pool, one row a workload, one colour an engine."""
     engines = list(dict.fromkeys(_engine(pool) for pool in plan.pools))
-    figure = _rows(plan, [load.name for load in plan.workloads])
+    figure = _rows(plan, [load.name for load in plan.workloads], "replicas")
     rows = {load.name: row for row, load in enumerate(plan.workloads, start=1)}
     for pool in plan.pools:
         colour = COLOURS[engines.index(_engine(pool)) % len(COLOURS)]
@@ -58,14 +63,13 @@ def replica_chart(plan: PlanDocument) -> "Figure":
             hovertemplate=f"%{{y}} in {escape(pool.domain)}",
             meta=f"{escape(_engine(pool))} in {escape(pool.domain)}",
         )  # fmt: skip
-    figure.update_yaxes(title_text="replicas")
     return figure
 
 
 def placement_chart(plan: PlanDocument, use: LeafUse) -> "Figure":
     """GPUs of each workload stacked, starting ones included, one row a leaf of `use`."""
     colours = {load.name: COLOURS[i % len(COLOURS)] for i, load in enumerate(plan.workloads)}
-    figure = _rows(plan, list(use))
+    figure = _rows(plan, list(use), "GPUs")
     for row, (leaf, held) in enumerate(use.items(), start=1):
         for name, gpus in held.items():
             _step(
@@ -76,7 +80,6 @@ def placement_chart(plan: PlanDocument, use: LeafUse) -> "Figure":
             figure, plan, leaf_supply(plan.given, leaf), row=row, name="supply", group="supply",
             line={"color": INK, "width": 1.5, "dash": "dash"},
         )  # fmt: skip
-    figure.update_yaxes(title_text="GPUs")
     return figure
 
 
@@ -104,13 +107,14 @@ def _stack(plan: PlanDocument, use: SupplyPart) -> list[tuple[str, Sequence[int]
     return layers
 
 
-def _rows(plan: PlanDocument, titles: Sequence[str]) -> "Figure":
+def _rows(plan: PlanDocument, titles: Sequence[str], unit: str) -> "Figure":
     """An empty figure with one titled row each over the plan's time."""
-    figure = stacked_rows(titles)
-    figure.update_yaxes(rangemode="tozero")
-    figure.update_xaxes(**time_ticks(plan.horizon.boundaries()))
-    figure.update_xaxes(title_text=escape(plan.horizon.timezone), row=max(1, len(titles)))
-    return figure
+    return stacked_rows(
+        titles,
+        x_axis=time_ticks(plan.horizon.boundaries()),
+        y_axis={"rangemode": "tozero", "title": {"text": unit}},
+        below=escape(plan.horizon.timezone),
+    )
 
 
 def _step(
@@ -138,10 +142,9 @@ def _step(
             line={**line, "shape": "hv"},
             legendgroup=escape(group) or None,
             showlegend=not seen,
+            **axes_of(row),
             **style,
-        ),
-        row=row,
-        col=1,
+        )
     )
 
 

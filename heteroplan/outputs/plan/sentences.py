@@ -332,6 +332,22 @@ def used_engine_notes(plan: PlanDocument) -> tuple[str, ...]:
     )
 
 
+def routed_by_class(plan: PlanDocument) -> tuple[str, ...]:
+    """Workloads of which pools take the request classes in other shares than each other."""
+    return tuple(dict.fromkeys(pool.workload for pool in plan.pools if pool.class_share))
+
+
+def router_notes(plan: PlanDocument) -> tuple[str, ...]:
+    """What routers must know so that the plan holds, a line each."""
+    names = routed_by_class(plan)
+    if not names:
+        return ()
+    return (
+        f"request classes go to different pools ({', '.join(names)}): the router must tell them "
+        "apart; for one that does not, write route_by_class: false into the workload",
+    )
+
+
 def extrapolated_in_use(document: PlanDocument) -> str:
     """Such as `extrapolated: engine h1p (chat)`; empty where no pool runs outside its range."""
     used = {(pool.workload, pool.engine, pool.node_type) for pool in document.pools}

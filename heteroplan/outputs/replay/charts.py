@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from heteroplan.outputs.replay.figures import best, plan_of
 from heteroplan.outputs.replay.rows import boundaries, came_rps, missed
-from heteroplan.outputs.shared.chart_style import COLOURS, INK, LIMIT, SOFT, stacked_rows
+from heteroplan.outputs.shared.chart_style import COLOURS, INK, LIMIT, SOFT, axes_of, stacked_rows
 from heteroplan.outputs.shared.time_axis import places, time_ticks
 from heteroplan.simulation.requests import Floats
 from heteroplan.simulation.results import PolicyReplay, Replay
@@ -115,9 +115,9 @@ class _Chart:
         moments = boundaries(replay)
         self._places = places(moments[0], moments)
         names = list(titles) or [replay.workloads[w] for w in self._workloads]
-        self.figure = stacked_rows(names)
-        self.figure.update_xaxes(**time_ticks(moments))
-        self.figure.update_xaxes(title_text=escape(str(replay.start.tzinfo)), row=len(names))
+        self.figure = stacked_rows(
+            names, x_axis=time_ticks(moments), below=escape(str(replay.start.tzinfo))
+        )
 
     def rows(self) -> Iterator[tuple[int, int]]:
         """Rows with the index of their workload."""
@@ -162,10 +162,9 @@ class _Chart:
                 legendgroup=escape(name),
                 showlegend=name not in self._legend,
                 visible=True if name in self._drawn else "legendonly",
+                **axes_of(row),
                 **style,
-            ),
-            row=row,
-            col=1,
+            )
         )
         self._legend.add(name)
 

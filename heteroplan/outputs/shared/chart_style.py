@@ -1,6 +1,6 @@
 """How plotly charts look on a page; the stylesheet recolours `INK` and the texts in the dark."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape, unescape
 from textwrap import wrap
@@ -19,6 +19,20 @@ ROW_HEIGHT, ROW_GAP, TOP, BOTTOM = 150, 80, 34, 64
 _LEFT, _RIGHT = 60, 16
 _TITLE_CHARACTERS, _TITLE_LINE = 38, 17
 """A line of a row's title on a phone, and its height [pixels]."""
+_CLEAR = "rgba(0,0,0,0)"
+_AXIS = {"automargin": True, "ticks": "outside", "ticklen": 4, "tickcolor": _CLEAR}
+_ROW_TITLE = {
+    "x": 0,
+    "xref": "paper",
+    "xanchor": "left",
+    "xshift": -_LEFT + 8,
+    "yref": "paper",
+    "yanchor": "bottom",
+    "yshift": 6,
+    "align": "left",
+    "showarrow": False,
+    "font": {"size": 13, "color": INK},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,50 +55,66 @@ _DASHES = {"dot": "2 2", "dash": "6 3"}
 
 
 def style(figure: "Figure", height: int, **layout: Any) -> None:
-    """Fonts, margins and a background that lets the page through; the page draws the legend."""
-    clear = "rgba(0,0,0,0)"
-    figure.update_layout(
-        template="plotly_white",
-        height=height,
-        font={"family": "system-ui, sans-serif", "size": 12, "color": INK},
-        hoverlabel={"bgcolor": "#ffffff", "font": {"color": INK}},
-        paper_bgcolor=clear,
-        plot_bgcolor=clear,
-        showlegend=False,
-        **{"margin": {"l": _LEFT, "r": _RIGHT, "t": 12, "b": BOTTOM}} | layout,
-    )
-    figure.update_xaxes(automargin=True, ticks="outside", ticklen=4, tickcolor=clear)
-    figure.update_yaxes(automargin=True, ticks="outside", ticklen=4, tickcolor=clear)
+    """Fonts, margins and a background that lets the page through.
+
+    The page draws the legend, and gives all charts one template (`page.chart_html`).
+    """
+    figure.update_layout(**_layout(height, **layout))
+    figure.update_xaxes(**_AXIS)
+    figure.update_yaxes(**_AXIS)
 
 
-def stacked_rows(titles: Sequence[str]) -> "Figure":
-    """An empty figure with one titled row each, on like time axes."""
-    from plotly.subplots import make_subplots
+def _layout(height: int, **layout: Any) -> dict[str, Any]:
+    return {
+        "height": height,
+        "font": {"family": "system-ui, sans-serif", "size": 12, "color": INK},
+        "hoverlabel": {"bgcolor": "#ffffff", "font": {"color": INK}},
+        "paper_bgcolor": _CLEAR,
+        "plot_bgcolor": _CLEAR,
+        "showlegend": False,
+        "margin": {"l": _LEFT, "r": _RIGHT, "t": 12, "b": BOTTOM},
+    } | layout
+
+
+def stacked_rows(
+    titles: Sequence[str],
+    *,
+    x_axis: Mapping[str, Any] | None = None,
+    y_axis: Mapping[str, Any] | None = None,
+    below: str = "",
+) -> "Figure":
+    """An empty figure with one titled row each, on like time axes; `axes_of` says where a row is.
+
+    `below` is the title of the last time axis. The layout is checked by plotly once, as a whole:
+    each change of a figure takes it milliseconds.
+    """
+    from plotly.graph_objects import Figure
 
     broken = [wrap(title, _TITLE_CHARACTERS) or [""] for title in titles] or [[""]]
     n, extra = len(broken), _TITLE_LINE * (max(map(len, broken)) - 1)
     gap = ROW_GAP + extra
     plots = ROW_HEIGHT * n + gap * (n - 1)
-    figure = make_subplots(
-        rows=n,
-        cols=1,
-        shared_xaxes=True,
-        vertical_spacing=gap / plots,
-        subplot_titles=["<br>".join(map(escape, lines)) for lines in broken],
-    )
-    figure.update_annotations(
-        x=0,
-        xanchor="left",
-        xshift=-_LEFT + 8,
-        yshift=6,
-        align="left",
-        font={"size": 13, "color": INK},
-    )
+    x = _AXIS | {"showticklabels": True, "showline": True} | dict(x_axis or {})
+    y = _AXIS | {"separatethousands": True, "exponentformat": "none"} | dict(y_axis or {})
+    layout: dict[str, Any] = {"annotations": []}
+    for row, lines in enumerate(broken, start=1):
+        names = axes_of(row)
+        bottom = (n - row) * (ROW_HEIGHT + gap) / plots
+        top = min(1.0, bottom + ROW_HEIGHT / plots)
+        last = {"title": {"text": below}} if row == n else {"matches": axes_of(n)["xaxis"]}
+        layout[f"xaxis{row}"] = x | {"anchor": names["yaxis"], "domain": [0, 1]} | last
+        layout[f"yaxis{row}"] = y | {"anchor": names["xaxis"], "domain": [bottom, top]}
+        title = "<br>".join(map(escape, lines))
+        layout["annotations"].append(_ROW_TITLE | {"y": top, "text": title})
     margin = {"l": _LEFT, "r": _RIGHT, "t": TOP + extra, "b": BOTTOM}
-    style(figure, TOP + extra + plots + BOTTOM, margin=margin, hovermode="x unified")
-    figure.update_yaxes(separatethousands=True, exponentformat="none")
-    figure.update_xaxes(showticklabels=True, showline=True)
-    return figure
+    height = TOP + extra + plots + BOTTOM
+    return Figure(layout=_layout(height, margin=margin, hovermode="x unified", **layout))
+
+
+def axes_of(row: int) -> dict[str, str]:
+    """The axes of what is drawn in a row of `stacked_rows`; the first is 1."""
+    number = "" if row == 1 else str(row)
+    return {"xaxis": f"x{number}", "yaxis": f"y{number}"}
 
 
 def legend_of(figures: Sequence["Figure"]) -> tuple[LegendEntry, ...]:

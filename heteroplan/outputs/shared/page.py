@@ -158,6 +158,25 @@ def charts_html(
 
 def chart_html(name: str, chart: "Figure") -> str:
     """A chart; `name` is its id."""
-    return str(
-        chart.to_html(full_html=False, include_plotlyjs=False, div_id=name, config=CHART_CONFIG)
+    from plotly.io import to_html
+
+    drawn = chart.to_dict()
+    drawn["layout"]["template"] = _chart_template()
+    html = to_html(
+        drawn,
+        validate=False,
+        full_html=False,
+        include_plotlyjs=False,
+        div_id=name,
+        config=CHART_CONFIG,
     )
+    return str(html)
+
+
+@cache
+def _chart_template() -> dict[str, Any]:
+    """Colours of grids and axes. Plotly takes long to check it when a figure is given it."""
+    from plotly.io import templates
+
+    template: dict[str, Any] = templates["plotly_white"].to_plotly_json()
+    return template

@@ -151,6 +151,7 @@ def test_missing_windows_are_filled_from_like_times_and_never_read_as_zero(tmp_p
     assert "2.0 h of missing data are filled from the same time on like days" in curve.notes
 
 
+@pytest.mark.slow
 @needs_data
 @pytest.mark.parametrize(("interval_s", "max_class_error"), [(60, 1.0), (300, 1.0), (900, 0.03)])
 def test_azure_trace_and_its_vidur_copy_give_the_same_curve_and_classes(

@@ -133,6 +133,7 @@ def least(problem: Problem) -> tuple[float, ...]:
     return best
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(
     rps=st.lists(st.sampled_from([0.0, 10.0, 20.0, 30.0]), min_size=3, max_size=3),

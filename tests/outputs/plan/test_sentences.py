@@ -15,6 +15,7 @@ from heteroplan.outputs.plan.sentences import (
     limit_sentence,
     limit_sentences,
     promise_sentence,
+    router_notes,
     saved_text,
     serves_alike,
     solver_sentence,
@@ -255,6 +256,15 @@ def test_notes_name_the_engines_in_use() -> None:
         "extrapolated: engine h100-tp4-decode (chat-1)",
         "KV memory is not limited (no kv_tokens): engine h100-tp4-decode (chat-1)",
     )
+
+
+def test_notes_name_the_workloads_whose_router_must_know_classes() -> None:
+    document = document_of(short_plan())
+    assert router_notes(document) == ()
+    first, *others = document.pools
+    apart = first.model_copy(update={"class_share": {"short": (1.0,), "long": (0.5,)}})
+    (note,) = router_notes(document.model_copy(update={"pools": (apart, *others)}))
+    assert note.startswith(f"request classes go to different pools ({first.workload}): ")
 
 
 def test_plan_json_and_schedules_say_so_too() -> None:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from plotly.graph_objects import Figure
 
-from heteroplan.outputs.shared.chart_style import stacked_rows
+from heteroplan.outputs.shared.chart_style import axes_of, stacked_rows
 from heteroplan.outputs.shared.step_tables import step_tables
 
 START = datetime(2026, 11, 23, tzinfo=ZoneInfo("Asia/Singapore"))
@@ -27,7 +27,7 @@ def chart(*rows: dict[str, list[Any]]) -> Figure:
     for i, row in enumerate(rows, start=1):
         for name, values in row.items():
             y = [*values, values[-1]]
-            figure.add_scatter(x=list(range(len(y))), y=y, name=name, mode="lines", row=i, col=1)
+            figure.add_scatter(x=list(range(len(y))), y=y, name=name, mode="lines", **axes_of(i))
     return figure
 
 

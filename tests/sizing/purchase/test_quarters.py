@@ -198,7 +198,8 @@ def test_nodes_stay_that_are_dear_now_and_needed_later() -> None:
     assert bound_usd <= usd * (1 + 1e-6)
 
 
-@settings(max_examples=15, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=8, deadline=None)
 @given(
     st.lists(st.sampled_from([0.3, 1.0, 1.7, 2.6]), min_size=1, max_size=3),
     st.sampled_from([-0.2, 0.0, 0.15]),

@@ -216,6 +216,7 @@ del SHOWN["plan_id"]  # Else any change is refused for it.
 PLACES = places(SHOWN)
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(place=st.sampled_from(PLACES), value=VALUES, gone=st.booleans())
 def test_whatever_is_changed_is_told_in_our_words_or_does_no_harm(

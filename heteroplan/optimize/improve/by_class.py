@@ -1,0 +1,290 @@
+"""Pools of one workload that serve the classes of its requests apart, each where it costs least.
+
+Elsewhere every pool of a group takes the same mix of classes, which leaves unused that one GPU type
+serves long prompts cheaper and another short ones.
+
+1. *Configurations.* A MIP of each interval alone, all classes in it, says which sizes serve it for
+   least beside the other workloads. The sizes of the plan at hand belong to them.
+2. *A path.* The cheapest sequence of configurations over the day, starts and the GPUs that starting
+   replicas hold included, by dynamic programming.
+3. *Flow.* An LP of each interval says how classes divide among the pools. Where one finds that a
+   configuration does not serve its interval, the path is found again without it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heteroplan.numerics.tolerances import COVER_TOLERANCE
+from heteroplan.optimize.construct.all_workloads import by_size
+from heteroplan.optimize.covering.role_blocks import cover_share, cover_weights
+from heteroplan.optimize.formulation.model import build_model, read_flow, read_solution
+from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
+from heteroplan.optimize.program.before import left_before
+from heteroplan.optimize.program.coarser import restricted
+from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution
+from heteroplan.optimize.program.sizes import at_sizes
+from heteroplan.optimize.rules import open_pools
+from heteroplan.optimize.rules.mip import Box
+from heteroplan.optimize.solvers import solver
+from heteroplan.optimize.solvers.solver import Effort, Verdict
+
+SIZED_ROUNDS = 3
+"""Times that an interval is solved with the capacities of the sizes found before."""
+INTERVAL_GAP, INTERVAL_NODES = 3e-3, 20
+"""Of the MIP of one interval."""
+FACTORS = (0.5, 0.8, 1.25, 2.0)
+"""Of the price of one engine beside the others, where it is ruled out what cannot serve."""
+PATHS = 40
+"""Sought at most until LPs serve every interval of one."""
+
+
+def with_classes(problem: Problem) -> list[int]:
+    """Workloads with several classes and, of a stage, engines to divide them among."""
+    return [
+        w for w in by_size(problem) if len(problem.workloads[w].rps) > 1 and _choice(problem, w)
+    ]
+
+
+def _choice(problem: Problem, w: int) -> bool:
+    engines: dict[int, set[str]] = {}
+    for pool in (problem.pools[p] for p in problem.workloads[w].pools):
+        for stage in pool.stages:
+            engines.setdefault(stage, set()).add(pool.engine)
+    return any(len(each) > 1 for each in engines.values())
+
+
+def by_class(
+    problem: Problem, best: Incumbent, w: int, times: Sequence[int], effort: Effort
+) -> Incumbent:
+    """The plan with sizes and flow of workload w anew, or `best` where that is not better.
+
+    New configurations are looked for in the intervals `times`.
+    """
+    pools = list(problem.workloads[w].pools)
+    others = best.solution.replicas.copy()
+    others[pools] = 0
+    allowed = open_pools(problem, w, best.solution.replicas, opening=False)
+    part = restricted(problem, (w,), problem.residual(others), left_before(problem, others))
+    most = np.array([pool.most for pool in part.pools])
+    most[[i for i, p in enumerate(pools) if p not in allowed]] = 0
+    day = _Day(part, most, effort)
+    here = best.solution.replicas[pools]
+    short = unserved_share(problem, w, best)
+    for t in np.flatnonzero(short == 0).tolist():
+        day.know(here[:, t], t, [best.solution.flow[p][:, t] for p in pools])
+    for t in times:
+        if effort.over():
+            return best
+        day.look(t, here[:, t])
+    found = day.cheapest()
+    if found is None:
+        return best
+    replicas, flow = others, list(best.solution.flow)
+    replicas[pools] = found.replicas
+    for p, share in zip(pools, found.flow, strict=True):
+        flow[p] = share
+    if not problem.fits(pools, replicas):
+        return best
+    tried = incumbent(problem, Solution(replicas, tuple(flow)))
+    return tried if tried.rank < best.rank else best
+
+
+@dataclass(slots=True, eq=False)
+class _Day:
+    """Configurations of one workload, and what is known of them."""
+
+    problem: Problem
+    """Of the workload alone."""
+    most: Ints
+    """[P, T] replicas at most."""
+    effort: Effort
+    known: dict[tuple[int, ...], int] = field(default_factory=dict)
+    """Configuration -> its number."""
+    alone: dict[int, Problem] = field(default_factory=dict)
+    """Interval -> the program of it alone."""
+    flows: dict[tuple[int, int], list[Floats] | None] = field(default_factory=dict)
+    """(configuration, interval) -> for each pool [K] shares of classes; None where not all are
+    served."""
+
+    def know(self, sizes: Ints, t: int, flow: list[Floats]) -> None:
+        """A configuration, and flow with which it serves interval t."""
+        self.flows[self._number(sizes), t] = flow
+
+    def look(self, t: int, guess: Ints) -> None:
+        """Find the sizes that serve interval t for least, from the capacities of a guess."""
+        alone = self._alone(t)
+        box = Box(np.zeros_like(self.most[:, [t]]), self.most[:, [t]])
+        limits = replace(self.effort, gap=INTERVAL_GAP, nodes=INTERVAL_NODES)
+        for _ in range(SIZED_ROUNDS if alone.sized else 1):
+            model = build_model(at_sizes(alone, guess[:, None]), box=box, allow_short=False)
+            if not solver.run(model.lp, limits, integer=True).has_solution:
+                return
+            found = read_solution(model)
+            sizes = found.replicas[:, 0]
+            if not alone.sized:
+                self.know(sizes, t, [share[:, 0] for share in found.flow])
+                return
+            if self._serves(t, sizes) or (sizes == guess).all():
+                return
+            guess = sizes
+
+    def _alone(self, t: int) -> Problem:
+        if t not in self.alone:
+            self.alone[t] = _alone(self.problem, t)
+        return self.alone[t]
+
+    def _number(self, sizes: Ints) -> int:
+        return self.known.setdefault(tuple(sizes.tolist()), len(self.known))
+
+    def _serves(self, t: int, sizes: Ints) -> bool:
+        """Whether a configuration serves all classes of interval t."""
+        at = self._number(sizes), t
+        if at not in self.flows:
+            self.flows[at] = self._flow(t, sizes)
+        return self.flows[at] is not None
+
+    def _flow(self, t: int, sizes: Ints) -> list[Floats] | None:
+        """Flow with which it does; None where there is none."""
+        if (sizes > self.most[:, t]).any():
+            return None
+        alone = at_sizes(self._alone(t), sizes[:, None])
+        still = Box(sizes[:, None], sizes[:, None])
+        model = build_model(alone, box=still, allow_short=False)
+        if solver.run(model.lp, self.effort, integer=False).verdict is not Verdict.OPTIMAL:
+            return None
+        return [share[:, 0] for share in read_flow(model)]
+
+    def cheapest(self) -> Solution | None:
+        """The cheapest path whose intervals are all served; None where none was found."""
+        if not self.known:
+            return None
+        sizes = np.array(list(self.known), dtype=np.int64)
+        usable = self._may_serve(sizes)
+        steps = _steps(self.problem, sizes)
+        for _ in range(PATHS):
+            for (c, t), flow in self.flows.items():
+                usable[c, t] = flow is not None
+            path = _path(self.problem, sizes, usable, steps)
+            if path is None or self.effort.over():
+                return None
+            served = [self._serves(t, sizes[c]) for t, c in enumerate(path)]
+            if all(served):
+                return self._solution(sizes, path)
+        return None
+
+    def _solution(self, sizes: Ints, path: Sequence[int]) -> Solution:
+        flow = [np.zeros_like(pool.load) for pool in self.problem.pools]
+        for t, c in enumerate(path):
+            for p, share in enumerate(self.flows[c, t] or ()):
+                flow[p][:, t] = share
+        return Solution(sizes[list(path)].T.copy(), tuple(flow))
+
+    def _may_serve(self, sizes: Ints) -> NDArray[np.bool_]:
+        """[C, T] whether a configuration may serve an interval: false where it cannot.
+
+        Classes are added up with weights, as in the blocks of the bound, at several prices.
+        """
+        problem = self.problem
+        fits = (sizes[:, :, None] <= self.most[None]).all(axis=1)
+        rps = problem.workloads[0].rps
+        asked = rps.sum(axis=0) > 0
+        for stage in range(problem.workloads[0].stages):
+            pools = [p for p, pool in enumerate(problem.pools) if stage in pool.stages]
+            loads = [problem.pools[p].load for p in pools]
+            for price in _prices(problem, pools):
+                weights = cover_weights(rps, loads, price)
+                share = np.array([cover_share(weights, rps, load) for load in loads])
+                fits &= (sizes[:, pools] @ share >= 1.0 - COVER_TOLERANCE) | ~asked
+        return fits
+
+
+def _prices(problem: Problem, pools: Sequence[int]) -> Iterator[Floats]:
+    """[P, T] prices of replicas: their own, and with each engine cheaper or more expensive."""
+    price = np.array([problem.pools[p].run_cost for p in pools])
+    engines = np.array([problem.pools[p].candidate for p in pools])
+    yield price
+    for engine in sorted(set(engines.tolist())):
+        for factor in FACTORS:
+            yield np.where((engines == engine)[:, None], factor * price, price)
+
+
+def _alone(problem: Problem, t: int) -> Problem:
+    """One interval, whose replicas all run already."""
+    alone = problem.window([t])
+    pools = tuple(replace(pool, start_cost=0.0, lead=0) for pool in alone.pools)
+    return replace(alone, pools=pools, before=None)
+
+
+def _steps(problem: Problem, sizes: Ints) -> list[Floats]:
+    """[T] each [C, C]: cost of going from a configuration [C, P] to another after an interval.
+
+    Infinite where supply does not hold what runs and starts.
+    """
+    grown = np.maximum(0, sizes[None] - sizes[:, None])
+    cost = grown @ np.array([pool.start_cost for pool in problem.pools])
+    cost += (sizes[None] != sizes[:, None]) @ problem.change_costs
+    gpus = np.array([pool.gpus for pool in problem.pools])
+    ahead = gpus * np.array([pool.lead > 0 for pool in problem.pools])
+    held = [
+        (sizes[:, list(row.pools)] @ gpus[list(row.pools)])[:, None]
+        + grown[:, :, list(row.pools)] @ ahead[list(row.pools)]
+        for row in problem.supplies
+    ]
+    found = []
+    for t in range(problem.intervals):
+        full = [over > row.gpus[t] for over, row in zip(held, problem.supplies, strict=True)]
+        found.append(np.where(np.any(full, axis=0), np.inf, cost) if full else cost)
+    return found
+
+
+def _path(
+    problem: Problem, sizes: Ints, usable: NDArray[np.bool_], steps: Sequence[Floats]
+) -> list[int] | None:
+    """The cheapest sequence of configurations [C, P], each usable [C, T] where it stands."""
+    run = np.where(usable, sizes @ np.array([pool.run_cost for pool in problem.pools]), np.inf)
+    if not problem.cyclic:
+        return _walk(run, steps, _first(problem, sizes), None)
+    twice = _walk(np.tile(run, 2), [*steps, *steps], np.zeros(len(sizes)), None)
+    if twice is None:
+        return None
+    return _walk(run, steps, None, twice[problem.intervals])
+
+
+def _first(problem: Problem, sizes: Ints) -> Floats:
+    """[C] cost of the starts of the first interval."""
+    if problem.before is None:
+        return np.zeros(len(sizes))
+    grown = np.maximum(0, sizes - problem.before)
+    start = np.array([pool.start_cost for pool in problem.pools])
+    return np.asarray(grown @ start + (sizes != problem.before) @ problem.change_costs)
+
+
+def _walk(
+    run: Floats, steps: Sequence[Floats], first: Floats | None, still: int | None
+) -> list[int] | None:
+    """The cheapest path at costs [C, T] of intervals and [C, C] of the step after each.
+
+    From `first` [C]; or from a configuration that stands `still` at both ends of a cyclic day.
+    """
+    count, intervals = run.shape
+    if still is None:
+        assert first is not None
+        cost = first + run[:, 0]
+    else:
+        cost = np.where(np.arange(count) == still, run[:, 0], np.inf)
+    came = np.zeros((intervals, count), dtype=np.int64)
+    for t in range(1, intervals):
+        total = cost[:, None] + steps[t - 1]
+        came[t] = total.argmin(axis=0)
+        cost = total.min(axis=0) + run[:, t]
+    if still is not None:
+        cost = cost + steps[intervals - 1][:, still]
+    if not np.isfinite(cost).any():
+        return None
+    path = [int(cost.argmin())]
+    for t in range(intervals - 1, 0, -1):
+        path.append(int(came[t, path[-1]]))
+    return path[::-1]
