@@ -16,7 +16,7 @@ below, behind one call: `solve`.
 **Decomposition.** With prices on supply and on balances (`prices`) every stage of a workload's
 requests stands alone (`stages`): integer counts of some engines that cover the demand at all
 times, starts paid (`role_blocks`). A dynamic program solves such a block exactly (`blocks`, which
-engines `choice`; `compiled` where there is much of it; one interval: `cover`, a knapsack). This is
+engines `choice`; `compiled` where there is much of it). This is
 Lagrangian relaxation (Geoffrion 1974); its best value is that of Dantzig-Wolfe's master over block
 schedules.
 
@@ -30,7 +30,8 @@ no part.
 
 **Plans.** A workload goes where it costs least (`one_workload`, `one_domain`, `mix`), beside what
 stands there (`all_workloads`); `one_group` fits its groups to each other one by one, `two_groups`
-two at a time, along the cheapest path through ways to divide what the others leave. Plans are begun
+two at a time, along the cheapest path through ways to divide what the others leave. Pools take
+their workload's classes in one mix there; `by_class` divides classes among engines. Plans are begun
 anew in `turns`: of a small program near its LP, at prices that rise where demand is short; of a
 large one, and where that goes short, near LPs of the workloads left (`guide`), solved again after
 some are placed (`near_guide`). `sweeps` improve them while prices fade, two workloads of small
@@ -47,8 +48,9 @@ far and its proof (`search`). The search begins with the plans that its caller h
 time for a proof as long as there is none. `solver` runs HiGHS or one of `other_solvers` (`quiet`).
 
 **Where the bound is weak.** Ratio bands, limits on groups and on single roles, and resilience are
-dropped but for what they add to capacity; several classes are added up with weights; engines that
-serve several stages share one grid or are split. Each costs the bound what it costs the plan.
+dropped but for what they add to capacity; several classes are added up with weights, and prices of
+balances are of little use for them; engines that serve several stages share one grid or are split.
+Each costs the bound what it costs the plan.
 Where large plans leave demand unserved, the bound pays for it at a price a request: the more is
 left, the weaker.
 
@@ -59,6 +61,5 @@ rule (`rules.stability`) would break every plan on the way.
 
 **What each ingredient is worth** says `python -m tests.benchmarks.scale --only ablation --cpu`:
 it leaves them out one at a time (`search.INGREDIENTS`), on a clock of CPU seconds. Prices of
-balances and their steps pay where domains differ in hardware; swaps of two workloads pay where
-workloads have several classes.
+balances and their steps pay where domains differ in hardware.
 """

@@ -1,6 +1,5 @@
 """A plan of the program and its rank: what every search compares."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil
 
@@ -72,12 +71,11 @@ def of_sizes(problem: Problem, replicas: Ints) -> Incumbent:
     return incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
 
 
-def resized(
-    problem: Problem, plan: Incumbent, replicas: Ints, workloads: Iterable[int]
-) -> Incumbent:
-    """The plan with other sizes [P, T] of some workloads, whose flow is then in the mix."""
+def resized(problem: Problem, plan: Incumbent, replicas: Ints) -> Incumbent:
+    """The plan with other sizes [P, T]; the flow of workloads that they change is in the mix."""
     flow = list(plan.solution.flow)
-    for w in workloads:
+    changed = np.flatnonzero((replicas != plan.solution.replicas).any(axis=1))
+    for w in sorted({problem.pools[p].workload for p in changed}):
         _mix(problem, w, replicas, flow)
     return incumbent(problem, Solution(replicas, tuple(flow)))
 

@@ -208,6 +208,17 @@ class Search:
             self.short_bound = value
             self.report()
 
+    def raise_bound(self, value: float) -> None:
+        """Keep a proven bound on plans that leave no more unserved than the best one."""
+        raised = self.raise_covering_bound if self.plan.covered else self.raise_short_bound
+        raised(min(value, self.plan.cost))
+
+    def put(self, plan: Incumbent) -> None:
+        """A plan of a program with more rules in the place of the best one, whatever it costs."""
+        if plan.unserved != self.plan.unserved:
+            self.short_bound = 0.0
+        self.best = plan
+
     def report(self) -> None:
         """Report progress."""
         cost = self.best.cost if self.best is not None and self.best.covered else None

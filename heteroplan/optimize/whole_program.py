@@ -51,9 +51,7 @@ def _prove(search: Search, found: MipResult) -> None:
     plan = search.plan
     if found.unserved_bound:
         search.shortage_bounds.append(ShortageBound(found.unserved_bound, plan.unserved))
-    bound = found.bound if found.bound is not None else _lp_bound(search)
-    raise_bound = search.raise_covering_bound if plan.covered else search.raise_short_bound
-    raise_bound(min(bound, plan.cost))
+    search.raise_bound(found.bound if found.bound is not None else _lp_bound(search))
 
 
 def _lp_bound(search: Search) -> float:

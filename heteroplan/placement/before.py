@@ -7,7 +7,6 @@ counted from the horizon on again.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, timedelta
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.placement import Stay
 from heteroplan.entities.scenario import Running, Scenario
 from heteroplan.optimize.program.problem import Ints, Problem
+from heteroplan.optimize.program.supply import Places
 from heteroplan.placement.first_fit import Placed
 from heteroplan.placement.nodes import Nodes
 
@@ -81,38 +81,20 @@ def in_horizon(placed: Iterable[Placed]) -> Iterator[Placed]:
             yield replace(each, first=first, intervals=intervals, lead=lead, moved=moved)
 
 
-def booked_twice(
-    scenario: Scenario,
-    candidates: Sequence[Candidate],
-    problem: Problem,
-    nodes: Mapping[str, Nodes],
-    stays: Sequence[Stay],
-) -> int:
-    """GPUs of replicas that start before the horizon on nodes (by type) that others hold then."""
-    if not is_known(problem):
-        return 0
-    left, started = left_on_nodes(scenario, candidates, problem, nodes, stays)
-    return sum(int(np.minimum(started[name], np.maximum(0, -left[name])).sum()) for name in nodes)
-
-
 def left_on_nodes(
     scenario: Scenario,
     candidates: Sequence[Candidate],
     problem: Problem,
     nodes: Mapping[str, Nodes],
     stays: Sequence[Stay],
-) -> tuple[dict[str, Ints], dict[str, Ints]]:
-    """[n] GPUs left before the horizon on nodes of each type, and GPUs of what starts on them.
-
-    Beside what runs then; less than nothing where they are booked twice.
-    """
+) -> dict[str, Ints]:
+    """[n] GPUs left before the horizon on nodes of each type, by what runs then and what starts."""
     ran, gpus = standing(scenario, nodes), scenario.replica_gpus()
     running = Counter(
         (each.workload, each.engine, each.node_type, each.leaf, frozenset(each.nodes))
         for each in ran
     )
     left = {name: _there_before(scenario, on, name) for name, on in nodes.items()}
-    started = {name: np.zeros_like(free) for name, free in left.items()}
     index = {name: {node: n for n, node in enumerate(on.names)} for name, on in nodes.items()}
     for each in ran:
         if each.nodes:
@@ -123,8 +105,7 @@ def left_on_nodes(
         if not _goes_on(problem, candidates, running, stay) and stay.first < pool.lead:
             where = [index[pool.node_type][name] for name in stay.nodes]
             left[pool.node_type][where] -= pool.gpus // len(where)
-            started[pool.node_type][where] += pool.gpus // len(where)
-    return left, started
+    return left
 
 
 def _goes_on(
@@ -142,14 +123,11 @@ def _goes_on(
 
 def _there_before(scenario: Scenario, nodes: Nodes, node_type: str) -> Ints:
     """[n] GPUs of nodes that are there in the interval before the horizon."""
-    horizon = scenario.horizon
-    start = horizon.start.astimezone(UTC)
-    begin = start - timedelta(seconds=horizon.interval_s)
+    count = Places(scenario).on_leaf_before
     there = np.zeros(len(nodes.names), dtype=np.int64)
     for number, leaf in enumerate(nodes.leaves):
         on = np.flatnonzero(nodes.leaf_of == number)
-        count = scenario.fleet.nodes_available(leaf, node_type, begin, start)
-        there[on[:count]] = nodes.gpus
+        there[on[: count[leaf.name, node_type]]] = nodes.gpus
     return there
 
 

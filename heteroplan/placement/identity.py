@@ -27,18 +27,23 @@ def identified(pieces: Iterable[Placed], intervals: int, *, cyclic: bool) -> Ite
     for piece in pieces:
         by_pool[piece.life.pool].append(piece)
     for mine in by_pool.values():
-        for order in _orders(mine):
-            chains = list(_chains(order, _successors(order, intervals, cyclic=cyclic)))
-            if all(sum(order[i].intervals for i in chain) <= intervals for chain, _ in chains):
-                for number, (chain, closed) in enumerate(chains, start=1):
-                    for piece in _joined([order[i] for i in chain], closed=closed):
-                        yield _numbered(piece, number)
-                break
-        else:
-            yield from mine
+        yield from of_one_pool(mine, intervals, cyclic=cyclic) or mine
 
 
-def _orders(pieces: list[Placed]) -> Iterator[list[Placed]]:
+def of_one_pool(pieces: Sequence[Placed], intervals: int, *, cyclic: bool) -> list[Placed] | None:
+    """The same of the pieces of one pool; None where a replica would be in two places."""
+    for order in _orders(pieces):
+        chains = list(_chains(order, _successors(order, intervals, cyclic=cyclic)))
+        if all(sum(order[i].intervals for i in chain) <= intervals for chain, _ in chains):
+            return [
+                _numbered(piece, number)
+                for number, (chain, closed) in enumerate(chains, start=1)
+                for piece in _joined([order[i] for i in chain], closed=closed)
+            ]
+    return None
+
+
+def _orders(pieces: Sequence[Placed]) -> Iterator[Sequence[Placed]]:
     """Orders in which pieces look for what they go on as, from the one that there is on."""
     yield pieces
     yield pieces[::-1]

@@ -20,7 +20,7 @@ from heteroplan.entities.scenario import Running, Scenario
 from heteroplan.optimize.program.problem import Ints, PoolSpec, Problem
 from heteroplan.placement import before
 from heteroplan.placement.day_sweep.laps import swept
-from heteroplan.placement.first_fit import Attempt, Footprint
+from heteroplan.placement.first_fit import Attempt, Footprint, Placed
 from heteroplan.placement.identity import identified
 from heteroplan.placement.lifetimes import Lifetime, lifetimes
 from heteroplan.placement.nodes import Nodes, nodes_of
@@ -272,20 +272,23 @@ def _stays(candidates: Sequence[Candidate], problem: Problem, done: Attempt) -> 
     placed = identified(done.placed, done.intervals, cyclic=problem.cyclic)
     found = placed if done.split else done.placed
     for each in before.in_horizon(found) if before.is_known(problem) else found:
-        pool = problem.pools[each.life.pool]
-        yield Stay(
-            pool=each.life.pool,
-            replica_id=f"{place_name(candidates, pool)}/{each.life.number}",
-            leaf=done.nodes.leaves[done.nodes.leaf_of[each.spot[0]]].name,
-            nodes=tuple(done.nodes.names[node] for node in each.spot),
-            first=each.first,
-            intervals=each.intervals,
-            lead=each.lead,
-            moved=each.moved,
-        )
+        yield stay_of(candidates, problem, done.nodes, each)
 
 
-def place_name(candidates: Sequence[Candidate], pool: PoolSpec) -> str:
-    """What the names of a pool's replicas begin with."""
+def stay_of(
+    candidates: Sequence[Candidate], problem: Problem, nodes: Nodes, placed: Placed
+) -> Stay:
+    """What stands on `nodes`, by their names and with a name of its own."""
+    pool = problem.pools[placed.life.pool]
     own = candidates[pool.candidate]
-    return f"{own.workload}@{pool.domain}/{own.engine.name}/{own.node_type}"
+    place = f"{own.workload}@{pool.domain}/{own.engine.name}/{own.node_type}"
+    return Stay(
+        pool=placed.life.pool,
+        replica_id=f"{place}/{placed.life.number}",
+        leaf=nodes.leaves[nodes.leaf_of[placed.spot[0]]].name,
+        nodes=tuple(nodes.names[node] for node in placed.spot),
+        first=placed.first,
+        intervals=placed.intervals,
+        lead=placed.lead,
+        moved=placed.moved,
+    )

@@ -17,10 +17,7 @@ from heteroplan.optimize.incumbent import Incumbent, resized, unserved_share
 from heteroplan.optimize.program.before import has_handover, left_before
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.program.transitions import starts_of
-from heteroplan.placement.before import booked_twice
-from heteroplan.placement.nodes import nodes_of
 from heteroplan.placement.pack import Known, Packing, Unplaced, pack
-from heteroplan.placement.substitution.rejoin import rejoined
 from heteroplan.placement.substitution.substitute import substituted
 
 SPARE = 1
@@ -133,8 +130,6 @@ def _in_rounds(
         kept = standing(problem, plan, packing, rounds)
         if left_out:
             helped = _substituted(scenario, candidates, problem, plan, packing, rounds, late)
-            if _booked_twice(scenario, candidates, problem, helped):
-                helped = kept
             kept = min(kept, helped, key=lambda settled: settled.plan.rank)
         if best is None or kept.plan.rank < best.plan.rank:
             best = kept
@@ -150,8 +145,7 @@ def _in_rounds(
         ]
         if best.plan.broken:
             until = max(until, monotonic() + LATE_S)
-        sizes = kept.plan.solution.replicas
-        plan = repaired(tighter, sizes, sizes, workloads, gap, late.stop, until)
+        plan = repaired(tighter, kept.plan.solution.replicas, workloads, gap, late.stop, until)
     assert best is not None
     return best, tighter
 
@@ -159,7 +153,7 @@ def _in_rounds(
 def standing(problem: Problem, plan: Incumbent, packing: Packing, rounds: int) -> Settled:
     """The plan without what found no room; what stands stays where it is."""
     replicas = _without(problem, plan.solution.replicas, packing.unplaced)
-    kept = _with_sizes(problem, plan, replicas)
+    kept = resized(problem, plan, replicas)
     return Settled(kept, replace(packing, unplaced=()), rounds, problem)
 
 
@@ -178,22 +172,9 @@ def _substituted(
     to go on for more than the day.
     """
     sizes, full = substituted(scenario, candidates, problem, plan.solution.replicas, packing, stop)
-    stays = rejoined(full.stays, problem.intervals, cyclic=problem.cyclic)
-    full = replace(full, stays=tuple(stays))
     if not _starts_as_grown(problem, sizes, full):
         return standing(problem, plan, packing, rounds)
-    return Settled(_with_sizes(problem, plan, sizes), full, rounds, problem)
-
-
-def _booked_twice(
-    scenario: Scenario, candidates: Sequence[Candidate], problem: Problem, found: Settled
-) -> bool:
-    """Whether replicas start on GPUs that what ran before holds until the horizon begins."""
-    nodes = {
-        name: nodes_of(scenario, name)
-        for name in dict.fromkeys(pool.node_type for pool in problem.pools)
-    }
-    return booked_twice(scenario, candidates, problem, nodes, found.packing.stays) > 0
+    return Settled(resized(problem, plan, sizes), full, rounds, problem)
 
 
 def _starts_as_grown(problem: Problem, replicas: Ints, packing: Packing) -> bool:
@@ -204,12 +185,6 @@ def _starts_as_grown(problem: Problem, replicas: Ints, packing: Packing) -> bool
             begun[stay.pool, stay.first] += 1
     nothing = np.zeros(len(replicas), dtype=replicas.dtype)
     return bool((begun == starts_of(replicas, nothing, problem.cyclic)).all())
-
-
-def _with_sizes(problem: Problem, plan: Incumbent, replicas: Ints) -> Incumbent:
-    """The plan with other sizes [P, T]; the flow of workloads that they change is in the mix."""
-    changed = np.flatnonzero((replicas != plan.solution.replicas).any(axis=1))
-    return resized(problem, plan, replicas, {problem.pools[p].workload for p in changed})
 
 
 def _times(problem: Problem, first: int, count: int) -> list[int]:

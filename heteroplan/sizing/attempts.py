@@ -13,7 +13,7 @@ from heteroplan.sizing.bill import bill
 from heteroplan.sizing.counts import Counts, with_fewer, with_room
 from heteroplan.sizing.offered import Offered
 from heteroplan.sizing.outcome import Nodes
-from heteroplan.sizing.planned import Trying, trial
+from heteroplan.sizing.planned import PACKING_SHARE, Trying, trial
 from heteroplan.sizing.potential import Potential
 from heteroplan.sizing.site import Built, Standing, built, only_needed, placed
 from heteroplan.sizing.spot import too_much
@@ -21,8 +21,6 @@ from heteroplan.sizing.starts import start_pools
 
 TRIAL_SHARE = 0.3
 """Of the time left, at most, for one plan on tried nodes."""
-FIRST_TRIAL_SHARE = 0.2
-"""The same for the first one."""
 LEAST_TRIAL_S = 8.0
 """That a trial may take however late it is: a first plan takes some seconds."""
 TRIAL_STEPS = 20
@@ -171,8 +169,7 @@ class Attempts:
             sizes = tried.replicas
             starts.append(start_pools(self.potential, tried.times, sizes, scenario, made.hourly))
         enough = made.marginal.outages or not made.hourly or tried.patient
-        share = FIRST_TRIAL_SHARE if self.best is None else TRIAL_SHARE
-        seconds = PATIENT_S if tried.patient else max(LEAST_TRIAL_S, self.left_s * share)
+        seconds = PATIENT_S if tried.patient else max(LEAST_TRIAL_S, self.left_s * TRIAL_SHARE)
         steps = PATIENT_STEPS if tried.patient else TRIAL_STEPS
         trying = Trying(
             gap=1.0 if enough else self.gap / 2,
@@ -181,7 +178,14 @@ class Attempts:
             stop=self.stop,
             calm=not self.offered.hourly,
         )
-        return self._planned(counts, standing, made, starts, trying)
+        until = monotonic() + seconds * (1 - PACKING_SHARE)
+        found = self._planned(counts, standing, made, starts, trying)
+        late = tried.patient or monotonic() >= until
+        if found is None or found.plan.covered or late or not trying.calm:
+            return found
+        plain = replace(trying, calm=False)
+        other = self._planned(counts, standing, made, [found.plan.pools], plain)
+        return found if other is None else min(found, other, key=lambda each: each.rank)
 
     def _planned(
         self,

@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import chain
 
 from heteroplan.optimize.solvers.solver import Verdict
-from heteroplan.sizing.attempts import Attempts, Tried
+from heteroplan.sizing.attempts import LEAST_TRIAL_S, TRIAL_SHARE, Attempts, Tried
 from heteroplan.sizing.counts import Counts, full_usd, grown, usd_of, with_lacking, with_room
 from heteroplan.sizing.program import Least, node_model
 
@@ -106,13 +106,17 @@ class _Bought:
             yield Tried(found.counts)
 
     def _of_programs(self) -> Iterator[Tried]:
-        """The nodes of programs, each time the cheapest that cost more than those before."""
+        """The nodes of programs, each time the cheapest that cost more than those before.
+
+        What small pools serve is left out where all intervals are in the program: it would take
+        much of the time, and prove less in it.
+        """
         attempts = self.attempts
         busiest = self._busiest
         exact = self._exact(busiest)
         times = busiest if exact else self._dearest(busiest)
-        found = self._solved(times, PROGRAM_SHARE, by_size=not exact)
-        by_size, low_usd = not exact, 0.0
+        low_usd, by_size = 0.0, not exact
+        found = self._solved(times, PROGRAM_SHARE, by_size=by_size)
         for _ in range(1 + MOST_NEXT):
             if low_usd == 0.0:
                 attempts.impossible = found.verdict is Verdict.INFEASIBLE
@@ -122,15 +126,18 @@ class _Bought:
             yield Tried(found.counts, times, found.replicas)
             low_usd = usd_of(attempts.offered, found.counts) * (1 + FIRST_STEP)
             times = self._short_elsewhere(times) or times
-            if not by_size and attempts.potential.program.sized:
-                self._solved(times, NEXT_SHARE)
-            by_size = True
-            found = self._solved(times, NEXT_SHARE, low_usd)
+            found = self._solved(times, NEXT_SHARE, low_usd, by_size=by_size)
 
     def _larger(self) -> Iterator[Tried]:
-        """More than the nodes that were tried last, if the program has any."""
-        if self.attempts.counts and not self.attempts.impossible:
-            yield from map(Tried, larger(self.attempts, self.attempts.counts))
+        """More than the nodes that were tried last, if the program has any, while there is time
+        for a plan on them."""
+        attempts = self.attempts
+        if attempts.impossible or not attempts.counts:
+            return
+        for counts in larger(attempts, attempts.counts):
+            if attempts.left_s * TRIAL_SHARE < LEAST_TRIAL_S:
+                return
+            yield Tried(counts)
 
     @cached_property
     def _busiest(self) -> list[int]:

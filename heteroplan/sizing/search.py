@@ -97,14 +97,15 @@ def _try_rented(attempts: Attempts) -> None:
 
 
 def _until_covered(attempts: Attempts) -> tuple[str, ...]:
-    """Where no fleet that was tried in time covers the demand: larger ones, until one does.
+    """Where no fleet that was tried in time covers the demand: larger ones than the best.
 
     However long that takes, as a plan with room is soon found: else a machine that is busy with
     other work would have no answer at all. Says so, in words.
     """
     if attempts.covered or attempts.impossible:
         return ()
-    first = attempts.counts or _rounded_up(attempts)
+    known = attempts.best.counts if attempts.best is not None else attempts.counts
+    first = known or _rounded_up(attempts)
     for counts in chain((first,), larger(attempts, first)):
         if attempts.stop():
             break

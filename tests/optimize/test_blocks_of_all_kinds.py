@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from itertools import product
 
 import numpy as np
 import pytest
 
-from heteroplan.optimize.covering import blocks, cover
+from heteroplan.optimize.covering import blocks
 from heteroplan.optimize.covering.blocks import Block, Filling, NodeLoss, block_cost, cheapest_path
 from heteroplan.optimize.program.problem import Ints
 
@@ -191,31 +190,6 @@ def test_a_round_day_is_opened_in_its_quietest_hour(seeds: range) -> None:
         assert found.cost == pytest.approx(alike), seed
         cheapest += found.cost < min(costs.values()) * (1 + 1e-9)
     assert cheapest > 0.85 * solved > 30
-
-
-def test_a_knapsack_cut_off_is_left_to_the_grid(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shares 0.6 at 6 and 0.45 at 5: one of each costs 11, two of the first 12.
-
-    Where the grid is too large, what was found by then is all there is.
-    """
-    monkeypatch.setattr(cover, "cheapest_cover", partial(cover.cheapest_cover, nodes=0))
-    one = np.ones((2, 1))
-    made = Block(
-        price=one * [[6.0], [5.0]],
-        start=0.0 * one,
-        share=one * [[0.6], [0.45]],
-        low=np.zeros((2, 1), dtype=np.int64),
-        high=np.full((2, 1), 5),
-        need=np.array([1.0]),
-        penalty=np.array([np.inf]),
-        fewest=np.array([0]),
-    )
-    for cells, bounds in ((36, 11.0), (35, 12.0)):
-        monkeypatch.setattr(blocks, "SHARED_CELLS", cells)
-        found = cheapest_path(made, cyclic=False)
-        assert found is not None
-        assert found.cost == pytest.approx(bounds)
-        assert (found.bound < found.cost) == (cells < 36)
 
 
 def test_states_are_counted_by_hour() -> None:

@@ -368,19 +368,6 @@ def test_copies_of_what_beats_another_engine_may_be_more_than_its_nodes_hold() -
     assert value == pytest.approx(160.0, rel=1e-4)
 
 
-def test_one_interval_needs_no_grid() -> None:
-    """All engines stand in the block however few cells there are, but limits are let go."""
-    engines = ((alone("A", 5.0), 8.0), (alone("B", 4.0), 7.5), (alone("C", 3.0), 6.0))
-    limits = {Role.AGGREGATED: 2}
-    for cells, bound in ((1, False), (ALL_ENGINES, True)):
-        problem = made_of([10.0], *engines, min_replicas=limits, max_replicas=limits)
-        (found,) = blocks_of(problem, cells)
-        assert names_on_grid(problem, found) == ["A", "B", "C"]
-        assert found.fillers == (None,)
-        assert found.block.fewest.tolist() == [2 if bound else 0]
-        assert (found.block.most is not None) == bound
-
-
 def test_an_engine_is_priced_by_the_hour_in_its_cheapest_domain() -> None:
     """At 1 USD a GPU on one leaf first, on the other then: 8 GPUs at no price in either hour.
 

@@ -253,5 +253,6 @@ def test_limits_that_are_broken_are_mended_however_late_it_is() -> None:
     """A round of some seconds is always left for it."""
     of = with_room_at_u(at_least=ONE)
     found = settled(of, deadline=0.0)
+    assert found.rounds == 1
     assert (found.plan.solution.replicas == at_u(of).replicas).all()
     assert not found.plan.broken

@@ -107,7 +107,7 @@ def reinsert(
     """Take some workloads out and place them again in this order; kept when it ranks better."""
     replicas = best.solution.replicas.copy()
     _place_in_turn(problem, replicas, workloads, steered(problem, prices), stop)
-    return _better_of(problem, best, replicas, workloads)
+    return _better_of(problem, best, replicas)
 
 
 def replaced(
@@ -122,7 +122,7 @@ def replaced(
     replicas = plan.solution.replicas.copy()
     no_price = np.zeros((len(problem.supplies), problem.intervals))
     _place_in_turn(problem, replicas, workloads, steered(problem, no_price, steer), stop)
-    return resized(problem, plan, replicas, workloads)
+    return resized(problem, plan, replicas)
 
 
 def _place_in_turn(
@@ -135,11 +135,9 @@ def _place_in_turn(
         place(task_of(problem, w, replicas, held_price, stop=stop), replicas)
 
 
-def _better_of(
-    problem: Problem, best: Incumbent, replicas: Ints, changed: Sequence[int]
-) -> Incumbent:
-    """`best`, or the plan with `replicas` in which the pools of `changed` are new."""
-    tried = resized(problem, best, replicas, changed)
+def _better_of(problem: Problem, best: Incumbent, replicas: Ints) -> Incumbent:
+    """`best`, or the plan with `replicas`."""
+    tried = resized(problem, best, replicas)
     return tried if tried.rank < best.rank else best
 
 
@@ -167,7 +165,7 @@ def local_move(
     parts, limit, floor = near_sizes(problem, w, best.solution.flow, sizes, slack)
     task = task_of(problem, w, replicas, no_price, limit, floor, stop=stop)
     place(task, replicas, parts)
-    return _better_of(problem, best, replicas, (w,))
+    return _better_of(problem, best, replicas)
 
 
 def near_sizes(

@@ -14,7 +14,7 @@ from heteroplan.entities.workload import Role
 from heteroplan.optimize.construct.one_domain import Placement, has_room, place_on_site
 from heteroplan.optimize.construct.one_group import is_plain
 from heteroplan.optimize.construct.task import Rank, Task, less
-from heteroplan.optimize.program.mix import domain_share, group_cover, safe_share
+from heteroplan.optimize.program.mix import group_cover, safe_share
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.rules import open_pools, pool_choices
 
@@ -161,18 +161,11 @@ def _cheapest_site(
     """The site that serves most of what is wanted from it, at the least cost."""
     options: dict[Site, Placement] = {}
     alike = {_likeness(task, site, trial, wanted[site]): site for site in reversed(among)}
-    if trial[list(task.problem.workloads[task.w].pools)].any():
-        lower_estimates = {
-            s: (0.0, task.least_cost(list(s.pools), wanted[s])) for s in alike.values()
-        }
-    else:
-        lower_estimates = _lower_estimates(task, trial, list(alike.values()), wanted)
-    roomy = {
-        site: has_room(task, list(site.pools), trial, wanted[site]) for site in lower_estimates
-    }
-    for site in sorted(lower_estimates, key=lambda site: (not roomy[site], lower_estimates[site])):
+    least = {site: task.least_cost(list(site.pools), wanted[site]) for site in alike.values()}
+    roomy = {site: has_room(task, list(site.pools), trial, wanted[site]) for site in least}
+    for site in sorted(least, key=lambda site: (not roomy[site], least[site])):
         best = min((rank for rank, _, _ in options.values()), default=(np.inf, 0.0))
-        if best <= lower_estimates[site] or (best[0] == 0.0 and not roomy[site]):
+        if best <= (0.0, least[site]) or (best[0] == 0.0 and not roomy[site]):
             continue
         option = place_on_site(task, list(site.pools), trial, wanted[site])
         if option:
@@ -183,34 +176,14 @@ def _cheapest_site(
     return site, options[site]
 
 
-def _lower_estimates(
-    task: Task, trial: Ints, among: list[Site], wanted: dict[Site, Floats]
-) -> dict[Site, Rank]:
-    """What the workload would cost on each site if no other were there."""
-    alone = replace(task, beside={r: task.problem.supplies[r].gpus for r in task.beside})
-    lower_estimates: dict[Site, Rank] = {}
-    for site in among:
-        kind = _kind(task, site, trial, wanted[site])
-        if kind not in task.lower_estimates:
-            option = place_on_site(alone, list(site.pools), trial, wanted[site])
-            task.lower_estimates[kind] = option[0] if option else (float(wanted[site].sum()), 0.0)
-        lower_estimates[site] = task.lower_estimates[kind]
-    return lower_estimates
-
-
 def _likeness(task: Task, site: Site, trial: Ints, wanted: Floats) -> Hashable:
     """Equal for sites where the workload would be placed alike, such as leaves still empty."""
-    left = task.left(site.pools, trial)
-    return _kind(task, site, trial, wanted), tuple(gpus.tobytes() for gpus in left.values())
-
-
-def _kind(task: Task, site: Site, trial: Ints, wanted: Floats) -> Hashable:
-    """Equal for sites where the workload would be placed alike if no other were there."""
     problem = task.problem
+    left = task.left(site.pools, trial)
     number = {r: i for i, r in enumerate(problem.rows_of(site.pools))}
     return (
         wanted.tobytes(),
-        tuple(problem.supplies[r].gpus.tobytes() for r in number),
+        tuple(gpus.tobytes() for gpus in left.values()),
         tuple(
             (
                 problem.pools[p].candidate,
@@ -241,7 +214,10 @@ def _spread(task: Task, replicas: Ints) -> tuple[Rank, Ints]:
         for name, pools in problem.groups(task.w).items()
         if not allowed.isdisjoint(pools)
     }
-    served = {name: domain_share(problem, members, trial) for name, members in groups.items()}
+    served = {
+        name: np.minimum(1.0, group_cover(problem, members, trial))
+        for name, members in groups.items()
+    }
     missing = less(task.need(), np.sum(list(served.values()), axis=0))
     tries: list[tuple[Rank, Ints]] = []
     for name, members in groups.items():

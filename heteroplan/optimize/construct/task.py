@@ -1,7 +1,7 @@
 """The task of placing one workload: prices, bounds, and what the others leave."""
 
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,8 +39,6 @@ class Task:
     """[T] share of the demand to have capacity for beyond all of it."""
     in_parts: bool = False
     """Whether a site need not hold all that a minimum still asks for."""
-    lower_estimates: dict[Hashable, Rank] = field(default_factory=dict)
-    """What the workload would cost in some pools if no other were there, once it is known."""
     stop: Stop = never
     """Once true, what is placed so far is the placement."""
 

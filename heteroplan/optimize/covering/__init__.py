@@ -2,5 +2,5 @@
 
 `stages` prices what a replica costs a stage of requests, `role_blocks` makes blocks of that,
 `choice` says which engines and counts matter, `blocks` solves one exactly by dynamic programming
-(`compiled` where it runs often, `cover` for a single interval, `narrow` on part of a large grid).
+(`compiled` where it runs often, `narrow` on part of a large grid).
 """

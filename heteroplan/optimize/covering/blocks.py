@@ -204,13 +204,7 @@ def cheapest_path(block: Block, *, cyclic: bool) -> Path | None:
     are free: that gives `bound`. Closing the day at the state found there gives `cost`; the two
     agree unless the best closed day avoids that state (and, where changes cost, the one before).
     """
-    from heteroplan.optimize.covering.cover import cheapest_cover, is_cover
-
     intervals = len(block.need)
-    if is_cover(block):
-        found = cheapest_cover(block, cyclic=cyclic)
-        if found is None or found.bound == found.cost or block.cells() > SHARED_CELLS:
-            return found
     if not cyclic:
         counts, value = _open_path(block, 0, None)
         value += _given_up(block)

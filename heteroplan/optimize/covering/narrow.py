@@ -7,7 +7,6 @@ import numpy as np
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.covering.blocks import Block
 from heteroplan.optimize.covering.choice import on_grid
-from heteroplan.optimize.covering.cover import is_cover
 from heteroplan.optimize.program.problem import Floats, Ints
 
 HOME_CELLS, QUICK_CELLS = 4_000, 2_000
@@ -23,7 +22,7 @@ def narrowed(block: Block) -> Block:
     serve the demand; then all are kept near a greedy cover.
     """
     most = QUICK_CELLS if block.compiled else HOME_CELLS
-    if block.cells() <= most or is_cover(block):
+    if block.cells() <= most:
         return block
     grid = on_grid(range(len(block.high)), block.price, block.share, block.high, most / 4)
     for few in (2, 1):

@@ -246,8 +246,6 @@ def _stage_block(
         supply = [sum(int(problem.pools[p].most.max()) for p in pools) for pools in candidates]
         high = np.minimum(high, np.array(supply)[:, None])
     grid = on_grid(kept, price, share, high, cells)
-    if problem.intervals == 1 and len(grid) < len(kept):
-        grid, fewest, most = kept, np.zeros_like(fewest), None
     beside = [e for e in kept if e not in grid]
     steps = _steps(need, share, beside)
     short = _short_price(at, w, stages)
@@ -407,7 +405,7 @@ def _shares(
     loads = [spec.load for spec in specs]
     weights = cover_weights(rps, loads, price)
     share = np.array([cover_share(weights, rps, load) for load in loads])
-    if all(spec.by_size is None for spec in specs) or problem.intervals == 1:
+    if all(spec.by_size is None for spec in specs):
         return share, None
     return share, _by_count(problem, w, engines, share, weights)
 

@@ -1,10 +1,10 @@
 """The last pass: of plans that cost about the same, one whose pools change their sizes less often.
 
 Changes get a price that rises step by step. At each price every workload is placed again in its
-groups near the sizes it has (`one_workload`, exact in each block), and every pool alone may stay
-larger where that spares changes; at the first, a workload of several groups may gather in fewer, or
-stay where it ran before. Service stays as it is. Where workloads limit changes or ask for
-a shortest run (`stability`), each plan on the way is made to keep that (`kept_sizes`).
+groups near the sizes it has (`one_workload`, exact in each block); at the first, a workload of
+several groups may gather in fewer, or stay where it ran before. Of the first plan that costs too
+much, parts are taken, as many as fit. Service stays as it is. Where workloads limit changes or ask
+for a shortest run (`stability`), each plan on the way is made to keep that (`kept_sizes`).
 """
 
 from collections.abc import Iterator
@@ -17,10 +17,8 @@ from heteroplan.entities.plan import Calmness
 from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import ROUNDING
 from heteroplan.optimize.construct.all_workloads import near_sizes, steered
-from heteroplan.optimize.construct.one_domain import room_beside
 from heteroplan.optimize.construct.one_workload import place
 from heteroplan.optimize.construct.task import task_of
-from heteroplan.optimize.covering.blocks import Block, cheapest_path
 from heteroplan.optimize.improve.kept_sizes import keep_sizes, keep_urgent_sizes
 from heteroplan.optimize.incumbent import Incumbent, incumbent, resized
 from heteroplan.optimize.program.problem import Ints, Problem
@@ -35,8 +33,6 @@ SECOND_PRICE = 1 / 4
 LARGE_PRICE = 1 / 2
 """The first one of large programs, where there may be time for no other: of 50 workloads on 20,000
 GPUs a sweep takes 5 CPU seconds."""
-HALVINGS = 3
-"""Prices that are tried between the last at which a plan costs little enough and the next."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,40 +67,18 @@ def fewer_changes(
     found.offer(plan)
     unit = _replica_cost(problem, plan)
     whole = whole or problem.has_stability
-    within = plan
-    low, price = 0.0, LARGE_PRICE if problem.large else FIRST_PRICE
+    within, price = plan, LARGE_PRICE if problem.large else FIRST_PRICE
     while price <= LAST_PRICE and not stop():
         tried = found.swept(within, price * unit)
         over = problem.cost(tried.solution.replicas) > most_cost
         if over:
-            _between(found, within, tried, (low * unit, price * unit))
+            found.take_parts(within, tried)
         if over and not whole:
             break
         if not problem.changes(tried.solution.replicas).any():
             break
-        within, low = tried, price
-        price = max(SECOND_PRICE, 2 * price)
+        within, price = tried, max(SECOND_PRICE, 2 * price)
     return Calmed(found.best, calmness(problem, plan.solution.replicas), found.frontier())
-
-
-def _between(
-    found: "_Pass", within: Incumbent, over: Incumbent, prices: tuple[float, float]
-) -> None:
-    """Plans between one that costs little enough and one that does not, at `prices` of changes.
-
-    At prices between the two; then parts of the last plan that costs too much, as many as fit.
-    """
-    low, high = prices
-    for _ in range(0 if found.problem.large else HALVINGS):
-        if found.stop():
-            return
-        price = (low + high) / 2
-        tried = found.swept(within, price)
-        if found.problem.cost(tried.solution.replicas) <= found.most_cost:
-            within, low = tried, price
-        else:
-            over, high = tried, price
-    found.take_parts(within, over)
 
 
 @dataclass(slots=True)
@@ -152,7 +126,7 @@ class _Pass:
             if spared <= 0 or problem.cost(plan.solution.replicas) + cost > self.most_cost:
                 continue
             replicas = _put(plan.solution.replicas, there)
-            tried = _with_sizes(problem, plan, replicas, w)
+            tried = resized(problem, plan, replicas)
             if problem.fits(sorted(there), replicas) and tried.rank[:-1] <= plan.rank[:-1]:
                 plan = tried
                 self.offer(plan)
@@ -190,8 +164,7 @@ class _Pass:
         priced = replace(self.problem.without_stability(), change_price=price)
         plan = incumbent(priced, plan.solution)
         for w in range(len(priced.workloads)):
-            moves = (_placed_again, _kept_larger)
-            for move in moves if self.gathered else (_gathered, *moves):
+            for move in (_placed_again,) if self.gathered else (_gathered, _placed_again):
                 if self.stop():
                     return plan
                 tried = move(priced, plan, w, self.stop)
@@ -247,7 +220,7 @@ def _gathered(problem: Problem, plan: Incumbent, w: int, stop: Stop) -> Incumben
     no_price = steered(problem, np.zeros((len(problem.supplies), problem.intervals)))
     task = task_of(problem, w, trial, no_price, stop=stop).within(p for each in used for p in each)
     place(task, trial)
-    return _with_sizes(problem, plan, trial, w)
+    return resized(problem, plan, trial)
 
 
 def _placed_again(problem: Problem, plan: Incumbent, w: int, stop: Stop) -> Incumbent:
@@ -260,49 +233,4 @@ def _placed_again(problem: Problem, plan: Incumbent, w: int, stop: Stop) -> Incu
     trial[pools] = 0
     no_price = steered(problem, np.zeros((len(problem.supplies), problem.intervals)))
     place(task_of(problem, w, trial, no_price, limit, floor, stop=stop), trial, parts)
-    return _with_sizes(problem, plan, trial, w)
-
-
-def _kept_larger(problem: Problem, plan: Incumbent, w: int, stop: Stop) -> Incumbent:
-    """Each pool of workload w alone, no smaller than it is at any time."""
-    replicas = plan.solution.replicas.copy()
-    changing = problem.changes_in(
-        problem.workloads[w].pools, replicas[list(problem.workloads[w].pools)]
-    )
-    for p, changes in zip(problem.workloads[w].pools, changing.any(axis=1), strict=True):
-        if not changes or stop():
-            continue
-        most = np.minimum(room_beside(problem, p, replicas), replicas[p].max())
-        path = cheapest_path(_larger(problem, p, replicas[p], most), cyclic=problem.cyclic)
-        if path is None:
-            continue
-        before, replicas[p] = replicas[p].copy(), path.counts[0]
-        if not problem.fits([p], replicas):
-            replicas[p] = before
-    return _with_sizes(problem, plan, replicas, w)
-
-
-def _larger(problem: Problem, p: int, sizes: Ints, most: Ints) -> Block:
-    """The block of one pool that is no smaller than `sizes` [T], and no larger than `most` [T]."""
-    pool, intervals = problem.pools[p], problem.intervals
-    return Block(
-        price=pool.run_cost[None, :],
-        start=np.full((1, intervals), pool.start_cost),
-        share=np.zeros((1, intervals)),
-        low=sizes[None, :],
-        high=np.maximum(sizes, most)[None, :],
-        need=np.zeros(intervals),
-        penalty=np.zeros(intervals),
-        fewest=np.zeros(intervals, dtype=np.int64),
-        before=None if problem.before is None else problem.before[[p]],
-        compiled=problem.compiled,
-        change=problem.change_costs[[p]],
-    )
-
-
-def _with_sizes(problem: Problem, plan: Incumbent, replicas: Ints, w: int) -> Incumbent:
-    """The plan with other sizes [P, T] of workload w, whose flow is then in the mix."""
-    pools = list(problem.workloads[w].pools)
-    if (replicas[pools] == plan.solution.replicas[pools]).all():
-        return plan
-    return resized(problem, plan, replicas, (w,))
+    return resized(problem, plan, trial)

@@ -44,13 +44,9 @@ def hand_over(search: Search, problem: Problem) -> None:
             kept = min(kept, incumbent(problem, found.solution), key=lambda each: each.rank)
         if found.unserved_bound:
             search.shortage_bounds.append(ShortageBound(found.unserved_bound, kept.unserved))
-    if kept.unserved != search.plan.unserved:
-        search.short_bound = 0.0
-    search.best = kept
-    if bound is not None and kept.covered:
-        search.raise_covering_bound(min(bound, kept.cost))
-    elif bound is not None:
-        search.raise_short_bound(min(bound, kept.cost))
+    search.put(kept)
+    if bound is not None:
+        search.raise_bound(bound)
     if any(kept.unserved.values()) and search.unproven_shortage():
         search.prove_shortage(Effort(deadline=until, stop=search.stop), of=problem)
 

@@ -28,15 +28,14 @@ def keep_sizes(problem: Problem, plan: Incumbent, *, grow: bool = True) -> Incum
 
     Without `grow` no pool is larger than it is, so that it fits wherever it fitted.
     """
-    replicas, changed = plan.solution.replicas.copy(), set()
-    for w, work in enumerate(problem.workloads):
+    replicas = plan.solution.replicas.copy()
+    for work in problem.workloads:
         if not work.has_stability:
             continue
         broken = [p for p in work.pools if breaks_stability(problem, work, p, replicas[p])]
         for p in broken:
             _keep(problem, work, p, replicas, grow=grow)
-            changed.add(w)
-    return resized(problem, plan, replicas, changed)
+    return resized(problem, plan, replicas)
 
 
 def keep_urgent_sizes(problem: Problem, plan: Incumbent) -> Incumbent:

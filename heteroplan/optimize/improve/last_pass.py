@@ -45,13 +45,9 @@ def last_pass(search: Search, problem: Problem, *, frontier: bool = False) -> Ca
     after, bound = found.plan, None
     if problem.has_stability and problem.cells <= SMALL:
         after, bound = _by_mip(search, problem, after)
-    if after.unserved != best.unserved:
-        search.short_bound = 0.0
-    search.best = after
-    if bound is not None and after.covered:
-        search.raise_covering_bound(min(bound, after.cost))
-    elif bound is not None:
-        search.raise_short_bound(min(bound, after.cost))
+    search.put(after)
+    if bound is not None:
+        search.raise_bound(bound)
     return Calming(
         before=found.before,
         after=calmness(problem, after.solution.replicas),

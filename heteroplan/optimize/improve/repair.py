@@ -6,7 +6,7 @@ from time import monotonic
 import numpy as np
 
 from heteroplan.clock import Stop, silent
-from heteroplan.optimize.construct.all_workloads import by_size, local_move, reinsert, replaced
+from heteroplan.optimize.construct.all_workloads import by_size, local_move, reinsert
 from heteroplan.optimize.improve.polish import Neighbourhood, polish
 from heteroplan.optimize.incumbent import Incumbent, of_sizes, unserved_share
 from heteroplan.optimize.program.problem import Ints, Problem
@@ -23,21 +23,19 @@ REPAIR_S, LARGE_REPAIR_S = 10.0, 3.0
 def repaired(
     problem: Problem,
     replicas: Ints,
-    without: Ints,
     workloads: Sequence[int],
     gap: float,
     stop: Stop,
     deadline: float,
 ) -> Incumbent:
-    """A plan of `problem` from sizes `replicas` [P, T] that hold more than its supply.
+    """A plan of `problem` from sizes `replicas` [P, T], of which those of `workloads` go short.
 
-    `without` is what is left of them when replicas of `workloads` are given up until supply is
-    kept. Those workloads are placed again beside the others; where that leaves demand unserved,
-    others make room for them; at last all around those hours move a little.
+    They are placed again beside the others; where that leaves demand unserved, together with each
+    of those that are served after them; at last all around those hours move a little.
     """
     until = min(deadline, monotonic() + (LARGE_REPAIR_S if problem.large else REPAIR_S))
     search = Search(problem, gap, until, stop, silent)
-    search.offer(of_sizes(problem, without))
+    search.offer(of_sizes(problem, replicas))
     no_prices = np.zeros((len(problem.supplies), problem.intervals))
     for w in sorted(workloads, key=lambda w: problem.workloads[w].priority):
         search.offer(local_move(problem, search.plan, w, 2, search.out_of_time))
@@ -46,10 +44,6 @@ def repaired(
                 break
             again = (w, *others)
             search.offer(reinsert(problem, search.plan, no_prices, again, search.out_of_time))
-    if not search.plan.covered:
-        room_made = _others_make_room(problem, replicas, workloads, search.out_of_time)
-        if room_made is not None:
-            search.offer(room_made)
     if not search.plan.covered:
         for _ in repair(search, search.plan):
             if search.plan.covered or search.out_of_time():
@@ -62,43 +56,6 @@ def _less_urgent(problem: Problem, w: int) -> list[int]:
     priority = [work.priority for work in problem.workloads]
     later = [other for other in range(len(priority)) if priority[other] > priority[w]]
     return sorted(later, key=lambda other: -priority[other])
-
-
-def _others_make_room(
-    problem: Problem, replicas: Ints, workloads: Sequence[int], stop: Stop
-) -> Incumbent | None:
-    """Other workloads placed again within the supply that `workloads` leave them.
-
-    One after another, those that hold most of what is overdrawn first; None where that does
-    not keep supply, or not before `stop()`.
-    """
-    plan = of_sizes(problem, replicas)
-    held = problem.held(replicas)
-    overdrawn = [left < 0 for left in problem.residual(replicas)]
-    share = {
-        w: sum(
-            int(held[p][over].sum())
-            for row, over in zip(problem.supplies, overdrawn, strict=True)
-            for p in row.pools
-            if p in work.pools
-        )
-        for w, work in enumerate(problem.workloads)
-        if w not in workloads
-    }
-    excess = _overdraft(problem, replicas)
-    for w in sorted(share, key=lambda w: -share[w]):
-        if share[w] == 0 or excess == 0 or stop():
-            break
-        tried = replaced(problem, plan, (w,), steer=0.0, stop=stop)
-        left = _overdraft(problem, tried.solution.replicas)
-        if left < excess and tried.rank[:-1] <= plan.rank[:-1]:
-            plan, excess = tried, left
-    return plan if excess == 0 else None
-
-
-def _overdraft(problem: Problem, replicas: Ints) -> int:
-    """GPU-intervals held beyond supply."""
-    return sum(int(np.maximum(0, -left).sum()) for left in problem.residual(replicas))
 
 
 def repair(search: Search, plan: Incumbent) -> Iterator[None]:

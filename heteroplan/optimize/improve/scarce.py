@@ -5,20 +5,21 @@ elsewhere at the same cost does. Placement is steered that way from the start; h
 is improved by moves that change neither what it serves nor what it costs.
 """
 
-from collections.abc import Iterator, Sequence
-from itertools import combinations, permutations
+from collections.abc import Iterator
+from itertools import permutations
 
 import numpy as np
 
 from heteroplan.clock import Stop
 from heteroplan.optimize.construct.all_workloads import replaced
-from heteroplan.optimize.incumbent import Incumbent, of_sizes
+from heteroplan.optimize.incumbent import Incumbent
 from heteroplan.optimize.program.problem import Ints, Problem
 
 STEER = 1e-3
 """Price of a step of scarcity, as a share of what a GPU costs, in moves that may cost nothing."""
-REPLACED = 10
-"""Workloads that are placed again; those that use most scarce hardware."""
+REPLACED, EXCHANGED = 10, 3
+"""Workloads that are placed again one by one, and two at a time; those that use most scarce
+hardware."""
 SAME_COST = 1e-9
 """Relative difference of cost that rounding makes."""
 
@@ -76,17 +77,10 @@ def _less(one: Use, other: Use) -> bool:
 
 
 def _moves(problem: Problem, plan: Incumbent, stop: Stop) -> Iterator[Incumbent]:
-    """Plans that differ in where some workload stands."""
-    replicas = plan.solution.replicas
-    for moved in (
-        *_fill_first(problem, replicas),
-        *_relocated(problem, replicas),
-        *_swapped(problem, replicas),
-    ):
-        if all((left >= 0).all() for left in problem.residual(moved)):
-            yield of_sizes(problem, moved)
-    for w in _users(problem, replicas)[:REPLACED]:
-        yield replaced(problem, plan, (w,), steer=STEER, stop=stop)
+    """Plans in which one workload, or two that change places, are placed again."""
+    users = _users(problem, plan.solution.replicas)
+    for again in (*((w,) for w in users[:REPLACED]), *permutations(users[:EXCHANGED], 2)):
+        yield replaced(problem, plan, again, steer=STEER, stop=stop)
 
 
 def _users(problem: Problem, replicas: Ints) -> list[int]:
@@ -96,76 +90,3 @@ def _users(problem: Problem, replicas: Ints) -> list[int]:
         sum(weight[p] * float(replicas[p].sum()) for p in work.pools) for work in problem.workloads
     ]
     return [w for w in np.argsort([-n for n in used], kind="stable").tolist() if used[w] > 0]
-
-
-def _twins(problem: Problem, w: int, one: str, two: str) -> list[tuple[int, int]] | None:
-    """Pools of one group of a workload with the same engine's in another; None where some lack."""
-    groups = problem.groups(w)
-    here = {problem.pools[p].candidate: p for p in groups[one]}
-    there = {problem.pools[p].candidate: p for p in groups[two]}
-    whole = len(here) == len(groups[one]) and len(there) == len(groups[two])
-    if not whole or not here.keys() & there.keys():
-        return None
-    return [(p, there[c]) for c, p in here.items() if c in there]
-
-
-def _fill_first(problem: Problem, replicas: Ints) -> Iterator[Ints]:
-    """What two groups of a workload hold together, as much as fits in the less scarce one."""
-    left = problem.residual(replicas)
-    for w in _users(problem, replicas):
-        used = sorted(problem.used_groups(w, replicas))
-        for scarce, spare in permutations(used, 2):
-            pairs = _twins(problem, w, scarce, spare)
-            if pairs is None or _scarcity(problem, w, scarce) <= _scarcity(problem, w, spare):
-                continue
-            moved = replicas.copy()
-            for p, q in pairs:
-                room = np.min([left[r] for r in problem.drawn[q]], axis=0) // problem.pools[q].gpus
-                shifted = np.minimum(replicas[p], np.maximum(0, room))
-                moved[p] -= shifted
-                moved[q] += shifted
-            yield moved
-
-
-def _scarcity(problem: Problem, w: int, group: str) -> float:
-    return float(np.mean([problem.pools[p].scarcity for p in problem.groups(w)[group]]))
-
-
-def _relocated(problem: Problem, replicas: Ints) -> Iterator[Ints]:
-    """A group of a workload stands in another domain, as it is."""
-    for w in _users(problem, replicas):
-        for group in sorted(problem.used_groups(w, replicas)):
-            for other in problem.groups(w):
-                moved = _exchanged(problem, replicas, [(w, group, other)])
-                if moved is not None:
-                    yield moved
-
-
-def _swapped(problem: Problem, replicas: Ints) -> Iterator[Ints]:
-    """Two workloads change places."""
-    for one, two in combinations(_users(problem, replicas), 2):
-        for group in sorted(problem.used_groups(one, replicas)):
-            for other in sorted(problem.used_groups(two, replicas)):
-                if group in problem.groups(two) and other in problem.groups(one):
-                    moved = _exchanged(
-                        problem, replicas, [(one, group, other), (two, other, group)]
-                    )
-                    if moved is not None:
-                        yield moved
-
-
-def _exchanged(
-    problem: Problem, replicas: Ints, changes: Sequence[tuple[int, str, str]]
-) -> Ints | None:
-    """Groups (workload, from, to) stand elsewhere; None where that is taken or lacks an engine."""
-    moved = replicas.copy()
-    for w, group, other in changes:
-        pairs = None if group == other else _twins(problem, w, group, other)
-        if pairs is None or other in problem.used_groups(w, replicas):
-            return None
-        here = [p for p in problem.groups(w)[group] if replicas[p].any()]
-        if not set(here) <= {p for p, _ in pairs}:
-            return None
-        for p, q in pairs:
-            moved[q], moved[p] = replicas[p], 0
-    return moved

@@ -49,9 +49,9 @@ class Sweeps:
                 if moves:
                     replicas = self._placed_again(w, replicas, held_price)
             else:
-                standing = resized(problem, plan, replicas, order)
+                standing = resized(problem, plan, replicas)
                 replicas = reinsert(problem, standing, prices, (w,)).solution.replicas.copy()
-        return resized(problem, plan, replicas, order)
+        return resized(problem, plan, replicas)
 
     def _placed_again(self, w: int, replicas: Ints, held_price: Floats) -> Ints:
         """Sizes in which workload w stands wherever it costs least, if that is better."""

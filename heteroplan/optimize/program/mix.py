@@ -58,11 +58,6 @@ def group_cover(problem: Problem, pools: Sequence[int], replicas: Ints) -> Float
     return np.minimum(prefill, decode) + alone
 
 
-def domain_share(problem: Problem, pools: Sequence[int], replicas: Ints) -> Floats:
-    """[T] share of a workload's demand that its pools in one group serve."""
-    return np.minimum(1.0, group_cover(problem, pools, replicas))
-
-
 def safe_share(problem: Problem, w: int, replicas: Ints) -> Floats:
     """[T] share of the demand that may be served so that the workload's resilience holds."""
     resilience = problem.workloads[w].resilience

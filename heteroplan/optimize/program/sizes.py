@@ -140,7 +140,7 @@ def covers(problem: "Problem", pools: Sequence[int]) -> Floats | None:
     program. None where sizes make no difference.
     """
     specs = [problem.pools[p] for p in pools]
-    if all(spec.by_size is None for spec in specs) or problem.intervals == 1:
+    if all(spec.by_size is None for spec in specs):
         return None
     counts = np.arange(max(int(spec.most.max(initial=0)) for spec in specs) + 1)
     return np.array([reach(spec, counts[:, None]) for spec in specs])

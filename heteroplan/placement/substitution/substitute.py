@@ -1,9 +1,7 @@
-"""Service that found no room goes to other pools, into room that is left on nodes or is made."""
+"""Service that found no room goes to other pools, into room that is left on nodes."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from math import ceil
-
-import numpy as np
 
 from heteroplan.clock import Stop, never
 from heteroplan.entities.capacity import Candidate
@@ -14,12 +12,10 @@ from heteroplan.optimize.program.mix import mix_share, role_cover
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.rules import is_choosy
 from heteroplan.placement.pack import Packing
-from heteroplan.placement.substitution.free_capacity import Cut, FreeCapacity
+from heteroplan.placement.substitution.free_capacity import FreeCapacity
 
 MOST = 16
 """Replicas that may serve instead of one in an interval."""
-CUTS = 48
-"""Ways to make room for a replica that are tried."""
 
 
 def substituted(
@@ -32,13 +28,10 @@ def substituted(
 ) -> tuple[Ints, Packing]:
     """`replicas` [P, T] without the unplaced and with those that serve instead, as packed.
 
-    A substitute starts anew, or starts earlier or stops later than it would. Where none
-    can and demand goes short, others make room: they serve a while less, and others again, on
-    other nodes, serve instead. All that until `stop()`. What is short then stays so. What
-    is not needed beside the substitutes stops.
+    A substitute starts anew, or starts earlier or stops later than it would. What no other
+    serves until `stop()` stays short.
     """
     free_capacity = FreeCapacity.of(scenario, candidates, problem, replicas, packing)
-    left = free_capacity.replicas.copy()
     lost = [
         (each.pool, int(t))
         for each in sorted(packing.unplaced, key=lambda each: each.first)
@@ -48,15 +41,6 @@ def substituted(
         if stop():
             break
         _serve_instead(free_capacity, pool, t)
-    where = {(problem.pools[pool].workload, t) for pool, t in lost}
-    for w, t in sorted(where, key=lambda each: (problem.workloads[each[0]].priority, *each)):
-        if stop():
-            break
-        free_capacity = _with_room_made(free_capacity, w, t, stop)
-    substitutes = np.argwhere(free_capacity.replicas > left)
-    for w, t in sorted({(problem.pools[p].workload, int(t)) for p, t in substitutes}):
-        if free_capacity.plain[w]:
-            _stop_unneeded(free_capacity, w, t)
     return free_capacity.replicas, free_capacity.packed()
 
 
@@ -105,85 +89,6 @@ def _elsewhere(
             free_capacity.serve_more(p, t) for p in _cheapest_first(problem, alike, t, lost)
         ):
             return
-
-
-def _with_room_made(free_capacity: FreeCapacity, w: int, t: int, stop: Stop) -> FreeCapacity:
-    """Others make room for workload w until it is not short in `t`, as far as they can."""
-    for _ in range(MOST):
-        if not free_capacity.missing(w, t):
-            break
-        ways = (
-            _exchanged(free_capacity, w, pool, t, stop) for pool in _wanting(free_capacity, w, t)
-        )
-        found = next((way for way in ways if way is not None), None)
-        if found is None:
-            break
-        free_capacity = found
-    return free_capacity
-
-
-def _wanting(free_capacity: FreeCapacity, w: int, t: int) -> Iterator[int]:
-    """Pools of which one more would serve: aggregated, or of the side that could serve less."""
-    problem = free_capacity.problem
-    for members in problem.groups(w).values():
-        prefill, decode = (
-            role_cover(problem, members, free_capacity.replicas, role)[t]
-            for role in (Role.PREFILL, Role.DECODE)
-        )
-        roles = [Role.AGGREGATED]
-        if prefill != decode:
-            roles.append(Role.PREFILL if prefill < decode else Role.DECODE)
-        pools = [p for p in _whole(problem, members) if problem.pools[p].role in roles]
-        yield from _cheapest_first(problem, pools, t, 0.0)
-
-
-def _exchanged(
-    free_capacity: FreeCapacity, w: int, pool: int, t: int, stop: Stop
-) -> FreeCapacity | None:
-    """With one more of `pool`, of workload w, on the GPUs of one instead of which others serve."""
-    specs = free_capacity.problem.pools
-    for cut in free_capacity.in_the_way(pool, t)[:CUTS]:
-        if stop():
-            break
-        tried = free_capacity.copy()
-        other = tried.stays[cut.number].pool
-        tried.make(cut)
-        if not tried.serve_more(pool, t):
-            continue
-        for u in cut.lost:
-            _serve_instead(tried, other, u)
-        harmed = any(_lose(free_capacity, tried, specs[other].workload, u) for u in cut.lost)
-        if not harmed and _lose(tried, free_capacity, w, t):
-            return tried
-    return None
-
-
-def _stop_unneeded(free_capacity: FreeCapacity, w: int, t: int) -> None:
-    """Replicas of a workload that are not needed stop before `t` or start after it."""
-    problem = free_capacity.problem
-    most_expensive_first = sorted(
-        problem.workloads[w].pools, key=lambda p: -problem.pools[p].run_cost[t]
-    )
-    for pool in most_expensive_first:
-        while free_capacity.replicas[pool, t] > 0 and free_capacity.unneeded(pool, t):
-            cuts = (
-                cut
-                for number in free_capacity.of_pool[pool]
-                for cut in free_capacity.cuts(number, np.array([t]))
-            )
-            found = next((cut for cut in cuts if _is_unneeded(free_capacity, pool, cut)), None)
-            if found is None:
-                break
-            free_capacity.make(found)
-
-
-def _is_unneeded(free_capacity: FreeCapacity, pool: int, cut: Cut) -> bool:
-    return all(free_capacity.unneeded(pool, t) for t in cut.lost)
-
-
-def _lose(before: FreeCapacity, after: FreeCapacity, w: int, t: int) -> bool:
-    """Whether less of a workload's demand is served after than before."""
-    return after.missing(w, t) > before.missing(w, t) + COVER_TOLERANCE
 
 
 def _whole(

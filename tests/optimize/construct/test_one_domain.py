@@ -618,11 +618,10 @@ def test_what_ran_before_serves_what_stands_when_the_day_begins() -> None:
     assert placed(free(known), [0.5, 0.0], standing)[2] == {"new": [1, 0], "old": [1, 0]}
 
 
-def test_the_end_is_that_of_the_task_and_nothing_is_known_of_sites_yet() -> None:
+def test_the_end_is_that_of_the_task() -> None:
     problem = one([10.0])
     task = task_of(problem, 0, none_of(problem), np.zeros((2, 1)), stop=lambda: True)
     assert task.stop()
-    assert free(problem).lower_estimates == {}
     assert not free(problem).stop()
 
 

@@ -66,12 +66,6 @@ def test_a_grid_of_just_the_most_states_is_searched_whole(
     assert narrowed(wider).cells() < most
 
 
-def test_what_needs_no_grid_is_left_whole() -> None:
-    """One interval is a knapsack, however many counts there are."""
-    made = block(high=[100, 100, 100], need=[9.0])
-    assert narrowed(made) is made
-
-
 @pytest.mark.parametrize(
     ("high", "kept"),
     [

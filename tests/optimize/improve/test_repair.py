@@ -10,11 +10,8 @@ import pytest
 from heteroplan.clock import Stop, never, silent
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.construct.all_workloads import place_all
-from heteroplan.optimize.improve import repair as repairing
 from heteroplan.optimize.improve.repair import (
     _less_urgent,
-    _others_make_room,
-    _overdraft,
     repair,
     repaired,
     short_hours,
@@ -68,6 +65,10 @@ def sized(problem: Problem, sizes: Sizes) -> Ints:
     return found
 
 
+def fits(problem: Problem, replicas: Ints) -> bool:
+    return problem.fits(range(len(problem.pools)), replicas)
+
+
 def standing(problem: Problem, replicas: Ints) -> dict[tuple[str, str], list[int]]:
     return {
         (problem.workloads[pool.workload].name, pool.engine): sizes.tolist()
@@ -77,11 +78,11 @@ def standing(problem: Problem, replicas: Ints) -> dict[tuple[str, str], list[int
 
 
 def made_good(
-    problem: Problem, held: Sizes, without: Sizes, workloads: Sequence[int], stop: Stop = never
+    problem: Problem, without: Sizes, workloads: Sequence[int], stop: Stop = never
 ) -> dict[tuple[str, str], list[int]]:
     """What stands once a plan is repaired; it serves no less than what was left of it."""
     left = sized(problem, without)
-    found = repaired(problem, sized(problem, held), left, workloads, 0.0, stop, monotonic() + 60)
+    found = repaired(problem, left, workloads, 0.0, stop, monotonic() + 60)
     assert found.rank <= plan_of(problem, left).rank
     assert faults_of(problem, found) == []
     return standing(problem, found.solution.replicas)
@@ -90,52 +91,35 @@ def made_good(
 def test_what_was_given_up_is_placed_again_beside_the_others() -> None:
     """Two replicas held the one cheap node; `b` goes where it costs more, `a` stays."""
     problem = two_types(1, 1, ("a", 1, "CD"), ("b", 1, "CD"))
-    held: Sizes = {("a", "C"): [1], ("b", "C"): [1]}
-    found = made_good(problem, held, {("a", "C"): [1]}, [1])
+    found = made_good(problem, {("a", "C"): [1]}, [1])
     assert found == {("a", "C"): [1], ("b", "D"): [1]}
 
 
 def test_a_less_urgent_workload_makes_room() -> None:
     """`a` runs on cheap nodes alone, of which `b` has the only one; `b` finds another."""
     problem = two_types(1, 1, ("a", 1, "C"), ("b", 2, "CD"))
-    held: Sizes = {("a", "C"): [1], ("b", "C"): [1]}
-    found = made_good(problem, held, {("b", "C"): [1]}, [0])
+    found = made_good(problem, {("b", "C"): [1]}, [0])
     assert found == {("a", "C"): [1], ("b", "D"): [1]}
 
 
 def test_the_more_urgent_workload_is_served_where_there_is_room_for_one() -> None:
     problem = two_types(1, 0, ("a", 1, "C"), ("b", 2, "C"))
-    held: Sizes = {("a", "C"): [1], ("b", "C"): [1]}
-    assert made_good(problem, held, {("b", "C"): [1]}, [0]) == {("a", "C"): [1]}
-    assert made_good(problem, held, {("a", "C"): [1]}, [1]) == {("a", "C"): [1]}
+    assert made_good(problem, {("b", "C"): [1]}, [0]) == {("a", "C"): [1]}
+    assert made_good(problem, {("a", "C"): [1]}, [1]) == {("a", "C"): [1]}
 
 
-def no_room(*_: object) -> None:
-    """Others never make room."""
-
-
-@pytest.mark.parametrize("left_out", ["", "REPAIRS", "_others_make_room"])
-def test_workloads_of_the_same_urgency_make_room_for_what_was_given_up(
-    monkeypatch: pytest.MonkeyPatch, left_out: str
-) -> None:
-    """`a` is left where it was planned; `b` and `c` share the rest, one of them on dear nodes.
-
-    Either way to do so is enough: others placed again, or small MIPs of all.
-    """
-    if left_out:
-        monkeypatch.setattr(repairing, left_out, () if left_out == "REPAIRS" else no_room)
+def test_workloads_of_the_same_urgency_make_room_for_what_was_given_up() -> None:
+    """`a` has cheap nodes alone; `b` and `c` share the rest, one of them on dear nodes."""
     problem = two_types(2, 2, ("a", 1, "C"), ("b", 1, "CD"), ("c", 1, "CD"))
-    held: Sizes = {(name, "C"): [1] for name in "abc"}
-    found = made_good(problem, held, {("b", "C"): [1], ("c", "C"): [1]}, [0])
+    found = made_good(problem, {("b", "C"): [1], ("c", "C"): [1]}, [0])
     assert found.pop(("a", "C")) == [1]
     assert sorted(gpu for _, gpu in found) == ["C", "D"]
 
 
 def test_a_repair_that_is_stopped_has_what_was_left() -> None:
     problem = two_types(1, 1, ("a", 1, "CD"), ("b", 1, "CD"))
-    held: Sizes = {("a", "C"): [1], ("b", "C"): [1]}
     left: Sizes = {("a", "C"): [1]}
-    assert made_good(problem, held, left, [1], lambda: True) == left
+    assert made_good(problem, left, [1], lambda: True) == left
 
 
 def test_only_hours_that_go_short_change() -> None:
@@ -149,9 +133,8 @@ def test_only_hours_that_go_short_change() -> None:
             replace(problem.workloads[1], rps=np.array([[0.0, 10.0, 0.0, 0.0]])),
         ),
     )
-    held = taken + sized(problem, {("b", "C"): [1, 1, 1, 1]})
     left = taken + sized(problem, {("b", "C"): [1, 0, 1, 1]})
-    found = repaired(problem, held, left, [0], 0.0, never, monotonic() + 60)
+    found = repaired(problem, left, [0], 0.0, never, monotonic() + 60)
     assert standing(problem, found.solution.replicas) == {
         ("a", "C"): [0, 1, 0, 0],
         ("b", "C"): [1, 0, 1, 1],
@@ -164,52 +147,6 @@ def test_those_that_are_served_later_are_asked_for_room_the_last_of_them_first()
     assert _less_urgent(problem, 1) == [3, 0, 2, 4]
     assert _less_urgent(problem, 2) == [3, 0]
     assert _less_urgent(problem, 3) == []
-
-
-def test_what_is_held_beyond_supply_is_counted_hour_by_hour() -> None:
-    """Of 4 GPUs a node: 12 of 8 at 0, 4 at 1, 16 of 8 at 2; what is free nowhere makes up."""
-    problem = two_types(2, 9, ("a", 1, "CD"), ("b", 1, "C"), rps=(90.0,) * 3)
-    sizes = sized(problem, {("a", "C"): [1, 0, 3], ("b", "C"): [2, 1, 1], ("a", "D"): [2, 3, 1]})
-    assert _overdraft(problem, sizes) == 4 + 8
-    assert _overdraft(problem, sized(problem, {("b", "C"): [2, 1, 2]})) == 0
-
-
-def room_made(
-    problem: Problem, held: Sizes, workloads: Sequence[int], stop: Stop = never
-) -> dict[tuple[str, str], list[int]] | None:
-    found = _others_make_room(problem, sized(problem, held), workloads, stop)
-    if found is None:
-        return None
-    assert _overdraft(problem, found.solution.replicas) == 0
-    return standing(problem, found.solution.replicas)
-
-
-def test_the_one_that_holds_most_of_what_is_overdrawn_makes_room() -> None:
-    """Three cheap nodes, of which 1, 1 and 2 are planned: `c` has most, and moves in part.
-
-    `b` could as well, but nothing is overdrawn any more.
-    """
-    problem = two_types(3, 9, ("a", 1, "C"), ("b", 1, "CD"), ("c", 1, "CD"), rps=(20.0,))
-    held: Sizes = {("a", "C"): [1], ("b", "C"): [1], ("b", "D"): [1], ("c", "C"): [2]}
-    found = room_made(problem, held, [0])
-    assert found == {
-        ("a", "C"): [1],
-        ("b", "C"): [1],
-        ("b", "D"): [1],
-        ("c", "C"): [1],
-        ("c", "D"): [1],
-    }
-
-
-def test_no_room_is_made_where_the_others_cannot_move_or_may_not() -> None:
-    held: Sizes = {("a", "C"): [1], ("b", "C"): [1]}
-    problem = two_types(1, 9, ("a", 1, "CD"), ("b", 1, "CD"))
-    assert room_made(problem, held, [0]) == {("a", "C"): [1], ("b", "D"): [1]}
-    assert room_made(problem, held, [1]) == {("a", "D"): [1], ("b", "C"): [1]}
-    assert room_made(problem, held, [0, 1]) is None
-    assert room_made(problem, held, [0], lambda: True) is None
-    stuck = two_types(1, 9, ("a", 1, "CD"), ("b", 1, "C"))
-    assert room_made(stuck, held, [0]) is None
 
 
 def test_hours_around_each_shortage_are_opened_in_windows_of_four() -> None:
@@ -250,7 +187,7 @@ def given_up(problem: Problem, replicas: Ints, draw: np.random.Generator) -> tup
     """What is left once enough workloads are gone, and these."""
     left, gone = replicas.copy(), []
     for w in draw.permutation(len(problem.workloads)).tolist():
-        if _overdraft(problem, left) == 0:
+        if fits(problem, left):
             break
         left[list(problem.workloads[w].pools)] = 0
         gone.append(w)
@@ -270,8 +207,8 @@ def test_repaired_plans_hold_no_more_than_supply_and_serve_no_less_than_was_left
         problem = cut(roomy, draw)
         left, gone = given_up(problem, sizes, draw)
         start = plan_of(problem, left)
-        found = repaired(problem, sizes, left, gone, 0.01, never, monotonic() + 60)
-        assert _overdraft(problem, found.solution.replicas) == 0
+        found = repaired(problem, left, gone, 0.01, never, monotonic() + 60)
+        assert fits(problem, found.solution.replicas)
         assert faults_of(problem, found) == []
         assert found.rank <= start.rank
         more += found.rank[:-1] < start.rank[:-1]

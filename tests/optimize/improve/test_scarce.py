@@ -4,7 +4,7 @@ Leaves that mix GPU types are of high priority, the others below their spine of 
 below a spine with one GPU type of low.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,9 +20,6 @@ from heteroplan.optimize.formulation.model import build_model
 from heteroplan.optimize.improve import scarce
 from heteroplan.optimize.improve.scarce import (
     Use,
-    _fill_first,
-    _relocated,
-    _swapped,
     scarce_use,
     spare_scarce,
 )
@@ -245,27 +242,6 @@ def _least(model: Model, of: Scenario, standing: Standing, priority: SubgroupPri
     return least * of.horizon.interval_hours
 
 
-def test_a_leaf_is_filled_as_far_as_it_has_room_itself() -> None:
-    """Three replicas of 4 GPUs on a leaf of high priority, one on another with room for two.
-
-    Their spine has 8 GPUs free, of which 4 are of no use to a workload that keeps to a leaf.
-    """
-    loads = [
-        workload("near", rps=[40.0], engines=[BOTH], affinity=Affinity.LEAF),
-        workload("wide", rps=[0.0], engines=[BOTH]),
-    ]
-    on = fleet(
-        {"high": {"h100x8": 2, "l40sx8": 1}, "low": {"h100x8": 1}},
-        node_types=(node_type(), L40S),
-        spines=dict.fromkeys(("high", "low"), "s"),
-    )
-    problem = problem_of(scenario(loads, in_fleet=on))
-    domains = [pool.domain for pool in problem.pools]
-    held = {"high": 3, "low": 1, "s": 0}
-    (moved,) = _fill_first(problem, np.array([[held[each]] for each in domains]))
-    assert dict(zip(domains, moved[:, 0].tolist(), strict=True)) == {"high": 2, "low": 2, "s": 0}
-
-
 def test_scarce_use_is_counted_in_hours_of_all_intervals() -> None:
     """4 GPUs on the high leaf for two half hours and 4 more for one, then 8 on the medium one."""
     loads = [workload(rps=[100.0] * 3, engines=[BOTH], affinity=Affinity.LEAF)]
@@ -305,13 +281,10 @@ def sized(problem: Problem, sizes: Mapping[tuple[str, str], Sequence[int]]) -> I
     )
 
 
-def without_replacing(
-    monkeypatch: pytest.MonkeyPatch,
-    problem: Problem,
-    sizes: Mapping[tuple[str, str], Sequence[int]],
+def spared(
+    problem: Problem, sizes: Mapping[tuple[str, str], Sequence[int]]
 ) -> dict[tuple[str, str], list[int]]:
-    """What stands where once no move helps; no workload is placed anew."""
-    monkeypatch.setattr(scarce, "REPLACED", 0)
+    """What stands where once no move helps."""
     replicas = sized(problem, sizes)
     plan = incumbent(problem, Solution(replicas, mixed_flow(problem, replicas)))
     found = spare_scarce(problem, plan, never)
@@ -324,7 +297,7 @@ def without_replacing(
     }
 
 
-def test_a_group_moves_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_group_moves_as_it_is() -> None:
     """Prefill and decode of either workload go, one workload after the other.
 
     Of two decode engines one stands nowhere.
@@ -334,24 +307,24 @@ def test_a_group_moves_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     loads = [idle, *(workload(name, rps=[10.0, 20.0], engines=engines) for name in ("a", "b"))]
     problem = problem_of(scenario(loads, in_fleet=spines(high=4, low=4)))
     here = {("prefill", "high"): [1, 2], ("decode", "high"): [1, 2]}
-    moved = without_replacing(monkeypatch, problem, here)
+    moved = spared(problem, here)
     assert moved == {(name, "low"): sizes for (name, _), sizes in here.items()}
     count = sum(pool.domain == "low-spine" for pool in problem.pools)
     assert count == 7
 
 
-def test_a_group_does_not_move_where_others_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_group_does_not_move_where_others_stand() -> None:
     """Both fill a node; changing places spares nothing."""
     loads = [
         workload(name, engines=[engine(name, role=Role.AGGREGATED, gpus=8)]) for name in ("a", "b")
     ]
     problem = problem_of(scenario(loads, in_fleet=spines(high=1, low=1)))
     here = {("a", "high"): [1], ("b", "low"): [1]}
-    assert without_replacing(monkeypatch, problem, here) == here
+    assert spared(problem, here) == here
 
 
 @pytest.mark.parametrize("pin", ["", "plain"])
-def test_two_workloads_change_places(monkeypatch: pytest.MonkeyPatch, pin: str) -> None:
+def test_two_workloads_change_places(pin: str) -> None:
     """A replica of 8 GPUs on high priority and one of 4 on medium: a node each, none free.
 
     Neither could move alone; together they cannot where the second may not leave.
@@ -373,12 +346,10 @@ def test_two_workloads_change_places(monkeypatch: pytest.MonkeyPatch, pin: str) 
     problem = problem_of(scenario(loads, in_fleet=on))
     here = {("large", "high"): [1], ("small", "plain"): [1]}
     changed = {("large", "plain"): [1], ("small", "high"): [1]}
-    assert without_replacing(monkeypatch, problem, here) == (here if pin else changed)
+    assert spared(problem, here) == (here if pin else changed)
 
 
-def test_two_groups_are_filled_from_the_less_scarce_one_interval_by_interval(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_two_groups_are_filled_from_the_less_scarce_one_interval_by_interval() -> None:
     """Nodes hold a prefill replica of 4 GPUs and two of 2 that decode.
 
     Low priority has one node and what stands there; the rest comes as far as it fits.
@@ -396,66 +367,8 @@ def test_two_groups_are_filled_from_the_less_scarce_one_interval_by_interval(
             ("prefill", low): [1, 0, 0],
             ("decode", low): [2, 0, 0],
         }
-        moved = without_replacing(monkeypatch, problem, here)
+        moved = spared(problem, here)
         assert moved == {("prefill", low): [2, 2, 1], ("decode", low): [4, 4, 2]}
-
-
-def in_six_groups() -> Problem:
-    """Leaves h0 to h4 of high priority and one of low."""
-    nodes = {**{f"h{i}": 1 for i in (3, 0, 4, 1, 2)}, "low": 1}
-    loads = [
-        workload(name, rps=[100.0], engines=[engine(name, role=Role.AGGREGATED)]) for name in "ab"
-    ]
-    return problem_of(scenario(loads, in_fleet=spines(**nodes)))
-
-
-def leaves_of(problem: Problem, sizes: Ints, name: str) -> list[str]:
-    return sorted(
-        pool.domain.removesuffix("-spine")
-        for p, pool in enumerate(problem.pools)
-        if pool.engine == name and sizes[p].any()
-    )
-
-
-HIGH = [f"h{i}" for i in range(5)]
-
-
-def left_by(problem: Problem, moves: Iterable[Ints]) -> list[str]:
-    """For each move the high leaf that workload a leaves."""
-    return [
-        next(leaf for leaf in HIGH if leaf not in leaves_of(problem, each, "a")) for each in moves
-    ]
-
-
-def test_groups_move_in_the_order_of_their_names_so_that_runs_are_alike() -> None:
-    """Each to the one leaf where the workload does not stand yet, or fills up what stands there."""
-    problem = in_six_groups()
-    high = {("a", leaf): [1] for leaf in HIGH}
-    moves = list(_relocated(problem, sized(problem, high)))
-    assert left_by(problem, moves) == HIGH
-    assert all("low" in leaves_of(problem, each, "a") for each in moves)
-    filled = _fill_first(problem, sized(problem, high | {("a", "low"): [1]}))
-    assert left_by(problem, filled) == HIGH
-
-
-def test_places_are_changed_in_the_order_of_their_names_so_that_runs_are_alike() -> None:
-    """Workload a stands on h0 to h2, b on h3, h4 and low: each with each, but nothing twice."""
-    problem = in_six_groups()
-    mine, theirs = HIGH[:3], [*HIGH[3:], "low"]
-    here = {("a", leaf): [1] for leaf in mine} | {("b", leaf): [1] for leaf in theirs}
-    moves = list(_swapped(problem, sized(problem, here)))
-    changed = [
-        (leaf, other)
-        for each in moves
-        for leaf in sorted(set(mine) - set(leaves_of(problem, each, "a")))
-        for other in sorted(set(theirs) - set(leaves_of(problem, each, "b")))
-    ]
-    assert changed == [(leaf, other) for leaf in mine for other in theirs]
-    assert [leaves_of(problem, each, "a") for each in moves] == [
-        sorted({*mine, other} - {leaf}) for leaf, other in changed
-    ]
-    both = here | {("a", leaf): [1] for leaf in theirs}
-    assert list(_swapped(problem, sized(problem, both))) == []
 
 
 def test_those_that_use_most_are_placed_again_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -476,6 +389,6 @@ def test_those_that_use_most_are_placed_again_first(monkeypatch: pytest.MonkeyPa
     problem = problem_of(scenario(loads, in_fleet=on))
     sizes = sized(problem, {("small-H100", "high"): [1], ("large-H100", "high"): [1]})
     plan = incumbent(problem, Solution(sizes, mixed_flow(problem, sizes)))
-    spared = spare_scarce(problem, plan, never)
+    found = spare_scarce(problem, plan, never)
     expected = sized(problem, {("small-H100", "high"): [1], ("large-A100", "low"): [1]})
-    assert spared.solution.replicas.tolist() == expected.tolist()
+    assert found.solution.replicas.tolist() == expected.tolist()

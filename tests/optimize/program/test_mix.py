@@ -12,7 +12,6 @@ from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import Engine, Loss, Part, Resilience, Role
 from heteroplan.optimize.program.mix import (
     cover_of,
-    domain_share,
     group_cover,
     mixed_flow,
     role_cover,
@@ -156,7 +155,6 @@ def test_capacity_is_counted_interval_by_interval() -> None:
     replicas = of_sizes(problem, {("both", "l1"): [1, 3], ("both", "l2"): [2, 0]})
     assert cover_of(problem, [0, 1], replicas).tolist() == pytest.approx([0.75, 1.5])
     assert cover_of(problem, [1], replicas[[1]]).tolist() == pytest.approx([0.5, 0.0])
-    assert domain_share(problem, [0], replicas[:1]).tolist() == pytest.approx([0.25, 1.0])
 
 
 @pytest.mark.parametrize(
@@ -172,7 +170,6 @@ def test_pairs_serve_what_their_smaller_role_does_and_others_serve_beside(
     sizes = {Role.PREFILL: prefill, Role.DECODE: decode, Role.AGGREGATED: alone}
     replicas = np.array([[sizes[pool.role]] for pool in problem.pools])
     assert group_cover(problem, range(3), replicas).tolist() == pytest.approx([cover])
-    assert domain_share(problem, range(3), replicas).tolist() == pytest.approx([min(1.0, cover)])
 
 
 def two_divided(resilience: Resilience | None = None) -> Problem:
