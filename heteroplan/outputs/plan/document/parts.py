@@ -49,7 +49,9 @@ _NINE_DIGITS = BeforeValidator(nine_digits)
 _NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 
-Count = Annotated[int, Field(ge=0)]
+MOST = 10**12
+"""Of anything counted in a plan: more is a slip of the hand, and no number of 64 bits."""
+Count = Annotated[int, Field(ge=0, le=MOST)]
 Amount = Annotated[_NotNegative, _NINE_DIGITS]
 Number = Annotated[_Finite, _NINE_DIGITS]
 AmountOrNone = Annotated[_NotNegative | None, _NINE_DIGITS]
