@@ -62,6 +62,7 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
     order = by_size(problem)[::-1]
     order.sort(key=lambda w: problem.workloads[w].priority)
     divided = with_classes(problem) if search.uses("by class") else []
+    others = [w for w in order if w not in divided]
     sweeps, found = Sweeps(search), None
     near = NearGuide.of(search) if problem.large and search.uses("near guide") else None
     if near is None:
@@ -83,14 +84,11 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
             return
         if turn == 0:
             plan = min(plan, search.plan, key=lambda each: each.rank)
-            if divided:
-                yield from _by_class(search, divided)
-                plan = search.plan
-                order = [w for w in order if w not in divided]
+        plan = yield from _by_class(search, plan, divided)
         if prices is not None and search.uses("sweeps"):
-            yield from _swept(search, sweeps, plan, prices, order)
+            yield from _swept(search, sweeps, plan, prices, others)
         if found is not None and not problem.large and search.uses("swaps"):
-            yield from _swap(search, order, found.by_work)
+            yield from _swap(search, others, found.by_work)
         found = (yield from _more_rounds(search, rounds, MEANWHILE)) or found
 
 
@@ -199,21 +197,26 @@ def _swap(search: Search, workloads: Sequence[int], least: Floats) -> Iterator[N
                 yield
 
 
-def _by_class(search: Search, workloads: Sequence[int]) -> Iterator[None]:
+def _by_class(
+    search: Search, plan: Incumbent, workloads: Sequence[int]
+) -> Generator[None, None, Incumbent]:
     """Each of some workloads again, its pools serving its classes apart, until none gains.
 
     Configurations are looked for in other intervals each time.
     """
-    problem, fruitless, first = search.problem, 0, 0
-    while fruitless < CLASSES_EVERY:
+    intervals, fruitless, first = search.problem.intervals, 0, 0
+    while workloads and fruitless < CLASSES_EVERY and not search.out_of_time():
         fruitless += 1
         for w in workloads:
-            cost, times = search.plan.cost, range(first, problem.intervals, CLASSES_EVERY)
-            search.offer(by_class(problem, search.plan, w, times, search.effort()))
-            if cost - search.plan.cost > LEAST_GAIN * cost:
+            before, times = plan, range(first, intervals, CLASSES_EVERY)
+            plan = by_class(search.problem, plan, w, times, search.effort())
+            search.offer(plan)
+            short = plan.rank[:-1] < before.rank[:-1]
+            if short or before.cost - plan.cost > LEAST_GAIN * before.cost:
                 fruitless = 0
             yield
         first = (first + 1) % CLASSES_EVERY
+    return plan
 
 
 def _begun(

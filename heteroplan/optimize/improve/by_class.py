@@ -37,6 +37,8 @@ INTERVAL_GAP, INTERVAL_NODES = 3e-3, 20
 """Of the MIP of one interval."""
 FACTORS = (0.5, 0.8, 1.25, 2.0)
 """Of the price of one engine beside the others, where it is ruled out what cannot serve."""
+MOST_STEPS = 20_000_000
+"""Between configurations, over all intervals, of which each is checked against supply."""
 PATHS = 40
 """Sought at most until LPs serve every interval of one."""
 
@@ -221,22 +223,27 @@ def _alone(problem: Problem, t: int) -> Problem:
 def _steps(problem: Problem, sizes: Ints) -> list[Floats]:
     """[T] each [C, C]: cost of going from a configuration [C, P] to another after an interval.
 
-    Infinite where supply does not hold what runs and starts.
+    Infinite where supply does not hold what runs and starts; of many configurations and intervals
+    that is left to the check of the whole day.
     """
-    grown = np.maximum(0, sizes[None] - sizes[:, None])
-    cost = grown @ np.array([pool.start_cost for pool in problem.pools])
-    cost += (sizes[None] != sizes[:, None]) @ problem.change_costs
-    gpus = np.array([pool.gpus for pool in problem.pools])
-    ahead = gpus * np.array([pool.lead > 0 for pool in problem.pools])
-    held = [
-        (sizes[:, list(row.pools)] @ gpus[list(row.pools)])[:, None]
-        + grown[:, :, list(row.pools)] @ ahead[list(row.pools)]
-        for row in problem.supplies
-    ]
-    found = []
-    for t in range(problem.intervals):
-        full = [over > row.gpus[t] for over, row in zip(held, problem.supplies, strict=True)]
-        found.append(np.where(np.any(full, axis=0), np.inf, cost) if full else cost)
+    count = len(sizes)
+    cost, grown = np.zeros((count, count)), []
+    for pool, each, change in zip(problem.pools, sizes.T, problem.change_costs, strict=True):
+        grown.append(np.maximum(0, each[None] - each[:, None]) if each.any() else None)
+        if grown[-1] is not None:
+            cost += pool.start_cost * grown[-1] + change * (each[None] != each[:, None])
+    found = [cost] * problem.intervals
+    if problem.intervals * count * count > MOST_STEPS:
+        return found
+    for row in problem.supplies:
+        held = np.zeros((count, count), dtype=np.int64)
+        for p in row.pools:
+            held += problem.pools[p].gpus * sizes[:, [p]]
+            more = grown[p]
+            if more is not None and problem.pools[p].lead:
+                held += problem.pools[p].gpus * more
+        for t in np.flatnonzero(row.gpus < held.max(initial=0)).tolist():
+            found[t] = np.where(held > row.gpus[t], np.inf, found[t])
     return found
 
 

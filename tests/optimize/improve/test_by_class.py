@@ -86,11 +86,17 @@ def test_only_workloads_that_have_a_choice_are_divided() -> None:
     assert with_classes(problem_of(scenario(pair))) == []
 
 
-def test_no_plan_is_worse_or_breaks_a_rule_or_costs_less_than_the_optimum() -> None:
+@pytest.mark.parametrize(
+    "feature",
+    [None, "leads", "already_running", "change_cost", "resilience", "divided"],
+)
+def test_no_plan_is_worse_or_breaks_a_rule_or_costs_less_than_the_optimum(
+    feature: str | None,
+) -> None:
     """From what the mix needs, on random programs with classes, all workloads after one another."""
     seen = better = 0
     for seed in range(400):
-        problem = random_problem(seed)
+        problem = random_problem(seed, feature)
         divided = with_classes(problem)
         if not divided:
             continue
@@ -104,7 +110,7 @@ def test_no_plan_is_worse_or_breaks_a_rule_or_costs_less_than_the_optimum() -> N
             assert plan.cost >= best.cost * (1 - 1e-6)
         seen += 1
         better += plan.rank < start.rank
-        if seen == 12:
+        if seen == 8:
             break
-    assert seen == 12
-    assert better >= 4
+    assert seen == 8
+    assert better >= 3
