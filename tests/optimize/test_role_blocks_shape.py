@@ -131,6 +131,15 @@ def test_no_engine_for_a_class_leaves_the_others_all_weight() -> None:
     np.testing.assert_allclose(shares([[5.0], [1.0]], loads, [1.0]), [[1 / 2]])
 
 
+def test_a_class_that_costs_nothing_elsewhere_keeps_some_weight() -> None:
+    """The first engine keeps next to nothing busy with the second class, the other 4 replicas.
+
+    Weights alone say that trillions of them are of use; 4 / 0.05 is the most.
+    """
+    loads = [np.array([[2.0], [1e-12]]), np.array([[np.inf], [4.0]])]
+    assert shares([[5.0], [1.0]], loads, [1.0, 1.0])[1] == pytest.approx(0.05 / 4)
+
+
 def test_classes_weigh_the_same_where_replicas_are_free() -> None:
     loads = [np.array([[2.0], [4.0]])]
     np.testing.assert_allclose(shares([[5.0], [1.0]], loads, [0.0]), [[1 / 4]])

@@ -19,6 +19,9 @@ from heteroplan.optimize.program.problem import Floats, Ints, Problem
 STEPS_A_REPLICA, LEAST_STEPS, MOST_STEPS = 32, 64, 2048
 """Of the demand in which fillers are counted: in the smallest replica, and in all."""
 
+LEAST_SHARE = 0.05
+"""Of its classes that a replica counts for at least, however little they weigh."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fillers:
@@ -471,7 +474,11 @@ def cover_weights(rps: Floats, loads: Sequence[Floats], price: Floats) -> Floats
 def cover_share(weights: Floats, rps: Floats, load: Floats) -> Floats:
     """[T] greatest share of the weighted demand that one replica of an engine serves.
 
-    With one class, or with weights of one engine, the share is exact.
+    With one class, or with weights of one engine, the share is exact. Where the engine's classes
+    have next to no weight, it is more, so that no number of replicas grows without end.
     """
     useful = (rps > 0) & np.isfinite(load) & (load > 0)
-    return np.asarray(np.where(useful, weights / np.where(useful, load, 1.0), 0.0).max(axis=0))
+    busy = np.where(useful, load, 0.0).sum(axis=0)
+    least = np.where(busy > 0, LEAST_SHARE / np.where(busy > 0, busy, 1.0), 0.0)
+    share = np.where(useful, weights / np.where(useful, load, 1.0), 0.0).max(axis=0)
+    return np.asarray(np.maximum(share, least))
