@@ -30,7 +30,7 @@ from heteroplan.optimize.construct.all_workloads import (
     reinsert,
 )
 from heteroplan.optimize.construct.near_guide import NearGuide
-from heteroplan.optimize.improve.by_class import by_class, with_classes
+from heteroplan.optimize.improve.by_class import Configurations, by_class, with_classes
 from heteroplan.optimize.improve.sweeps import Sweeps
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.prices import supply_prices
@@ -49,7 +49,7 @@ SWAPPED = 4
 """Workloads that are tried to be taken out with every other."""
 STATIC_GAP = 0.01
 """To which sizes that never change are solved."""
-CLASSES_EVERY = 4
+CLASSES_EVERY = 6
 """Intervals of which one is looked at for sizes that serve classes apart, another each time."""
 TURNS = 4
 """Times that plans are begun anew."""
@@ -205,11 +205,12 @@ def _by_class(
     Configurations are looked for in other intervals each time.
     """
     intervals, fruitless, first = search.problem.intervals, 0, 0
+    known: dict[int, Configurations] = {w: {} for w in workloads}
     while workloads and fruitless < CLASSES_EVERY and not search.out_of_time():
         fruitless += 1
         for w in workloads:
             before, times = plan, range(first, intervals, CLASSES_EVERY)
-            plan = by_class(search.problem, plan, w, times, search.effort())
+            plan = by_class(search.problem, plan, w, times, search.effort(), known[w])
             search.offer(plan)
             short = plan.rank[:-1] < before.rank[:-1]
             if short or before.cost - plan.cost > LEAST_GAIN * before.cost:

@@ -31,6 +31,9 @@ from heteroplan.optimize.rules.mip import Box
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict
 
+type Configurations = dict[tuple[int, ...], int]
+"""Sizes of a workload's pools in one interval -> their number."""
+
 SIZED_ROUNDS = 3
 """Times that an interval is solved with the capacities of the sizes found before."""
 INTERVAL_GAP, INTERVAL_NODES = 3e-3, 20
@@ -59,11 +62,17 @@ def _choice(problem: Problem, w: int) -> bool:
 
 
 def by_class(
-    problem: Problem, best: Incumbent, w: int, times: Sequence[int], effort: Effort
+    problem: Problem,
+    best: Incumbent,
+    w: int,
+    times: Sequence[int],
+    effort: Effort,
+    known: Configurations | None = None,
 ) -> Incumbent:
     """The plan with sizes and flow of workload w anew, or `best` where that is not better.
 
-    New configurations are looked for in the intervals `times`.
+    New configurations are looked for in the intervals `times`, and added to those `known` of the
+    workload from calls before.
     """
     pools = list(problem.workloads[w].pools)
     others = best.solution.replicas.copy()
@@ -72,7 +81,7 @@ def by_class(
     part = restricted(problem, (w,), problem.residual(others), left_before(problem, others))
     most = np.array([pool.most for pool in part.pools])
     most[[i for i, p in enumerate(pools) if p not in allowed]] = 0
-    day = _Day(part, most, effort)
+    day = _Day(part, most, effort, {} if known is None else known)
     here = best.solution.replicas[pools]
     short = unserved_share(problem, w, best)
     for t in np.flatnonzero(short == 0).tolist():
@@ -103,8 +112,7 @@ class _Day:
     most: Ints
     """[P, T] replicas at most."""
     effort: Effort
-    known: dict[tuple[int, ...], int] = field(default_factory=dict)
-    """Configuration -> its number."""
+    known: Configurations
     alone: dict[int, Problem] = field(default_factory=dict)
     """Interval -> the program of it alone."""
     flows: dict[tuple[int, int], list[Floats] | None] = field(default_factory=dict)
