@@ -170,11 +170,11 @@ class Attempts:
             starts.append(start_pools(self.potential, tried.times, sizes, scenario, made.hourly))
         enough = made.marginal.outages or not made.hourly or tried.patient
         seconds = PATIENT_S if tried.patient else max(LEAST_TRIAL_S, self.left_s * TRIAL_SHARE)
-        steps = PATIENT_STEPS if tried.patient else TRIAL_STEPS
+        workloads = len(self.offered.scenario.workloads)
         trying = Trying(
             gap=1.0 if enough else self.gap / 2,
             seconds=seconds,
-            steps=steps + (0 if tried.patient else len(self.offered.scenario.workloads)),
+            steps=PATIENT_STEPS if tried.patient else TRIAL_STEPS + workloads,
             stop=self.stop,
             calm=not self.offered.hourly,
         )

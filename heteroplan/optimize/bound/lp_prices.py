@@ -15,6 +15,7 @@ from heteroplan.optimize.program.coarser import (
     merged_intervals,
     merged_starts,
     one_domain,
+    one_interval,
     spread_out,
 )
 from heteroplan.optimize.program.prices import (
@@ -64,7 +65,7 @@ def interval_prices(problem: Problem, effort: Effort, every: int = 1) -> Prices 
     for first in range(0, problem.intervals, every):
         if effort.over():
             return None
-        model = priced_shortage(_alone(problem, first))
+        model = priced_shortage(one_interval(problem, first))
         if solver.run(model.lp, effort, integer=False).verdict is not Verdict.OPTIMAL:
             return None
         here = read_prices(model)
@@ -94,13 +95,6 @@ def plainer(prices: Prices) -> tuple[Prices, ...]:
     if prices.balance.any():
         started.append(replace(prices, balance=0.0 * prices.balance))
     return (*started, *(replace(each, starting=0.0 * each.starting) for each in started))
-
-
-def _alone(problem: Problem, t: int) -> Problem:
-    """One interval, whose replicas all run already."""
-    alone = problem.window([t])
-    pools = tuple(replace(pool, start_cost=0.0, lead=0) for pool in alone.pools)
-    return replace(alone, pools=pools, before=None)
 
 
 def priced_shortage(problem: Problem) -> Model:

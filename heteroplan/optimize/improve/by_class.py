@@ -23,7 +23,7 @@ from heteroplan.optimize.covering.role_blocks import cover_share, cover_weights
 from heteroplan.optimize.formulation.model import build_model, read_flow, read_solution
 from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
 from heteroplan.optimize.program.before import left_before
-from heteroplan.optimize.program.coarser import restricted
+from heteroplan.optimize.program.coarser import one_interval, restricted
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution
 from heteroplan.optimize.program.sizes import at_sizes
 from heteroplan.optimize.rules import open_pools
@@ -143,7 +143,7 @@ class _Day:
 
     def _alone(self, t: int) -> Problem:
         if t not in self.alone:
-            self.alone[t] = _alone(self.problem, t)
+            self.alone[t] = one_interval(self.problem, t)
         return self.alone[t]
 
     def _number(self, sizes: Ints) -> int:
@@ -221,13 +221,6 @@ def _prices(problem: Problem, pools: Sequence[int]) -> Iterator[Floats]:
             yield np.where((engines == engine)[:, None], factor * price, price)
 
 
-def _alone(problem: Problem, t: int) -> Problem:
-    """One interval, whose replicas all run already."""
-    alone = problem.window([t])
-    pools = tuple(replace(pool, start_cost=0.0, lead=0) for pool in alone.pools)
-    return replace(alone, pools=pools, before=None)
-
-
 def _steps(problem: Problem, sizes: Ints) -> list[Floats]:
     """[T] each [C, C]: cost of going from a configuration [C, P] to another after an interval.
 
@@ -260,12 +253,15 @@ def _path(
 ) -> list[int] | None:
     """The cheapest sequence of configurations [C, P], each usable [C, T] where it stands."""
     run = np.where(usable, sizes @ np.array([pool.run_cost for pool in problem.pools]), np.inf)
+    free = np.zeros(len(sizes))
     if not problem.cyclic:
-        return _walk(run, steps, _first(problem, sizes), None)
-    twice = _walk(np.tile(run, 2), [*steps, *steps], np.zeros(len(sizes)), None)
+        return _walk(run, steps, _first(problem, sizes), free)
+    twice = _walk(np.tile(run, 2), [*steps, *steps], free, free)
     if twice is None:
         return None
-    return _walk(run, steps, None, twice[problem.intervals])
+    still = twice[problem.intervals]
+    only = np.where(np.arange(len(sizes)) == still, 0.0, np.inf)
+    return _walk(run, steps, only, steps[-1][:, still])
 
 
 def _first(problem: Problem, sizes: Ints) -> Floats:
@@ -277,26 +273,19 @@ def _first(problem: Problem, sizes: Ints) -> Floats:
     return np.asarray(grown @ start + (sizes != problem.before) @ problem.change_costs)
 
 
-def _walk(
-    run: Floats, steps: Sequence[Floats], first: Floats | None, still: int | None
-) -> list[int] | None:
+def _walk(run: Floats, steps: Sequence[Floats], first: Floats, last: Floats) -> list[int] | None:
     """The cheapest path at costs [C, T] of intervals and [C, C] of the step after each.
 
-    From `first` [C]; or from a configuration that stands `still` at both ends of a cyclic day.
+    With costs [C] of the configurations at its beginning and at its end.
     """
     count, intervals = run.shape
-    if still is None:
-        assert first is not None
-        cost = first + run[:, 0]
-    else:
-        cost = np.where(np.arange(count) == still, run[:, 0], np.inf)
+    cost = first + run[:, 0]
     came = np.zeros((intervals, count), dtype=np.int64)
     for t in range(1, intervals):
         total = cost[:, None] + steps[t - 1]
         came[t] = total.argmin(axis=0)
         cost = total.min(axis=0) + run[:, t]
-    if still is not None:
-        cost = cost + steps[intervals - 1][:, still]
+    cost = cost + last
     if not np.isfinite(cost).any():
         return None
     path = [int(cost.argmin())]

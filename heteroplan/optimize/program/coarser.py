@@ -1,4 +1,4 @@
-"""Programs made smaller: some workloads alone, neighbouring intervals merged, or all domains.
+"""Programs made smaller: workloads or intervals alone, neighbouring ones merged, or all domains.
 
 What LPs of them say of prices and sizes is used where any would do; one domain can also be merged
 so that the bound of the small program holds for any plan of the whole.
@@ -55,6 +55,13 @@ def restricted(
         ),
         fixed_cost=0.0,
     )
+
+
+def one_interval(problem: Problem, t: int) -> Problem:
+    """The program of one interval, whose replicas all run already."""
+    alone = problem.window([t])
+    pools = tuple(replace(pool, start_cost=0.0, lead=0) for pool in alone.pools)
+    return replace(alone, pools=pools, before=None)
 
 
 def merged_starts(intervals: int, wanted: int) -> list[int]:
