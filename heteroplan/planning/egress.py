@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.plan import Plan, Pool
-from heteroplan.entities.workload import Origin, Role, Workload
+from heteroplan.entities.workload import Origin, Workload
+from heteroplan.planning.flow import finishing_pools
 from heteroplan.units import BYTES_PER_GB
 
 
@@ -78,7 +79,7 @@ def _pairs(workload: Workload, origin: Origin, plan: Plan) -> Iterator[EgressPai
     """One of each other region that serves some of it, in the order of pools."""
     fleet, horizon = plan.scenario.fleet, plan.scenario.horizon
     by_region: dict[str, list[Pool]] = defaultdict(list)
-    for pool in _finishing(workload, plan.pools):
+    for pool in finishing_pools(workload, plan.pools):
         by_region[_region(fleet, pool)].append(pool)
     for region, pools in by_region.items():
         requests, inputs, outputs = _served(workload, pools, horizon.interval_s)
@@ -94,15 +95,6 @@ def _pairs(workload: Workload, origin: Origin, plan: Plan) -> Iterator[EgressPai
             request_usd_per_gb=fleet.egress_usd_per_gb.get((origin.region, region)),
             answer_usd_per_gb=fleet.egress_usd_per_gb.get((region, origin.region)),
         )
-
-
-def _finishing(workload: Workload, pools: Iterable[Pool]) -> Iterator[Pool]:
-    """Pools through which each of its requests goes once: those that make its answer."""
-    counted = {engine.name for engine in workload.profile.engines if engine.counts}
-    for pool in pools:
-        of_workload = pool.workload == workload.name and pool.engine in counted
-        if of_workload and pool.role is not Role.PREFILL:
-            yield pool
 
 
 def _region(fleet: Fleet, pool: Pool) -> str:

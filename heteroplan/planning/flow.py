@@ -1,9 +1,11 @@
-"""Flow that meets every equation, from a solver's that meets them within its tolerance."""
+"""Flow that meets every equation, from a solver's within its tolerance; pools that it ends in."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from heteroplan.entities.plan import Pool
+from heteroplan.entities.workload import Role, Workload
 from heteroplan.optimize.program.mix import safe_share
 from heteroplan.optimize.program.problem import (
     Floats,
@@ -56,3 +58,12 @@ def _scale(flow: list[Floats], pools: Sequence[int], wanted: Floats, total: Floa
     factor = wanted / np.where(total > 0, total, 1.0)
     for p in pools:
         flow[p] = flow[p] * factor
+
+
+def finishing_pools(workload: Workload, pools: Iterable[Pool]) -> Iterator[Pool]:
+    """Pools through which each request of a workload goes once: those that make its answer."""
+    counted = {engine.name for engine in workload.profile.engines if engine.counts}
+    for pool in pools:
+        of_workload = pool.workload == workload.name and pool.engine in counted
+        if of_workload and pool.role is not Role.PREFILL:
+            yield pool

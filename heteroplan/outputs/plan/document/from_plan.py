@@ -8,7 +8,7 @@ from heteroplan import __version__
 from heteroplan.entities.capacity import Candidate, OperatingPoint, busy, mix_rps
 from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.plan import Baseline, BaselineRemark, Plan, Pool, Shortage
-from heteroplan.entities.workload import IntervalDemand, Role, Workload
+from heteroplan.entities.workload import IntervalDemand, Workload
 from heteroplan.inputs.plan_ids import content_id
 from heteroplan.outputs.plan.document.egress import egress_part
 from heteroplan.outputs.plan.document.leaf_rows import leaf_replicas
@@ -33,6 +33,7 @@ from heteroplan.outputs.plan.document.plan_document import (
 from heteroplan.outputs.plan.document.plan_inputs import PlanInputs
 from heteroplan.outputs.plan.document.reasons import reasons_text
 from heteroplan.outputs.shared.words import candidate_notes
+from heteroplan.planning.flow import finishing_pools
 from heteroplan.text import percent
 
 _ALIKE = 1e-5
@@ -164,8 +165,7 @@ def _class_shares(plan: Plan, workload: Workload) -> dict[int, dict[str, tuple[f
     pools = [pool for pool in plan.pools if pool.workload == workload.name]
     if len(names) == 1 or not pools:
         return {}
-    counted = {engine.name for engine in workload.profile.engines if engine.counts}
-    finishing = [p for p in pools if p.role is not Role.PREFILL and p.engine in counted]
+    finishing = list(finishing_pools(workload, pools))
     served = [
         tuple(map(sum, zip(*(pool.flow_rps[k] for pool in finishing), strict=True)))
         for k in range(len(names))
