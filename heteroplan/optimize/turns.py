@@ -65,8 +65,6 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
     others = [w for w in order if w not in divided]
     sweeps, found = Sweeps(search), None
     near = NearGuide.of(search) if problem.large and search.uses("near guide") else None
-    if near is None:
-        found = yield from _more_rounds(search, rounds, 1)
     for turn in range(TURNS):
         if near is not None:
             near = near.after(search.plan) if turn else near
@@ -78,7 +76,7 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
             if not plan.covered and search.unproven_shortage() and search.uses("near guide"):
                 near = NearGuide.of(search)
                 continue
-            found = (yield from _more_rounds(search, rounds, MEANWHILE)) or found
+            found = yield from _more_rounds(search, rounds, MEANWHILE + 1)
             prices = None if found is None else found.prices.supply
         else:
             return

@@ -1,7 +1,8 @@
 """Lifetimes placed one after the other on nodes of their own: one order, one outcome."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 import numpy as np
 
@@ -86,8 +87,7 @@ class Attempt:
 
     def place_whole(self, lifetimes: Iterable[Lifetime]) -> bool:
         """Each lifetime in one piece; stops with False at the first for which there is no room."""
-        waiting = self._with_nodes_kept(lifetimes)
-        return all(self._place_whole(life) for life in waiting)
+        return all(map(self._place_alike, _alike(self._with_nodes_kept(lifetimes))))
 
     def place_all(self, lifetimes: Iterable[Lifetime]) -> None:
         """Each lifetime on the nodes that suit it best, in one piece where there is room."""
@@ -114,6 +114,19 @@ class Attempt:
     def _place_whole(self, life: Lifetime) -> bool:
         lead = 0 if life.intervals == self.intervals else self._lead(life, life.first)
         return self._place(self._begin(life), Placed(life, life.first, life.intervals, lead))
+
+    def _place_alike(self, lives: Sequence[Lifetime]) -> bool:
+        """Lifetimes of a pool at the same time, each whole; stops at the first that fits nowhere."""
+        first = lives[0]
+        footprint = self.footprints[first.pool]
+        if len(lives) == 1 or first.begins is not None:
+            return all(map(self._place_whole, lives))
+        lead = 0 if first.intervals == self.intervals else self._lead(first, first.first)
+        hold = self._hold(Placed(first, first.first, first.intervals, lead))
+        spots = self.nodes.fill(footprint.rows, footprint.count, hold, len(lives))
+        for life, spot in zip(lives, spots, strict=False):
+            self.placed.append(Placed(life, life.first, life.intervals, lead, spot))
+        return len(spots) == len(lives)
 
     def _place_pieces(self, life: Lifetime) -> None:
         """As much of a lifetime as finds room, in the fewest pieces; one after another moves."""
@@ -200,6 +213,16 @@ class Attempt:
                 1 + self.nodes.reach(on, footprint.count, footprint.share, times[1:])[:1].sum()
             )
         return found
+
+
+def _alike(lifetimes: Iterable[Lifetime]) -> Iterator[list[Lifetime]]:
+    """Lifetimes in a row that are of one pool, at the same time, and may begin anywhere or not."""
+
+    def kind(life: Lifetime) -> tuple[object, ...]:
+        return life.pool, life.first, life.intervals, life.begins
+
+    for _, alike in groupby(lifetimes, kind):
+        yield list(alike)
 
 
 def _pieces(ends: Ints) -> Iterator[tuple[int, int]]:

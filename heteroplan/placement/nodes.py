@@ -90,18 +90,48 @@ class Nodes:
 
     def find(self, rows: Rows, count: int, hold: Hold) -> Spot | None:
         """`count` nodes of one leaf with room for `hold`: low priority, then the tightest fit."""
+        if count == 1:
+            return next(iter(self._find_single(rows, hold, 1)), None)
         free = self.free[:, rows]
         left = (free[hold.at] - hold.gpus).min(axis=0)
         fits = np.flatnonzero(left >= 0)
         if fits.size < count:
             return None
         node = np.arange(len(self.names))[rows]
-        if count == 1:
-            worth = self.scarcity[node[fits]] * _LARGE + left[fits]
-            fits = fits[worth == worth.min()]
-            return (int(node[fits[free[:, fits].sum(axis=0).argmin()]]),)
         tightness = left[fits].astype(np.int64) * _LARGE + free[:, fits].sum(axis=0)
         return self.side_by_side(node[fits], tightness, count)
+
+    def fill(self, rows: Rows, count: int, hold: Hold, most: int) -> list[Spot]:
+        """Hold GPUs for up to `most` replicas of `count` nodes each, one after another."""
+        found: list[Spot] = []
+        if count == 1:
+            found = self._find_single(rows, hold, most)
+            node, often = np.unique(np.array(found, dtype=np.int64), return_counts=True)
+            self.free[hold.at[:, None], node] -= hold.gpus * often.astype(np.int32)
+            return found
+        while len(found) < most and (spot := self.find(rows, count, hold)) is not None:
+            self.take(spot, hold)
+            found.append(spot)
+        return found
+
+    def _find_single(self, rows: Rows, hold: Hold, most: int) -> list[Spot]:
+        """Up to `most` single nodes for replicas that each take `hold`, as often as it fits.
+
+        The same as `find` one after another: a node that is taken is the tightest until it is full.
+        """
+        free = self.free[:, rows]
+        left = (free[hold.at] - hold.gpus).min(axis=0)
+        fits = np.flatnonzero(left >= 0)
+        if not fits.size:
+            return []
+        node = np.arange(len(self.names))[rows]
+        worth = self.scarcity[node[fits]] * _LARGE + left[fits]
+        if most == 1:
+            ties = worth == worth.min()
+            fits, worth = fits[ties], worth[ties]
+        order = fits[np.lexsort((free[:, fits].sum(axis=0), worth))][:most]
+        often = (free[:, order][hold.at] // hold.gpus).min(axis=0)
+        return [(int(n),) for n in np.repeat(node[order], often)[:most]]
 
     def side_by_side(self, node: Ints, tightness: Ints, count: int) -> Spot | None:
         """Of these nodes `count` of one leaf: the tightest of the leaf with the fewest of them.

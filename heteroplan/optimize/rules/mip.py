@@ -10,6 +10,7 @@ For pool p, class k, interval t and workload w:
     open[w,g]    whether group g is used                   0 or 1
 """
 
+import operator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -18,6 +19,8 @@ import pulp
 from heteroplan.optimize.program.problem import Ints, Problem
 
 INTEGER: Literal["Integer"] = "Integer"
+
+_RELATIONS = {"<=": operator.le, ">=": operator.ge, "==": operator.eq}
 
 type Terms = list[tuple[pulp.LpVariable, float]]
 
@@ -69,5 +72,4 @@ class Model:
     def add(self, terms: Terms, sense: str, right: float, name: str) -> pulp.LpConstraint:
         """Add `sum of terms (<=, >=, ==) right` under a name made of integers."""
         expression = pulp.LpAffineExpression.from_list(terms)
-        relation = {"<=": expression <= right, ">=": expression >= right, "==": expression == right}
-        return self.lp.addConstraint(relation[sense], name)
+        return self.lp.addConstraint(_RELATIONS[sense](expression, right), name)

@@ -18,7 +18,7 @@ from heteroplan.placement.identity import identified
 from heteroplan.placement.lifetimes import Lifetime
 from heteroplan.placement.nodes import Hold
 
-LAPS = 4
+LAPS = 2
 """Sweeps through a cyclic day, each from where the one before ended."""
 
 
@@ -107,15 +107,12 @@ class _Start:
         """Replicas that always serve, on nodes that are always there; how many found room."""
         footprint, nodes = self.done.footprints[pool], self.done.nodes
         hold = Hold.of(footprint.share, np.arange(self.done.intervals), self.done.intervals)
-        for placed in range(count):
-            spot = nodes.find(footprint.rows, footprint.count, hold)
-            if spot is None:
-                return placed
-            nodes.take(spot, hold)
+        spots = nodes.fill(footprint.rows, footprint.count, hold, count)
+        for spot in spots:
             self.numbers[pool] += 1
             life = Lifetime(pool, self.numbers[pool], 0, self.done.intervals)
             self.done.placed.append(Placed(life, 0, self.done.intervals, 0, spot))
-        return count
+        return len(spots)
 
     def finished(
         self, pieces: Sequence[Piece], lost: Sequence[Lost], pools: Sequence[int], cut: int
