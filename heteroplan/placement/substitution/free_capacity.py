@@ -14,7 +14,7 @@ from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.rules import open_pools
 from heteroplan.placement.before import is_known, left_on_nodes
 from heteroplan.placement.first_fit import Footprint, Placed
-from heteroplan.placement.identity import identified, of_one_pool
+from heteroplan.placement.identity import identified, replicas_of
 from heteroplan.placement.lifetimes import Lifetime
 from heteroplan.placement.nodes import Hold, Nodes, nodes_of
 from heteroplan.placement.pack import Packing, footprint_of, stay_of
@@ -144,7 +144,7 @@ class FreeCapacity:
             return False
         others = [self.pieces[i] for i in self.of_pool.get(pool, ()) if i != way.instead]
         length, cyclic = self.problem.intervals, self.problem.cyclic
-        if of_one_pool([*others, way.piece], length, cyclic=cyclic) is None:
+        if replicas_of([*others, way.piece], length, cyclic=cyclic) is None:
             return False
         if way.instead is None:
             self._add(way.piece, way.hold)
