@@ -142,9 +142,7 @@ class FreeCapacity:
         w = self.problem.pools[pool].workload
         if way is None or pool not in open_pools(self.problem, w, self.replicas):
             return False
-        others = [self.pieces[i] for i in self.of_pool.get(pool, ()) if i != way.instead]
-        length, cyclic = self.problem.intervals, self.problem.cyclic
-        if replicas_of([*others, way.piece], length, cyclic=cyclic) is None:
+        if not self._stands(pool, way.instead, way.piece):
             return False
         if way.instead is None:
             self._add(way.piece, way.hold)
@@ -153,6 +151,14 @@ class FreeCapacity:
             self.pieces[way.instead] = way.piece
         self.replicas[pool, t] += 1
         return True
+
+    def _stands(self, pool: int, instead: int | None, piece: Placed | None) -> bool:
+        """Whether no replica of a pool is in two places, with a piece in the place of another."""
+        there = self.of_pool.get(pool, ())
+        after = [piece if i == instead else self.pieces[i] for i in there]
+        pieces = [each for each in (*after, *([piece] if instead is None else [])) if each]
+        length, cyclic = self.problem.intervals, self.problem.cyclic
+        return replicas_of(pieces, length, cyclic=cyclic) is not None
 
     def in_the_way(self, pool: int, t: int) -> list[Cut]:
         """Cuts that make room for one more of `pool` in `t`, those that lose least first.
@@ -202,9 +208,11 @@ class FreeCapacity:
             later = replace(piece, first=served[after], intervals=left, lead=lead)
             yield Cut(number, later, tuple(served[:after]))
 
-    def make(self, cut: Cut) -> None:
-        """A piece serves less."""
+    def make(self, cut: Cut) -> bool:
+        """A piece serves less; False where a replica would then be in two places."""
         piece = self.pieces[cut.number]
+        if not self._stands(piece.life.pool, cut.number, cut.kept):
+            return False
         pool, nodes = piece.life.pool, self._nodes(piece.life.pool)
         nodes.give(piece.spot, self._held_by(piece))
         if cut.kept is None:
@@ -214,6 +222,7 @@ class FreeCapacity:
             nodes.take(piece.spot, self._held_by(cut.kept))
             self.pieces[cut.number] = cut.kept
         self.replicas[pool, list(cut.lost)] -= 1
+        return True
 
     def way(self, pool: int, t: int) -> Extension | None:
         """One stops later or starts earlier; or one serves on nodes of its own."""

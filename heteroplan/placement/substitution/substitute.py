@@ -139,8 +139,7 @@ def _exchanged(
             break
         tried = free_capacity.copy()
         other = tried.pieces[cut.number].life.pool
-        tried.make(cut)
-        if not tried.serve_more(pool, t):
+        if not tried.make(cut) or not tried.serve_more(pool, t):
             continue
         for u in cut.lost:
             _serve_instead(tried, other, u)
