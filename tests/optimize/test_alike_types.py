@@ -74,11 +74,14 @@ def test_the_cheaper_nodes_are_filled_first() -> None:
 
 
 def test_no_bound_is_above_what_replicas_on_both_types_serve() -> None:
-    """Two nodes of each type are all there is, and all four are needed for 12 requests/s."""
-    problem = program(on({OWN: 2, RENTED: 2}, [12.0]))
-    found = priced_bound(problem, supply_prices(problem))
-    assert found.value == pytest.approx(4 * 8 * 2.0, rel=1e-4)
-    assert found.value <= 4 * 8 * 2.0
+    """Two nodes of each type are all there is, and all four are needed for 12 requests/s: 128 USD
+    in two hours. GPUs of the one type are priced in the first hour, of the other in the second."""
+    problem = program(on({OWN: 2, RENTED: 2}, [12.0, 12.0]))
+    prices = supply_prices(problem)
+    free = priced_bound(problem, prices)
+    assert 128.0 * (1 - 1e-4) <= free.value <= 128.0
+    dear = replace(prices, supply=prices.supply + np.eye(*prices.supply.shape))
+    assert 0.0 < priced_bound(problem, dear).value <= 128.0
 
 
 def test_a_plan_that_counts_on_one_queue_is_refused_where_there_are_two() -> None:
