@@ -1,6 +1,6 @@
 """Replicas on nodes of several offers of one type, hour by hour."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from hypothesis import given, settings
@@ -24,9 +24,9 @@ def potential(rps: Sequence[float]) -> Potential:
 
 
 def on_offers(
-    of: Potential, sizes: Sequence[int], there: dict[str, Sequence[int]]
+    of: Potential, sizes: Sequence[int], there: Mapping[str, Sequence[int]]
 ) -> dict[str, Ints]:
-    """[T] replicas of both roles on each type of `there` [T] GPUs, of as many of each in `sizes`."""
+    """[T] replicas of both roles on each type of `there` [T] GPUs, of `sizes` [T] of each role."""
     pools = [p for p, pool in enumerate(of.program.pools) if pool.node_type == BIG]
     replicas = np.zeros((len(of.program.pools), len(sizes)), dtype=np.int64)
     replicas[pools] = sizes
