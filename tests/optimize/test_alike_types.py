@@ -20,6 +20,8 @@ from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.mix import safe_share
 from heteroplan.optimize.program.prices import supply_prices
 from heteroplan.optimize.program.problem import Problem
+from heteroplan.outputs.plan.document.from_plan import document_of
+from heteroplan.pipelines.replay_policies import pool_sizes
 from heteroplan.planning import make_plan
 from heteroplan.verify import verify
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
@@ -122,3 +124,11 @@ def test_candidates_that_serve_the_same_are_alike_and_others_are_not() -> None:
     assert queues(found) == (0, 0)
     slower = replace(found[1], engine=replace(found[1].engine, startup_s=60.0))
     assert queues([found[0], slower, found[1], slower]) == (0, 1, 0, 1)
+
+
+def test_a_replay_counts_them_as_one_pool_as_well() -> None:
+    """Of four replicas, two on each type."""
+    of = on({OWN: 2, RENTED: 2}, [5.0, 12.0])
+    plan = planned(of)
+    found = pool_sizes(document_of(plan), of, rated(of), 0)
+    assert found == {("w", "both", OWN): 4, ("w", "both", RENTED): 4}
