@@ -219,7 +219,9 @@ def _stages(search: Search, starts: Iterable[Ints], beside: bool | None) -> Iter
     Starts are asked for while the first round of the bound is computed beside.
     """
     problem = search.problem
-    rounds = Rounds(problem, search.out_of_time, search.without, beside if problem.large else False)
+    rounds = Rounds(
+        problem, search.out_of_time, search.without, beside if problem.compiled else False
+    )
     try:
         search.begin_with(starts)
         yield

@@ -30,7 +30,7 @@ from heteroplan.optimize.construct.all_workloads import (
     reinsert,
 )
 from heteroplan.optimize.construct.near_guide import NearGuide
-from heteroplan.optimize.improve.by_class import Configurations, by_class, with_classes
+from heteroplan.optimize.improve.by_class import ByClass
 from heteroplan.optimize.improve.sweeps import Sweeps
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.prices import supply_prices
@@ -49,8 +49,8 @@ SWAPPED = 4
 """Workloads that are tried to be taken out with every other."""
 STATIC_GAP = 0.01
 """To which sizes that never change are solved."""
-CLASSES_EVERY = 6
-"""Intervals of which one is looked at for sizes that serve classes apart, another each time."""
+FIRST_PASSES = 10
+"""Over workloads with classes before anything but plans of one workload after another."""
 TURNS = 4
 """Times that plans are begun anew."""
 
@@ -61,10 +61,11 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
     yield from _first_plans(search)
     order = by_size(problem)[::-1]
     order.sort(key=lambda w: problem.workloads[w].priority)
-    divided = with_classes(problem) if search.uses("by class") else []
-    others = [w for w in order if w not in divided]
+    by_class = ByClass(search)
+    others = [w for w in order if w not in by_class.workloads]
     sweeps, found = Sweeps(search), None
     near = NearGuide.of(search) if problem.large and search.uses("near guide") else None
+    yield from by_class.improved(search.plan, FIRST_PASSES)
     for turn in range(TURNS):
         if near is not None:
             near = near.after(search.plan) if turn else near
@@ -82,7 +83,7 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
             return
         if turn == 0:
             plan = min(plan, search.plan, key=lambda each: each.rank)
-        plan = yield from _by_class(search, plan, divided)
+        plan = yield from by_class.improved(plan)
         if prices is not None and search.uses("sweeps"):
             yield from _swept(search, sweeps, plan, prices, others)
         if found is not None and not problem.large and search.uses("swaps"):
@@ -193,29 +194,6 @@ def _swap(search: Search, workloads: Sequence[int], least: Floats) -> Iterator[N
                 two = (w, other)
                 search.offer(reinsert(problem, search.plan, no_prices, two, search.out_of_time))
                 yield
-
-
-def _by_class(
-    search: Search, plan: Incumbent, workloads: Sequence[int]
-) -> Generator[None, None, Incumbent]:
-    """Each of some workloads again, its pools serving its classes apart, until none gains.
-
-    Configurations are looked for in other intervals each time.
-    """
-    intervals, fruitless, first = search.problem.intervals, 0, 0
-    known: dict[int, Configurations] = {w: {} for w in workloads}
-    while workloads and fruitless < CLASSES_EVERY and not search.out_of_time():
-        fruitless += 1
-        for w in workloads:
-            before, times = plan, range(first, intervals, CLASSES_EVERY)
-            plan = by_class(search.problem, plan, w, times, search.effort(), known[w])
-            search.offer(plan)
-            short = plan.rank[:-1] < before.rank[:-1]
-            if short or before.cost - plan.cost > LEAST_GAIN * before.cost:
-                fruitless = 0
-            yield
-        first = (first + 1) % CLASSES_EVERY
-    return plan
 
 
 def _begun(

@@ -116,7 +116,7 @@ class Attempt:
         return self._place(self._begin(life), Placed(life, life.first, life.intervals, lead))
 
     def _place_alike(self, lives: Sequence[Lifetime]) -> bool:
-        """Lifetimes of a pool at the same time, each whole; stops at the first that fits nowhere."""
+        """Lifetimes of a pool at the same time, each whole; stops where one fits nowhere."""
         first = lives[0]
         footprint = self.footprints[first.pool]
         if len(lives) == 1 or first.begins is not None:

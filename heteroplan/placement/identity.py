@@ -27,19 +27,29 @@ def identified(pieces: Iterable[Placed], intervals: int, *, cyclic: bool) -> Ite
     for piece in pieces:
         by_pool[piece.life.pool].append(piece)
     for mine in by_pool.values():
-        yield from of_one_pool(mine, intervals, cyclic=cyclic) or mine
+        replicas = replicas_of(mine, intervals, cyclic=cyclic)
+        if replicas is None:
+            yield from mine
+            continue
+        for number, (chain, closed) in enumerate(replicas, start=1):
+            for piece in _joined(chain, closed=closed):
+                yield _numbered(piece, number)
 
 
-def of_one_pool(pieces: Sequence[Placed], intervals: int, *, cyclic: bool) -> list[Placed] | None:
-    """The same of the pieces of one pool; None where a replica would be in two places."""
+def replicas_of(
+    pieces: Sequence[Placed], intervals: int, *, cyclic: bool
+) -> list[tuple[list[Placed], bool]] | None:
+    """Pieces of each replica of one pool in order, and whether the last goes on as the first.
+
+    None where a replica would be in two places.
+    """
     for order in _orders(pieces):
-        chains = list(_chains(order, _successors(order, intervals, cyclic=cyclic)))
-        if all(sum(order[i].intervals for i in chain) <= intervals for chain, _ in chains):
-            return [
-                _numbered(piece, number)
-                for number, (chain, closed) in enumerate(chains, start=1)
-                for piece in _joined([order[i] for i in chain], closed=closed)
-            ]
+        chains = [
+            ([order[i] for i in chain], closed)
+            for chain, closed in _chains(order, _successors(order, intervals, cyclic=cyclic))
+        ]
+        if all(sum(piece.intervals for piece in chain) <= intervals for chain, _ in chains):
+            return chains
     return None
 
 

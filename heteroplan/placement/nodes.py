@@ -84,6 +84,10 @@ class Nodes:
         """Hold GPUs on the nodes of a spot."""
         self.free[hold.at[:, None], list(spot)] -= hold.gpus
 
+    def give(self, spot: Spot, hold: Hold) -> None:
+        """Undo `take`."""
+        self.free[hold.at[:, None], list(spot)] += hold.gpus
+
     def has_room(self, spot: Spot, hold: Hold) -> bool:
         """Whether the GPUs of a hold are free on the nodes of a spot."""
         return bool((self.free[hold.at[:, None], list(spot)] >= hold.gpus).all())

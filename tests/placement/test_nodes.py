@@ -94,14 +94,17 @@ def test_nodes_away_for_maintenance_are_the_last_of_their_leaf_and_type() -> Non
     ]
 
 
-def test_what_is_taken_is_no_longer_free() -> None:
+def test_what_is_taken_is_free_again_when_given_back() -> None:
     nodes = with_free([[8] * 6] * 3)
-    nodes.take((2, 4), hold(5, 2, 3, intervals=3))
+    wide = hold(5, 2, 3, intervals=3)
+    nodes.take((2, 4), wide)
     assert nodes.free.tolist() == [[8, 8, 3, 8, 3, 8], [8] * 6, [8, 8, 3, 8, 3, 8]]
     assert nodes.has_room((2, 4), hold(3, 0, 1, 2, intervals=3))
     assert not nodes.has_room((2, 3), hold(4, 1, 2, intervals=3))
     assert nodes.has_room((3, 5), hold(4, 0, 1, 2, intervals=3))
     assert nodes.has_room((2, 4), hold(8, 1, intervals=3))
+    nodes.give((2, 4), wide)
+    assert nodes.free.tolist() == [[8] * 6] * 3
 
 
 def test_copies_are_filled_on_their_own() -> None:

@@ -11,13 +11,13 @@ serves long prompts cheaper and another short ones.
    configuration does not serve its interval, the path is found again without it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.numerics.tolerances import COVER_TOLERANCE
+from heteroplan.numerics.tolerances import COVER_TOLERANCE, LEAST_GAIN
 from heteroplan.optimize.construct.all_workloads import by_size
 from heteroplan.optimize.covering.role_blocks import cover_share, cover_weights
 from heteroplan.optimize.formulation.model import build_model, read_flow, read_solution
@@ -28,15 +28,18 @@ from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution
 from heteroplan.optimize.program.sizes import at_sizes
 from heteroplan.optimize.rules import open_pools
 from heteroplan.optimize.rules.mip import Box
+from heteroplan.optimize.search import Search
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict
 
 type Configurations = dict[tuple[int, ...], int]
 """Sizes of a workload's pools in one interval -> their number."""
 
+LOOKS, FRUITLESS = 4, 6
+"""Intervals of a workload that are looked at in a pass, and passes in a row without a gain."""
 SIZED_ROUNDS = 3
 """Times that an interval is solved with the capacities of the sizes found before."""
-INTERVAL_GAP, INTERVAL_NODES = 3e-3, 20
+INTERVAL_GAP, INTERVAL_NODES = 1e-2, 1
 """Of the MIP of one interval."""
 FACTORS = (0.5, 0.8, 1.25, 2.0)
 """Of the price of one engine beside the others, where it is ruled out what cannot serve."""
@@ -59,6 +62,73 @@ def _choice(problem: Problem, w: int) -> bool:
         for stage in pool.stages:
             engines.setdefault(stage, set()).add(pool.engine)
     return any(len(each) > 1 for each in engines.values())
+
+
+class ByClass:
+    """Workloads whose pools may serve classes apart, and what is known of each from looks before.
+
+    None of them where the search does without.
+    """
+
+    def __init__(self, search: Search) -> None:
+        """Nothing looked at yet."""
+        self.search = search
+        self.workloads = with_classes(search.problem) if search.uses("by class") else []
+        self._known: dict[int, Configurations] = {w: {} for w in self.workloads}
+        self._looked: dict[int, list[int]] = {w: [] for w in self.workloads}
+
+    def improved(
+        self, plan: Incumbent, most: int | None = None
+    ) -> Generator[None, None, Incumbent]:
+        """The plan with each workload again, those first that gained last time, until none gains.
+
+        After `most` passes at the latest.
+        """
+        problem, fruitless, passes, helped = self.search.problem, 0, 0, [*self.workloads]
+        while self.workloads and fruitless < FRUITLESS and passes != most:
+            active, helped = helped or self.workloads, []
+            for w in active:
+                if self.search.out_of_time():
+                    return plan
+                before, times = plan, most_expensive(problem, plan, w, self._looked[w], LOOKS)
+                self._looked[w] += times
+                plan = by_class(problem, plan, w, times, self.search.effort(), self._known[w])
+                self.search.offer(plan)
+                short = plan.rank[:-1] < before.rank[:-1]
+                if short or before.cost - plan.cost > LEAST_GAIN * before.cost:
+                    helped.append(w)
+                yield
+            passes += 1
+            fruitless = 0 if helped else fruitless + 1
+        return plan
+
+
+def most_expensive(
+    problem: Problem, plan: Incumbent, w: int, looked: Sequence[int], count: int
+) -> list[int]:
+    """So many intervals in which the pools of a workload cost most beside its cheapest engines.
+
+    Apart from one another; those not yet `looked` at, as often as the others, come first.
+    """
+    work = problem.workloads[w]
+    price = np.array([problem.pools[p].run_cost for p in work.pools])
+    cost = (price * plan.solution.replicas[list(work.pools)]).sum(axis=0)
+    least = np.zeros(problem.intervals)
+    for stage in range(work.stages):
+        loads = [
+            problem.pools[p].run_cost * problem.pools[p].load
+            for p in work.pools
+            if stage in problem.pools[p].stages
+        ]
+        least += np.where(work.rps > 0, np.min(loads, axis=0), 0.0).sum(axis=0)
+    excess = cost - least
+    often = np.bincount(np.array(looked, dtype=np.int64), minlength=problem.intervals)
+    found: list[int] = []
+    for t in np.lexsort((-excess, often)).tolist():
+        near = any(abs(t - u) < problem.intervals // (3 * count) for u in found)
+        if not near and len(found) < count:
+            found.append(t)
+    return found
 
 
 def by_class(

@@ -20,7 +20,7 @@ from heteroplan.placement.nodes import Spot
 
 RETRIES = (1, 1, 2, 2, 3, 4, 6, 8, 12, 16)
 """Intervals to go back where replicas found no room, try by try."""
-RETRIED = 300
+RETRIED = 100
 """Intervals placed again in one day, at most."""
 BLOCKS = 16
 """Nodes looked at in vain for blocks of GPUs."""

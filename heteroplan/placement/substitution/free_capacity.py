@@ -1,23 +1,26 @@
 """Replicas on their nodes as they grow and go, and the GPUs that are left on all nodes."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import chain
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
+from heteroplan.optimize.construct.one_group import is_plain
 from heteroplan.optimize.program.mix import group_cover, safe_share
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.rules import open_pools
 from heteroplan.placement.before import is_known, left_on_nodes
 from heteroplan.placement.first_fit import Footprint, Placed
-from heteroplan.placement.identity import identified, of_one_pool
+from heteroplan.placement.identity import identified, replicas_of
 from heteroplan.placement.lifetimes import Lifetime
 from heteroplan.placement.nodes import Hold, Nodes, nodes_of
 from heteroplan.placement.pack import Packing, footprint_of, stay_of
+
+type Numbered = list[tuple[int, Placed]]
+"""With their numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +28,26 @@ class Extension:
     """A piece to add, or to put in the place of another, so that a pool serves one more."""
 
     piece: Placed
-    instead: Placed | None
+    instead: int | None
+    """Number of the other."""
     hold: Hold
     """GPUs that it takes beside those held already."""
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A piece that serves less, so that another finds room."""
+
+    number: int
+    kept: Placed | None
+    """What is left of it."""
+    lost: tuple[int, ...]
+    """Intervals in which it no longer serves."""
+
+
 @dataclass(slots=True, eq=False)
 class FreeCapacity:
-    """Pieces, and the GPUs left on all nodes.
+    """Pieces by number, and the GPUs left on all nodes.
 
     Which of a pool's pieces are one replica is said at last (`packed`): one that ends where another
     begins goes on as it.
@@ -47,8 +62,12 @@ class FreeCapacity:
     before the first one."""
     footprints: Sequence[Footprint]
     """[P]"""
-    pieces: list[list[Placed]]
-    """[P]"""
+    plain: Sequence[bool]
+    """[W] whether nothing but demand and supply ties the sizes of a workload's pools."""
+    pieces: dict[int, Placed] = field(default_factory=dict)
+    of_pool: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    added: int = 0
+    """Pieces so far, those that went included."""
 
     @classmethod
     def of(
@@ -64,11 +83,11 @@ class FreeCapacity:
         nodes = {name: nodes_of(scenario, name) for name in types}
         index = {name: {node: i for i, node in enumerate(nodes[name].names)} for name in types}
         footprints = [footprint_of(nodes[pool.node_type], pool) for pool in problem.pools]
+        plain = [is_plain(problem, w) for w in range(len(problem.workloads))]
         if is_known(problem):
             left = left_on_nodes(scenario, candidates, problem, nodes, packing.stays)
             nodes = {name: _with_last(on, left[name]) for name, on in nodes.items()}
-        pieces: list[list[Placed]] = [[] for _ in problem.pools]
-        free_capacity = cls(candidates, problem, replicas.copy(), nodes, footprints, pieces)
+        free_capacity = cls(candidates, problem, replicas.copy(), nodes, footprints, plain)
         numbers: dict[str, int] = {}
         for stay in packing.stays:
             number = numbers.setdefault(stay.replica_id, len(numbers) + 1)
@@ -76,24 +95,30 @@ class FreeCapacity:
             at = index[problem.pools[stay.pool].node_type]
             spot = tuple(at[name] for name in stay.nodes)
             piece = Placed(life, stay.first, stay.intervals, stay.lead, spot, stay.moved)
-            hold = free_capacity._hold(
-                stay.pool, stay.first - stay.lead, stay.first + stay.intervals
-            )
-            free_capacity._nodes(stay.pool).take(spot, hold)
-            pieces[stay.pool].append(piece)
+            free_capacity._add(piece, free_capacity._held_by(piece))
         for each in packing.unplaced:
             free_capacity.replicas[each.pool, free_capacity.times(each.first, each.intervals)] -= 1
         return free_capacity
 
+    def copy(self) -> "FreeCapacity":
+        """A copy of this state; what changes in one does not in the other."""
+        return replace(
+            self,
+            replicas=self.replicas.copy(),
+            nodes={name: nodes.copy() for name, nodes in self.nodes.items()},
+            pieces=dict(self.pieces),
+            of_pool=dict(self.of_pool),
+        )
+
     def packed(self) -> Packing:
         """All pieces, as stays of replicas."""
         problem = self.problem
-        pieces = identified(chain(*self.pieces), problem.intervals, cyclic=problem.cyclic)
-        stays = (
+        pieces = identified(self.pieces.values(), problem.intervals, cyclic=problem.cyclic)
+        stays = [
             stay_of(self.candidates, problem, self._nodes(piece.life.pool), piece)
             for piece in pieces
-        )
-        return Packing(tuple(stays), ())
+        ]
+        return Packing(tuple(sorted(stays, key=lambda stay: stay.pool)), ())
 
     def times(self, first: int, count: int) -> Ints:
         """Intervals of the horizon."""
@@ -117,43 +142,131 @@ class FreeCapacity:
         w = self.problem.pools[pool].workload
         if way is None or pool not in open_pools(self.problem, w, self.replicas):
             return False
-        pieces = [piece for piece in self.pieces[pool] if piece is not way.instead]
-        pieces.append(way.piece)
+        others = [self.pieces[i] for i in self.of_pool.get(pool, ()) if i != way.instead]
         length, cyclic = self.problem.intervals, self.problem.cyclic
-        if of_one_pool(pieces, length, cyclic=cyclic) is None:
+        if replicas_of([*others, way.piece], length, cyclic=cyclic) is None:
             return False
-        self._nodes(pool).take(way.piece.spot, way.hold)
-        self.pieces[pool] = pieces
+        if way.instead is None:
+            self._add(way.piece, way.hold)
+        else:
+            self._nodes(pool).take(way.piece.spot, way.hold)
+            self.pieces[way.instead] = way.piece
         self.replicas[pool, t] += 1
         return True
 
+    def in_the_way(self, pool: int, t: int) -> list[Cut]:
+        """Cuts that make room for one more of `pool` in `t`, those that lose least first.
+
+        Of replicas that stand where it could, and of workloads without limits that might break.
+        """
+        nodes, own = self._nodes(pool), self.problem.pools[pool]
+        footprint, hold = self.footprints[pool], self._start(pool, t)
+        found: list[Cut] = []
+        for number, piece in self.pieces.items():
+            other = self.problem.pools[piece.life.pool]
+            if other.node_type != own.node_type or not self.plain[other.workload]:
+                continue
+            spot = piece.spot[: footprint.count]
+            inside = footprint.rows.start <= spot[0] and spot[-1] < footprint.rows.stop
+            if inside and len(spot) == footprint.count:
+                free = nodes.free[hold.at[:, None], list(spot)]
+                missing = (hold.gpus - free).max(axis=1)
+                times = hold.at[missing > 0]
+                if (
+                    0 < missing.max() <= self.footprints[piece.life.pool].share
+                    and (times < self.problem.intervals).all()
+                ):
+                    found += self.cuts(number, times)
+        return sorted(found, key=self._lost_gpus)
+
+    def _lost_gpus(self, cut: Cut) -> tuple[int, int]:
+        return len(cut.lost) * self.problem.pools[
+            self.pieces[cut.number].life.pool
+        ].gpus, cut.number
+
+    def cuts(self, number: int, times: Ints) -> Iterator[Cut]:
+        """Without a piece, or with it only before or only after `times`."""
+        piece = self.pieces[number]
+        pool, length = piece.life.pool, self.problem.intervals
+        lead = self.problem.pools[pool].lead
+        offset = (times - piece.first + piece.lead) % length - piece.lead
+        if piece.lead + piece.intervals >= length or offset.max() >= piece.intervals:
+            return
+        served = self.times(piece.first, piece.intervals).tolist()
+        yield Cut(number, None, tuple(served))
+        kept, after = int(offset.min()), int(offset.max()) + 1 + lead
+        if kept > 0 and not self._starting(pool, served[kept]):
+            yield Cut(number, replace(piece, intervals=kept), tuple(served[kept:]))
+        if after < piece.intervals and not self._ending(pool, served[after]):
+            left = piece.intervals - after
+            later = replace(piece, first=served[after], intervals=left, lead=lead)
+            yield Cut(number, later, tuple(served[:after]))
+
+    def make(self, cut: Cut) -> None:
+        """A piece serves less."""
+        piece = self.pieces[cut.number]
+        pool, nodes = piece.life.pool, self._nodes(piece.life.pool)
+        nodes.give(piece.spot, self._held_by(piece))
+        if cut.kept is None:
+            del self.pieces[cut.number]
+            self.of_pool[pool] = tuple(i for i in self.of_pool[pool] if i != cut.number)
+        else:
+            nodes.take(piece.spot, self._held_by(cut.kept))
+            self.pieces[cut.number] = cut.kept
+        self.replicas[pool, list(cut.lost)] -= 1
+
     def way(self, pool: int, t: int) -> Extension | None:
         """One stops later or starts earlier; or one serves on nodes of its own."""
-        length, cyclic = self.problem.intervals, self.problem.cyclic
-        after = (t + 1) % length if cyclic else t + 1
-        mine = [each for each in self.pieces[pool] if each.intervals < length or not cyclic]
-        ends = (t, t + length) if cyclic else (t,)
-        ending = [each for each in mine if each.first + each.intervals in ends]
-        starting = [] if ending else [each for each in mine if each.first == after]
-        for piece in ending or starting:
+        after = (t + 1) % self.problem.intervals if self.problem.cyclic else t + 1
+        return self._longer(pool, t, after) or self._new(pool, t)
+
+    def _ending(self, pool: int, t: int) -> Numbered:
+        """Pieces that serve until right before `t`, with their numbers."""
+        length = self.problem.intervals
+        ends = (t, t + length) if self.problem.cyclic else (t,)
+        return [each for each in self._of(pool) if each[1].first + each[1].intervals in ends]
+
+    def _starting(self, pool: int, t: int) -> Numbered:
+        """Pieces that serve from `t` on, with their numbers."""
+        return [each for each in self._of(pool) if each[1].first == t]
+
+    def _of(self, pool: int) -> Numbered:
+        """Pieces of a pool that begin and end, with their numbers."""
+        mine = [(i, self.pieces[i]) for i in self.of_pool.get(pool, ())]
+        if not self.problem.cyclic:
+            return mine
+        return [(i, piece) for i, piece in mine if piece.intervals < self.problem.intervals]
+
+    def _longer(self, pool: int, t: int, after: int) -> Extension | None:
+        """One that serves until `t` or from `after` on serves in `t` as well."""
+        ending = self._ending(pool, t)
+        for i, piece in ending or self._starting(pool, after):
+            if piece.intervals + 1 >= self.problem.intervals:
+                continue
             longer = replace(piece, intervals=piece.intervals + 1)
             hold = self._hold(pool, t, t + 1)
-            if starting:
+            if not ending:
                 lead = self._lead(pool, t)
                 longer = replace(longer, first=t, lead=lead)
                 hold = self._hold(pool, t - lead - self._early(pool, t), t + 1 - piece.lead)
-            if longer.intervals < length and self._nodes(pool).has_room(piece.spot, hold):
-                return Extension(longer, piece, hold)
-        return self._new(pool, t)
+            if self._nodes(pool).has_room(piece.spot, hold):
+                return Extension(longer, i, hold)
+        return None
 
     def _new(self, pool: int, t: int) -> Extension | None:
-        footprint, lead = self.footprints[pool], self._lead(pool, t)
-        hold = self._hold(pool, t - lead - self._early(pool, t), t + 1)
+        footprint, hold = self.footprints[pool], self._start(pool, t)
         spot = self._nodes(pool).find(footprint.rows, footprint.count, hold)
         if spot is None:
             return None
-        number = 1 + max((piece.life.number for piece in self.pieces[pool]), default=0)
-        return Extension(Placed(Lifetime(pool, number, t, 1), t, 1, lead, spot), None, hold)
+        life = Lifetime(pool, self.added + 1, t, 1)
+        return Extension(Placed(life, t, 1, self._lead(pool, t), spot), None, hold)
+
+    def _add(self, piece: Placed, hold: Hold) -> None:
+        pool = piece.life.pool
+        self._nodes(pool).take(piece.spot, hold)
+        self.pieces[self.added] = piece
+        self.of_pool[pool] = (*self.of_pool.get(pool, ()), self.added)
+        self.added += 1
 
     def _nodes(self, pool: int) -> Nodes:
         return self.nodes[self.problem.pools[pool].node_type]
@@ -168,6 +281,13 @@ class FreeCapacity:
     def _early(self, pool: int, t: int) -> int:
         """1 where one that starts to serve at `t` holds GPUs before the horizon, which counts."""
         return int(is_known(self.problem) and t < self.problem.pools[pool].lead)
+
+    def _start(self, pool: int, t: int) -> Hold:
+        """What one takes that serves in `t` alone."""
+        return self._hold(pool, t - self._lead(pool, t) - self._early(pool, t), t + 1)
+
+    def _held_by(self, piece: Placed) -> Hold:
+        return self._hold(piece.life.pool, piece.first - piece.lead, piece.first + piece.intervals)
 
     def _hold(self, pool: int, begin: int, end: int) -> Hold:
         times = np.arange(begin, end)

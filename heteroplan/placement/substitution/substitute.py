@@ -1,6 +1,6 @@
-"""Service that found no room goes to other pools, into room that is left on nodes."""
+"""Service that found no room goes to other pools, into room that is left on nodes or is made."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import ceil
 
 from heteroplan.clock import Stop, never
@@ -16,6 +16,8 @@ from heteroplan.placement.substitution.free_capacity import FreeCapacity
 
 MOST = 16
 """Replicas that may serve instead of one in an interval."""
+CUTS = 48
+"""Ways to make room for a replica that are tried."""
 
 
 def substituted(
@@ -28,8 +30,9 @@ def substituted(
 ) -> tuple[Ints, Packing]:
     """`replicas` [P, T] without the unplaced and with those that serve instead, as packed.
 
-    A substitute starts anew, or starts earlier or stops later than it would. What no other
-    serves until `stop()` stays short.
+    A substitute starts anew, or starts earlier or stops later than it would. Where none
+    can and demand goes short, others make room: they serve a while less, and others again, on
+    other nodes, serve instead. All that until `stop()`. What is short then stays so.
     """
     free_capacity = FreeCapacity.of(scenario, candidates, problem, replicas, packing)
     lost = [
@@ -41,6 +44,11 @@ def substituted(
         if stop():
             break
         _serve_instead(free_capacity, pool, t)
+    where = {(problem.pools[pool].workload, t) for pool, t in lost}
+    for w, t in sorted(where, key=lambda each: (problem.workloads[each[0]].priority, *each)):
+        if stop():
+            break
+        free_capacity = _with_room_made(free_capacity, w, t, stop)
     return free_capacity.replicas, free_capacity.packed()
 
 
@@ -89,6 +97,62 @@ def _elsewhere(
             free_capacity.serve_more(p, t) for p in _cheapest_first(problem, alike, t, lost)
         ):
             return
+
+
+def _with_room_made(free_capacity: FreeCapacity, w: int, t: int, stop: Stop) -> FreeCapacity:
+    """Others make room for workload w until it is not short in `t`, as far as they can."""
+    for _ in range(MOST):
+        if not free_capacity.missing(w, t):
+            break
+        ways = (
+            _exchanged(free_capacity, w, pool, t, stop) for pool in _wanting(free_capacity, w, t)
+        )
+        found = next((way for way in ways if way is not None), None)
+        if found is None:
+            break
+        free_capacity = found
+    return free_capacity
+
+
+def _wanting(free_capacity: FreeCapacity, w: int, t: int) -> Iterator[int]:
+    """Pools of which one more would serve: aggregated, or of the side that could serve less."""
+    problem = free_capacity.problem
+    for members in problem.groups(w).values():
+        prefill, decode = (
+            role_cover(problem, members, free_capacity.replicas, role)[t]
+            for role in (Role.PREFILL, Role.DECODE)
+        )
+        roles = [Role.AGGREGATED]
+        if prefill != decode:
+            roles.append(Role.PREFILL if prefill < decode else Role.DECODE)
+        pools = [p for p in _whole(problem, members) if problem.pools[p].role in roles]
+        yield from _cheapest_first(problem, pools, t, 0.0)
+
+
+def _exchanged(
+    free_capacity: FreeCapacity, w: int, pool: int, t: int, stop: Stop
+) -> FreeCapacity | None:
+    """With one more of `pool`, of workload w, on the GPUs of one instead of which others serve."""
+    specs = free_capacity.problem.pools
+    for cut in free_capacity.in_the_way(pool, t)[:CUTS]:
+        if stop():
+            break
+        tried = free_capacity.copy()
+        other = tried.pieces[cut.number].life.pool
+        tried.make(cut)
+        if not tried.serve_more(pool, t):
+            continue
+        for u in cut.lost:
+            _serve_instead(tried, other, u)
+        harmed = any(_lose(free_capacity, tried, specs[other].workload, u) for u in cut.lost)
+        if not harmed and _lose(tried, free_capacity, w, t):
+            return tried
+    return None
+
+
+def _lose(before: FreeCapacity, after: FreeCapacity, w: int, t: int) -> bool:
+    """Whether less of a workload's demand is served after than before."""
+    return after.missing(w, t) > before.missing(w, t) + COVER_TOLERANCE
 
 
 def _whole(

@@ -6,14 +6,15 @@ from random import Random
 import numpy as np
 import pytest
 
-from heteroplan.entities.workload import Loss, Resilience
+from heteroplan.entities.workload import Loss, RatioBand, Resilience
+from heteroplan.optimize.program.problem import Ints
 from heteroplan.placement import Packing, Unplaced
 from heteroplan.placement.nodes import nodes_of
 from heteroplan.placement.substitution.free_capacity import FreeCapacity
 from heteroplan.verify.placement import placement_faults
-from tests.builders import fleet, scenario, workload
+from tests.builders import fleet, node_type, scenario, workload
 from tests.placement.cases import Case, Sizes, case
-from tests.placement.substitution.test_substitute import lone, sized, two_engines
+from tests.placement.substitution.test_substitute import B, lone, sized, two_engines
 from tests.plans import stay
 
 ONE, TWO = "l1-h100x8-001", "l1-h100x8-002"
@@ -77,6 +78,25 @@ def test_what_stands_takes_its_gpus_and_what_found_no_room_is_not_there() -> Non
     assert of.replicas.tolist() == [[0, 2, 1, 0]]
     assert free(free_capacity) == [[8, 8, 8, 8], [0, 0, 0, 8]]
     assert told(free_capacity) == [(TWO, 1, 2, 1, False)]
+
+
+def test_a_copy_goes_on_on_its_own() -> None:
+    free_capacity = alone([0, 1, 1, 0, 0, 0], (ONE, 1, 2))
+    before = (
+        told(free_capacity),
+        free(free_capacity),
+        free_capacity.replicas.tolist(),
+        free_capacity.of_pool.copy(),
+    )
+    for change in ("more", "less", "anew"):
+        copy = free_capacity.copy()
+        if change == "less":
+            copy.make(next(iter(copy.cuts(0, np.array([1])))))
+        else:
+            assert copy.serve_more(0, 3 if change == "more" else 4)
+        assert told(copy) != before[0]
+        after = free_capacity.replicas.tolist(), free_capacity.of_pool
+        assert (told(free_capacity), free(free_capacity), *after) == before
 
 
 @pytest.mark.parametrize("startup_s", [0.0, 3600.0])
@@ -196,8 +216,143 @@ def test_what_a_promise_does_not_let_serve_is_missing_too() -> None:
     assert one.missing(0, 0) == pytest.approx(1.0)
 
 
+def cut_told(
+    free_capacity: FreeCapacity, number: int, *times: int
+) -> list[tuple[tuple[int, int] | None, tuple[int, ...]]]:
+    """((first, intervals) that are kept, intervals lost) of each way to cut a stay."""
+    return [
+        (None if cut.kept is None else (cut.kept.first, cut.kept.intervals), cut.lost)
+        for cut in free_capacity.cuts(number, np.array(times))
+    ]
+
+
+def test_a_piece_is_cut_to_what_is_before_or_after() -> None:
+    """One of 1 to 5 that makes room at 3: it goes, it stops at 3, or it starts at 4."""
+    free_capacity = alone([0, 1, 1, 1, 1, 1, 0, 0], (ONE, 1, 5))
+    assert cut_told(free_capacity, 0, 3) == [
+        (None, (1, 2, 3, 4, 5)), ((1, 2), (3, 4, 5)), ((4, 2), (1, 2, 3)),
+    ]  # fmt: skip
+    assert cut_told(free_capacity, 0, 1, 2) == [(None, (1, 2, 3, 4, 5)), ((3, 3), (1, 2))]
+    assert cut_told(free_capacity, 0, 4, 5) == [(None, (1, 2, 3, 4, 5)), ((1, 3), (4, 5))]
+    assert cut_told(free_capacity, 0, 5, 6) == []
+
+
+def test_who_starts_after_making_room_takes_the_time_to_start() -> None:
+    """Over midnight: 6, 7, 0, 1 of eight, with an hour to start from 5 on."""
+    free_capacity = alone([1, 1, 0, 0, 0, 0, 1, 1], (ONE, 6, 4), startup_s=3600.0)
+    assert cut_told(free_capacity, 0, 6) == [(None, (6, 7, 0, 1)), ((0, 2), (6, 7))]
+    assert cut_told(free_capacity, 0, 5) == [(None, (6, 7, 0, 1)), ((7, 3), (6,))]
+    assert cut_told(free_capacity, 0, 0) == [(None, (6, 7, 0, 1)), ((6, 2), (0, 1))]
+    [_, later] = free_capacity.cuts(0, np.array([6]))
+    assert later.kept is not None
+    assert later.kept.lead == 1
+    free_capacity.make(later)
+    assert free(free_capacity)[0] == [0, 0, 8, 8, 8, 8, 8, 0]
+    assert free_capacity.replicas.tolist() == [[1, 1, 0, 0, 0, 0, 0, 0]]
+
+
+def test_nobody_is_cut_to_stop_where_another_starts_or_to_start_where_one_stops() -> None:
+    """It would go on as that one."""
+    free_capacity = alone([0, 1, 1, 2, 1, 1, 0, 0], (ONE, 1, 3), (TWO, 3, 3))
+    assert cut_told(free_capacity, 0, 3) == [(None, (1, 2, 3))]
+    assert cut_told(free_capacity, 1, 3) == [(None, (3, 4, 5))]
+    assert cut_told(free_capacity, 0, 2) == [(None, (1, 2, 3)), ((1, 1), (2, 3)), ((3, 1), (1, 2))]
+
+
+def test_who_never_stops_is_not_cut() -> None:
+    free_capacity = alone([1, 1, 1, 1], (ONE, 0, 4))
+    assert cut_told(free_capacity, 0, 2) == []
+
+
+def test_of_one_that_moves_what_is_left_starts() -> None:
+    """It serves 0 and 1 on one node, 2 on the other."""
+    of = case(Sizes({"s": [1, 1, 1, 0, 0]}), on=fleet({"l1": {"h100x8": 2}}, spines={"l1": "s"}))
+    moving = (
+        stay("r", leaf="l1", nodes=(ONE,), intervals=2),
+        stay("r", leaf="l1", nodes=(TWO,), first=2, moved=True),
+    )
+    free_capacity = rooms_of(of, Packing(moving, ()))
+    assert told(free_capacity) == [(ONE, 0, 2, 0, False), (TWO, 2, 1, 0, True)]
+    assert cut_told(free_capacity, 0, 1) == [(None, (0, 1)), ((0, 1), (1,))]
+    free_capacity.make(next(free_capacity.cuts(0, np.array([1]))))
+    assert told(free_capacity) == [(TWO, 2, 1, 0, False)]
+
+
+def test_who_goes_gives_all_of_its_gpus_back() -> None:
+    free_capacity = alone([0, 1, 2, 1, 0], (ONE, 1, 2), (TWO, 2, 2))
+    [gone, *_] = free_capacity.cuts(0, np.array([1]))
+    free_capacity.make(gone)
+    assert told(free_capacity) == [(TWO, 2, 2, 0, False)]
+    assert free(free_capacity) == [[8] * 5, [8, 8, 0, 0, 8]]
+    assert free_capacity.replicas.tolist() == [[0, 0, 1, 1, 0]]
+    assert free_capacity.of_pool[0] == (1,)
+
+
+@pytest.mark.parametrize("band", [None, RatioBand(1.0, 1.0)])
+def test_those_in_the_way_are_named_by_the_gpu_hours_that_are_lost(band: RatioBand | None) -> None:
+    """8 GPUs at 2 are wanted: 2 GPUs for 3 hours give way before 4 for 2, on nodes of their own.
+
+    One of 1 GPU where no more is missing comes first. Those of a workload with limits never give
+    way, nor do those on nodes of another type, two of which one alone would not suffice, and those
+    of another time.
+    """
+    loads = [("w1", 2, 2), ("w2", 4, 3), ("w3", 2, 4), ("w4", 1, 5), ("w6", 2, 5), ("w7", 4, 6)]
+    hours = {
+        "w1": [0, 1, 1, 1, 0],
+        "w2": [0, 1, 1, 0, 0],
+        "w3": [0, 0, 1, 0, 0],
+        "w4": [0, 0, 1, 0, 0],
+    }
+    made = [workload("w0", rps=[10.0] * 5, engines=[lone("big", gpu="H100")])]
+    made += [
+        workload(
+            name,
+            rps=[10.0] * 5,
+            engines=[lone(name, gpu="H100", gpus=gpus)],
+            pd_ratio=band if name == "w3" else None,
+        )
+        for name, gpus, _ in loads
+    ]
+    hours |= {"w6": [0, 0, 2, 0, 0], "w7": [0, 0, 0, 0, 1]}
+    made.append(workload("w5", rps=[10.0] * 5, engines=[lone("w5", gpu="B", gpus=2)]))
+    hours["w5"] = [0, 0, 1, 0, 0]
+    of = scenario(
+        made,
+        in_fleet=fleet({"l1": {"h100x8": 6, "B": 1}}, node_types=(node_type(), B)),
+    )
+    sizes = {(name, name): hours[name] for name in hours}
+    here = sized(of, {("w0", "big"): [0] * 5, **sizes})
+    pool = {here.problem.pools[p].engine: p for p in range(len(here.problem.pools))}
+    nodes = {"w1": 1, "w2": 2, "w3": 3, "w4": 4}
+    stays = [
+        stay(
+            name,
+            pool=pool[name],
+            leaf="l1",
+            nodes=(f"l1-h100x8-00{node}",),
+            first=hours[name].index(1),
+            intervals=sum(hours[name]),
+        )
+        for name, node in nodes.items()
+    ]
+    stays += [
+        stay(f"w6-{i}", pool=pool["w6"], leaf="l1", nodes=("l1-h100x8-005",), first=2)
+        for i in range(2)
+    ]
+    stays.append(stay("w7", pool=pool["w7"], leaf="l1", nodes=("l1-h100x8-006",), first=4))
+    stays.append(stay("w5", pool=pool["w5"], leaf="l1", nodes=("l1-B-001",), first=2))
+    free_capacity = rooms_of(here, Packing(tuple(stays), ()))
+    cuts = [
+        (stays[cut.number].replica_id, len(cut.lost))
+        for cut in free_capacity.in_the_way(pool["big"], 2)
+    ]
+    of_w3 = [("w3", 1)] if band is None else []
+    expected = [("w4", 1), *of_w3, ("w1", 2), ("w1", 2), ("w2", 1), ("w1", 3), ("w2", 2)]
+    assert cuts == expected
+
+
 def check(of: Case, free_capacity: FreeCapacity) -> None:
-    """What is counted says what stands, and no rule is broken.
+    """What is kept by number says what stands, and no rule is broken.
 
     Free is no more than is left: a replica of two pieces that serve all day does not start.
     """
@@ -214,24 +369,50 @@ def check(of: Case, free_capacity: FreeCapacity) -> None:
             serving[each.pool, t % len(left)] += t >= each.first
     assert (serving == free_capacity.replicas).all()
     assert (left >= free_capacity.nodes["h100x8"].free).all()
+    numbers = {
+        p: tuple(i for i, each in free_capacity.pieces.items() if each.life.pool == p)
+        for p in free_capacity.of_pool
+    }
+    assert numbers == {p: tuple(sorted(found)) for p, found in free_capacity.of_pool.items()}
     plan = replace(of, replicas=free_capacity.replicas).plan(free_capacity.packed())
     assert list(placement_faults(plan)) == []
 
 
-def test_whatever_is_served_more_keeps_every_rule() -> None:
-    """Random replicas more."""
-    more = 0
+def test_whatever_is_served_more_or_less_keeps_every_rule() -> None:
+    """Random replicas more and random cuts."""
+    more = less = 0
     for seed in range(30):
         random = Random(seed)
         of = two_engines(random, cyclic=seed % 2 == 0)
         free_capacity = rooms_of(of)
         check(of, free_capacity)
         for _ in range(8):
-            pool = random.randrange(len(of.problem.pools))
-            t = random.randrange(of.problem.intervals)
-            before = free_capacity.replicas[pool, t]
-            grown = free_capacity.serve_more(pool, t)
-            more += grown
-            assert free_capacity.replicas[pool, t] == before + grown
+            pool, t = (
+                random.randrange(len(of.problem.pools)),
+                random.randrange(of.problem.intervals),
+            )
+            cuts = free_capacity.in_the_way(pool, t)
+            if cuts and random.random() < 0.5:
+                cut = random.choice(cuts)
+                lost: Ints = free_capacity.replicas.copy()
+                free_capacity.make(cut)
+                less += 1
+                assert (lost - free_capacity.replicas).sum() == len(cut.lost)
+            else:
+                before = free_capacity.replicas[pool, t]
+                grown = free_capacity.serve_more(pool, t)
+                more += grown
+                assert free_capacity.replicas[pool, t] == before + grown
             check(of, free_capacity)
     assert more > 20
+    assert less > 20
+
+
+def test_who_began_before_the_day_and_starts_later_takes_all_the_time_to_start() -> None:
+    """Two hours, of which a stay from 1 on holds one; without 1 it starts at 4, from 2 on."""
+    free_capacity = alone([0, 1, 1, 1, 1, 1, 0], (ONE, 1, 5), startup_s=7200.0, cyclic=False)
+    [_, later] = free_capacity.cuts(0, np.array([1]))
+    assert later.kept is not None
+    assert (later.kept.first, later.kept.intervals, later.kept.lead) == (4, 2, 2)
+    free_capacity.make(later)
+    assert free(free_capacity)[0] == [8, 8, 0, 0, 0, 0, 8]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from heteroplan.clock import Stop, never
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Scenario
-from heteroplan.entities.workload import Engine, Part, Role, Workload
+from heteroplan.entities.workload import Engine, Part, RatioBand, Role, Workload
 from heteroplan.optimize.incumbent import incumbent, unserved_share
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.mix import mixed_flow
@@ -142,6 +142,55 @@ def by_engine(of: Case, replicas: Ints) -> dict[str, list[int]]:
 A, B = (node_type(name, gpu=name, gpus=8) for name in "AB")
 
 
+@pytest.mark.parametrize("startup_s", [0.0, 3600.0])
+@pytest.mark.parametrize("first", [True, False])
+def test_another_makes_room(startup_s: float, first: bool) -> None:
+    """For an hour of 8 GPUs another of 4, the first or the last of its hours, stands on B.
+
+    One that starts holds its GPUs the hour before as well.
+    """
+    big = engine("big", role=Role.AGGREGATED, gpu="A", gpus=8)
+    small, other = (
+        engine(name, role=Role.AGGREGATED, gpu=gpu, gpus=4, startup_s=startup_s)
+        for name, gpu in (("small", "A"), ("other", "B"))
+    )
+    on_small = [0, 0, 1, 1, 1, 1, 0]
+    on_big = [0, 0, 1, 0, 0, 0, 0] if first else [0, 0, 0, 0, 0, 1, 0]
+    of = scenario(
+        [
+            workload("w0", rps=[10.0 * n for n in on_big], engines=[big]),
+            workload("w1", rps=[10.0 * n for n in on_small], engines=[small, other]),
+        ],
+        in_fleet=fleet({"l1": {"A": 1, "B": 1}}, node_types=(A, B)),
+    )
+    here = sized(of, {("w0", "big"): on_big, ("w1", "small"): on_small, ("w1", "other"): [0] * 7})
+    stood, full = substitutes(here, without(here, "big"))
+    assert faults(here, stood, full) == []
+    assert not unserved(here, stood).any()
+    gone = 1 + int(first and startup_s > 0)
+    kept = [0, 0, *([0] * gone if first else []), *([1] * (4 - gone)), *([] if first else [0]), 0]
+    assert by_engine(here, stood)["small"] == kept
+    assert by_engine(here, stood)["big"] == on_big
+
+
+def test_nobody_makes_room_who_would_go_short() -> None:
+    """Without B the other keeps its GPUs."""
+    big, small = (
+        engine(name, role=Role.AGGREGATED, gpus=gpus) for name, gpus in (("big", 8), ("small", 4))
+    )
+    of = scenario(
+        [
+            workload("w0", rps=[0.0, 10.0, 0.0, 0.0], engines=[big]),
+            workload("w1", rps=[0.0, 10.0, 10.0, 10.0], engines=[small]),
+        ],
+        in_fleet=fleet({"l1": {"h100x8": 1}}),
+    )
+    here = sized(of, {("w0", "big"): [0, 1, 0, 0], ("w1", "small"): [0, 1, 1, 1]})
+    stood, full = substitutes(here, without(here, "big"))
+    assert faults(here, stood, full) == []
+    assert by_engine(here, stood) == {"big": [0, 0, 0, 0], "small": [0, 1, 1, 1]}
+
+
 @pytest.mark.parametrize(("hours", "hour"), [(1, 0), (2, 1), (4, 0), (4, 3)])
 def test_a_pool_that_never_stops_stands_in_at_the_seam(hours: int, hour: int) -> None:
     """One of 4 GPUs runs all day beside 4 that are free; one of 8 finds no room for an hour."""
@@ -155,6 +204,30 @@ def test_a_pool_that_never_stops_stands_in_at_the_seam(hours: int, hour: int) ->
     stood, full = substitutes(here, without(here, "e8"))
     assert faults(here, stood, full) == []
     assert by_engine(here, stood)["e4"] == [1 + n for n in lost]
+
+
+@pytest.mark.parametrize("band", [None, RatioBand(1.0, 1.0)])
+def test_who_is_bound_to_a_ratio_makes_no_room(band: RatioBand | None) -> None:
+    """w1 could stand elsewhere, but only half of a pair of it would; w0 then goes short."""
+    big = engine("big", role=Role.AGGREGATED, gpu="A", gpus=8)
+    halves = [
+        engine("p", role=Role.PREFILL, gpu="A", gpus=8),
+        engine("d", role=Role.DECODE, gpu="B", gpus=4),
+        engine("p2", role=Role.PREFILL, gpu="B", gpus=4),
+    ]
+    of = scenario(
+        [
+            workload("w0", rps=[0.0, 10.0, 0.0, 0.0], engines=[big]),
+            workload("w1", rps=[0.0, 10.0, 0.0, 0.0], engines=halves, pd_ratio=band),
+        ],
+        in_fleet=fleet({"l1": {"A": 1, "B": 1}}, node_types=(A, B)),
+    )
+    once = [0, 1, 0, 0]
+    sizes = {("w0", "big"): once, ("w1", "p"): once, ("w1", "d"): once, ("w1", "p2"): [0] * 4}
+    here = sized(of, sizes)
+    stood, full = substitutes(here, without(here, "big"))
+    assert faults(here, stood, full) == []
+    assert by_engine(here, stood)["big"] == (once if band is None else [0] * 4)
 
 
 def contended(random: Random, *, cyclic: bool) -> Case:
@@ -188,8 +261,22 @@ def contended(random: Random, *, cyclic: bool) -> Case:
     return sized(scenario(loads, in_fleet=on, cyclic=cyclic), sizes)
 
 
-def test_what_serves_is_what_stands() -> None:
-    """Settled sizes and flow break no row."""
+def test_room_made_for_some_harms_nobody() -> None:
+    """Rules are kept, no workload is served less than by those who stand in, and some are more."""
+    helped = 0
+    for seed in range(100):
+        of = contended(Random(seed), cyclic=seed % 2 == 0)
+        stood, full = substitutes(of)
+        assert faults(of, stood, full) == [], seed
+        before, _ = substitutes(of, stop=lambda: True)
+        short, was_short = unserved(of, stood), unserved(of, before)
+        assert (short <= was_short + 1e-9).all(), seed
+        helped += int((short < was_short - 1e-9).any())
+    assert helped > 5
+
+
+def test_what_serves_is_what_stands_after_room_is_made() -> None:
+    """Settled sizes and flow break no row: whoever made room is served by those who stand in."""
     changed = 0
     for seed in range(40):
         of = contended(Random(seed), cyclic=seed % 2 == 0)
@@ -298,6 +385,79 @@ def beside_b(load: Workload, sizes: Mapping[tuple[str, str], list[int]], *, node
 
 def used(of: Case, replicas: Ints) -> set[str]:
     return {name for name, sizes in by_engine(of, replicas).items() if any(sizes)}
+
+
+def movable(name: str) -> tuple[Workload, dict[tuple[str, str], list[int]]]:
+    """Half of node A is taken at hour 1, by a replica that may stand on B as well."""
+    engines = [lone("small", gpus=4), lone("other", gpu="B", gpus=4)]
+    return (
+        workload(name, rps=rates(ONCE), engines=engines),
+        {(name, "small"): ONCE, (name, "other"): NEVER},
+    )
+
+
+@pytest.mark.parametrize("priorities", [(2, 1), (1, 2), (1, 1)])
+def test_room_is_made_for_the_highest_priority_first(priorities: tuple[int, int]) -> None:
+    """Two of 8 GPUs found no room on A; for one of them there is, once another stands on B."""
+    loads = [
+        workload(f"w{i}", rps=rates(ONCE), engines=[lone(f"big{i}")], priority=priority)
+        for i, priority in enumerate(priorities)
+    ]
+    last, sizes = movable("w2")
+    of = scenario([*loads, last], in_fleet=fleet({"l1": {"A": 1, "B": 1}}, node_types=(A, B)))
+    here = sized(of, {**sizes, ("w0", "big0"): ONCE, ("w1", "big1"): ONCE})
+    packed = replace(here, replicas=np.where(by_name(here, "small")[:, None], here.replicas, 0))
+    unplaced = [Unplaced(int(p), 1, 1) for p in np.flatnonzero(here.replicas[:, 1])]
+    unplaced = [each for each in unplaced if not by_name(here, "small")[each.pool]]
+    stood, full = substitutes(here, replace(packed.packed(), unplaced=tuple(unplaced[::-1])))
+    assert faults(here, stood, full) == []
+    assert used(here, stood) == {"big1" if priorities == (2, 1) else "big0", "other"}
+
+
+def by_name(of: Case, name: str) -> np.ndarray:
+    """[P] whether a pool is of an engine."""
+    return np.array(
+        [of.candidates[pool.candidate].engine.name == name for pool in of.problem.pools]
+    )
+
+
+def test_room_is_made_for_the_cheapest_for_whom_it_can_be() -> None:
+    """On C stands one who goes nowhere: it is A, though it costs more."""
+    cheap = node_type("C", gpu="C", gpus=8, usd_per_gpu_hour=0.5)
+    engines = [lone("lost", gpu="C"), lone("dear")]
+    mover, sizes = movable("w2")
+    of = scenario(
+        [
+            workload("w0", rps=rates(ONCE), engines=engines),
+            workload("w1", rps=[10.0] * 4, engines=[lone("fixed", gpu="C", gpus=4)]),
+            mover,
+        ],
+        in_fleet=fleet({"l1": {"A": 1, "B": 1, "C": 1}}, node_types=(A, B, cheap)),
+    )
+    sizes |= {("w0", "lost"): ONCE, ("w0", "dear"): NEVER, ("w1", "fixed"): [1] * 4}
+    here = sized(of, sizes)
+    stood, full = substitutes(here, without(here, "lost"))
+    assert faults(here, stood, full) == []
+    assert used(here, stood) == {"dear", "fixed", "other"}
+
+
+@pytest.mark.parametrize("lost", [Role.PREFILL, Role.DECODE])
+def test_room_is_made_for_the_half_that_serves_less(lost: Role) -> None:
+    """Of a pair one found no room on A; the other stands on C."""
+    engines = [
+        engine(role.value, role=role, gpu="A" if role is lost else "C", gpus=8)
+        for role in (Role.PREFILL, Role.DECODE)
+    ]
+    mover, sizes = movable("w1")
+    apart = node_type("C", gpu="C", gpus=8)
+    of = scenario(
+        [workload("w0", rps=rates(ONCE), engines=engines), mover],
+        in_fleet=fleet({"l1": {"A": 1, "B": 1, "C": 1}}, node_types=(A, B, apart)),
+    )
+    here = sized(of, {**sizes, ("w0", "prefill"): ONCE, ("w0", "decode"): ONCE})
+    stood, full = substitutes(here, without(here, lost.value))
+    assert faults(here, stood, full) == []
+    assert used(here, stood) == {"prefill", "decode", "other"}
 
 
 def spread(load: Workload, sizes: Mapping[tuple[str, str], list[int]], nodes: str) -> Case:
