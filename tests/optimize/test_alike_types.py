@@ -132,3 +132,13 @@ def test_a_replay_counts_them_as_one_pool_as_well() -> None:
     plan = planned(of)
     found = pool_sizes(document_of(plan), of, rated(of), 0)
     assert found == {("w", "both", OWN): 4, ("w", "both", RENTED): 4}
+
+
+def test_where_no_replica_finds_room_nothing_is_served_and_nothing_fails() -> None:
+    """A replica takes two nodes of 4 GPUs, and there is one of each type; one may be lost."""
+    of = on({OWN: 1, RENTED: 1}, [5.0])
+    small = tuple(replace(shape, gpus=4) for shape in of.fleet.node_types)
+    loads = tuple(replace(w, resilience=Resilience(Loss.NODE, 0.5)) for w in of.workloads)
+    plan = planned(replace(of, fleet=replace(of.fleet, node_types=small), workloads=loads))
+    assert plan.pools == ()
+    assert plan.workloads[0].served_rps == (0.0,)

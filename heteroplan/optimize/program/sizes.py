@@ -147,9 +147,8 @@ def shares(problem: "Problem", pools: Sequence[int], counts: Ints, fewer: int = 
 def covers(problem: "Problem", pools: Sequence[int]) -> Floats | None:
     """[*, N + 1, T] share of the demand that 0, 1, ..., N replicas of each pool serve together.
 
-    N is the most that any of them may have, or those of a kind as far as that makes a difference.
-    No more than so many times what one serves in the
-    program. None where sizes make no difference.
+    N is the most that any of them may have, or those of a kind as far as that makes a difference,
+    and 1 at least. No more than so many times what one serves in the program. None where sizes make no difference.
     """
     specs = [problem.pools[p] for p in pools]
     if all(spec.by_size is None for spec in specs):
@@ -157,7 +156,8 @@ def covers(problem: "Problem", pools: Sequence[int]) -> Floats | None:
     most = np.array([int(spec.most.max(initial=0)) for spec in specs])
     last = np.array([0 if spec.by_size is None else spec.by_size.last for spec in specs])
     together_most = together(problem, pools, most[:, None])[:, 0]
-    counts = np.arange(np.maximum(most, np.minimum(together_most, last)).max() + 1)
+    largest = int(np.maximum(most, np.minimum(together_most, last)).max())
+    counts = np.arange(max(1, largest) + 1)
     return np.array([reach(spec, counts[:, None]) for spec in specs])
 
 
