@@ -148,7 +148,8 @@ def covers(problem: "Problem", pools: Sequence[int]) -> Floats | None:
     """[*, N + 1, T] share of the demand that 0, 1, ..., N replicas of each pool serve together.
 
     N is the most that any of them may have, or those of a kind as far as that makes a difference,
-    and 1 at least. No more than so many times what one serves in the program. None where sizes make no difference.
+    and 1 at least. No more than so many times what one serves in the program. None where sizes make
+    no difference.
     """
     specs = [problem.pools[p] for p in pools]
     if all(spec.by_size is None for spec in specs):
