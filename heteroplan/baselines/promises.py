@@ -12,7 +12,7 @@ from math import ceil, inf, isfinite
 
 from heteroplan.clock import Stop
 from heteroplan.entities.arrivals import POISSON
-from heteroplan.entities.capacity import Candidate, busy
+from heteroplan.entities.capacity import Candidate, busy, queues
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.plan import EasierPromise, Plan, Pool, PromiseCost
 from heteroplan.entities.slo import Slo
@@ -102,17 +102,34 @@ def _cost_share(plan: Plan, intervals: range, before: Rates, after: Rates) -> tu
     price = {shape.name: shape.usd_per_gpu_hour for shape in plan.scenario.fleet.node_types}
     hours = [0.0, 0.0]
     cost = [0.0, 0.0]
-    for pool in plan.pools:
-        rates = [_of(plan, pool, each) for each in (before, after)]
+    for pools in _queues(plan, before):
+        rates = [_of(plan, pools[0], each) for each in (before, after)]
         for i, t in enumerate(intervals):
-            needed = [_needed(pool, t, rate, i) for rate in rates]
-            gpus = float(pool.replicas[t] * pool.gpus_per_replica)
-            for at, factor in enumerate(
-                (1.0, needed[1] / needed[0] if 0.0 < needed[0] < inf else 1.0)
-            ):
-                hours[at] += gpus * factor
-                cost[at] += gpus * factor * price[pool.node_type]
+            flows = [
+                sum(pool.flow_rps[k][t] for pool in pools) for k in range(len(pools[0].flow_rps))
+            ]
+            needed = [_needed(flows, rate, i) for rate in rates]
+            for pool in pools:
+                gpus = float(pool.replicas[t] * pool.gpus_per_replica)
+                for at, factor in enumerate(
+                    (1.0, needed[1] / needed[0] if 0.0 < needed[0] < inf else 1.0)
+                ):
+                    hours[at] += gpus * factor
+                    cost[at] += gpus * factor * price[pool.node_type]
     return _ratio(hours), _ratio(cost)
+
+
+def _queues(plan: Plan, rates: Rates) -> list[list[Pool]]:
+    """Pools whose replicas are rated together: alike in a group, of divided engines on a leaf."""
+    number = {
+        id(each): n for each, n in zip(rates.values(), queues([*rates.values()]), strict=True)
+    }
+    found: dict[tuple[str, int], list[Pool]] = {}
+    for pool in plan.pools:
+        own = _of(plan, pool, rates)
+        place = pool.group if own.engine.part is None else pool.domain
+        found.setdefault((place, number[id(own)]), []).append(pool)
+    return list(found.values())
 
 
 def _of(plan: Plan, pool: Pool, rates: Rates) -> Candidate:
@@ -124,13 +141,12 @@ def _of(plan: Plan, pool: Pool, rates: Rates) -> Candidate:
     return rates.get((*key, span)) or rates[(*key, None)]
 
 
-def _needed(pool: Pool, t: int, rate: Candidate, i: int) -> float:
-    """Replicas that serve the pool's flow of interval `t`, rated as the i-th.
+def _needed(flows: Sequence[float], rate: Candidate, i: int) -> float:
+    """Replicas that serve the flows of classes, rated as in the i-th interval.
 
     What each serves may depend on how many there are: between the most whole replicas that do not
     suffice and the fewest that do it is a straight line.
     """
-    flows = [flow[t] for flow in pool.flow_rps]
 
     def missing(replicas: int) -> float:
         return _busy(flows, rate.capacity_rps(i, replicas)) - replicas

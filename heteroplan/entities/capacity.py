@@ -1,7 +1,7 @@
 """What one replica of an engine serves: the bridge from profiles to the optimiser."""
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import inf
@@ -105,7 +105,7 @@ class Candidate:
     """How far apart the replicas of the groups stand that the points are for; None for all."""
     by_size: tuple[PoolPoints, ...] | None = None
     """[interval] operating points by the size of the pool: the replicas of the candidate in one
-    group. None where it makes no difference."""
+    group, with those of candidates that are `alike`. None where it makes no difference."""
     alone: tuple[int, ...] | None = None
     """[interval] replicas of the pool that `points` are for."""
 
@@ -119,3 +119,29 @@ class Candidate:
         if self.by_size is None:
             return tuple(point.capacity_rps for point in self.points[interval])
         return self.by_size[interval].capacity_rps(replicas)
+
+    def alike(self, other: "Candidate") -> bool:
+        """Whether replicas of both are one queue where they stand in one group.
+
+        They run the same engine and serve the same: their node types differ in name and price.
+        """
+        return (
+            self.workload == other.workload
+            and self.engine == other.engine
+            and self.alone == other.alone
+            and self.points == other.points
+            and self.by_size == other.by_size
+        )
+
+
+def queues(candidates: Sequence[Candidate]) -> tuple[int, ...]:
+    """For each candidate the number of the first one that is alike."""
+    of_engine: dict[tuple[str, str], list[int]] = {}
+    found = []
+    for number, each in enumerate(candidates):
+        known = of_engine.setdefault((each.workload, each.engine.name), [])
+        first = next((other for other in known if each.alike(candidates[other])), number)
+        if first == number:
+            known.append(number)
+        found.append(first)
+    return tuple(found)

@@ -213,8 +213,8 @@ def calibrate(source: Name, options: ReplayOptions) -> CalibrationResult:
     first, scenario = first_of(given, options)
     settings = settings_of(scenario, options)
     judging = _judging(scenario, options)
-    sizes = pool_sizes(planned(), scenario, first)
     found = candidates_of(scenario)
+    sizes = pool_sizes(planned(), scenario, found, first)
     progress = options.stoppable(options.progress)
     with ThreadPoolExecutor(options.jobs) as pool:
         judged = calibrated(

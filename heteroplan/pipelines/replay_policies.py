@@ -1,5 +1,6 @@
 """A plan as the simulator takes it: its pools, the policies, and all of them on requests."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from heteroplan.entities.capacity import Candidate, queues
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import HeteroplanError, UsageError
 from heteroplan.outputs.plan.document.plan_document import PlanDocument, PoolPart
@@ -35,7 +37,7 @@ from heteroplan.simulation.run import (
 )
 from heteroplan.simulation.single import beyond_measured
 from heteroplan.simulation.span.begin import from_interval
-from heteroplan.simulation.system import PoolKey, ServingSystem, serving_system
+from heteroplan.simulation.system import PoolKey, ServingSystem, pool_key, serving_system
 
 if TYPE_CHECKING:
     from heteroplan.entities.plan import Plan
@@ -115,7 +117,9 @@ def prepared(
     SLOs, which a note says.
     """
     scenario = from_interval(plan.given, first)
-    system = serving_system(scenario, candidates_of(scenario), pool_sizes(plan, scenario, first))
+    candidates = candidates_of(scenario)
+    sizes = pool_sizes(plan, scenario, candidates, first)
+    system = serving_system(scenario, candidates, sizes)
     names = {each.kind.name for each in policies}
     replicas = deployed(system, plan.pools, plan.horizon.intervals)
     later = np.roll(replicas, -first, axis=1)[:, : scenario.horizon.intervals]
@@ -211,15 +215,28 @@ def _class_note(plan: PlanDocument) -> tuple[str, ...]:
     )
 
 
-def pool_sizes(plan: PlanDocument, scenario: Scenario, first: int) -> dict[PoolKey, int]:
+def pool_sizes(
+    plan: PlanDocument, scenario: Scenario, candidates: Sequence[Candidate], first: int
+) -> dict[PoolKey, int]:
     """Replicas of the largest pool of each engine, in the interval in which most is demanded of
-    its workload; `scenario` is that of the plan from its interval `first` on."""
+    its workload; `scenario` is that of the plan from its interval `first` on.
+
+    Those of a group that serve alike are one pool, on whatever node types.
+    """
     at = {load.name: (first + load.busiest) % plan.horizon.intervals for load in scenario.workloads}
-    found: dict[PoolKey, int] = {}
+    queue_of = dict(
+        zip(map(pool_key, reversed(candidates)), reversed(queues(candidates)), strict=True)
+    )
+    found: Counter[tuple[str, int]] = Counter()
     for pool in plan.pools:
-        key = (pool.workload, pool.engine, pool.node_type)
-        found[key] = max(found.get(key, 0), pool.replicas[at[pool.workload]])
-    return found
+        queue = queue_of[pool.workload, pool.engine, pool.node_type]
+        divided = candidates[queue].engine.part is not None
+        place = pool.domain if divided else pool.group
+        found[place, queue] += pool.replicas[at[pool.workload]]
+    largest: dict[int, int] = {}
+    for (_, queue), replicas in found.items():
+        largest[queue] = max(largest.get(queue, 0), replicas)
+    return {key: largest[queue] for key, queue in queue_of.items() if queue in largest}
 
 
 def deployed(system: ServingSystem, pools: Sequence[PoolPart], intervals: int) -> NDArray[np.int64]:

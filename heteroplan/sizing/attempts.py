@@ -42,6 +42,8 @@ class Tried:
     """[P, times] its sizes of the merged pools."""
     needed: dict[str, Ints] | None = None
     """Hourly offer -> [T] nodes that are there at most; None for no such limit."""
+    pools: Sequence[Pool] = ()
+    """Of a plan on nodes like these, at which the search may begin as well."""
     patient: bool = False
     """Whether the plan may take as long as a few steps take, and is made on those that find room
     where not all do."""
@@ -168,6 +170,8 @@ class Attempts:
             scenario = self._on(made)
             sizes = tried.replicas
             starts.append(start_pools(self.potential, tried.times, sizes, scenario, made.hourly))
+        if tried.pools:
+            starts.append(tuple(tried.pools))
         enough = made.marginal.outages or not made.hourly or tried.patient
         seconds = PATIENT_S if tried.patient else max(LEAST_TRIAL_S, self.left_s * TRIAL_SHARE)
         workloads = len(self.offered.scenario.workloads)

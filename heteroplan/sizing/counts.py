@@ -1,6 +1,6 @@
 """Numbers of nodes by offer: what they cost, and more or fewer of them."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from math import ceil, inf
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from heteroplan.entities.offers import Offer, OfferKind
 from heteroplan.entities.plan import Plan
 from heteroplan.numerics.tolerances import SOLVER_TOLERANCE
-from heteroplan.optimize.program.problem import PoolSpec
+from heteroplan.optimize.program.problem import Ints, PoolSpec
 from heteroplan.sizing.offered import Offered
 from heteroplan.sizing.potential import Potential
 
@@ -125,6 +125,17 @@ def _with_nodes(
 def _lacking(potential: Potential, plan: Plan, node_types: Set[str]) -> dict[str, int] | None:
     """Node type -> nodes of those that are lacking in any interval; None where they do not serve
     what goes short."""
+    lacking = _lacking_at(potential, plan, node_types)
+    if lacking is None:
+        return None
+    return {name: max(here.values()) for name, here in lacking.items()}
+
+
+def _lacking_at(
+    potential: Potential, plan: Plan, node_types: Set[str]
+) -> dict[str, dict[int, int]] | None:
+    """Node type -> by interval, nodes of those that are lacking; None where they do not serve what
+    goes short."""
     program, fleet = potential.program, potential.offered.scenario.fleet
     names = [work.name for work in program.workloads]
     gpus: dict[str, dict[int, int]] = {}
@@ -141,8 +152,30 @@ def _lacking(potential: Potential, plan: Plan, node_types: Set[str]) -> dict[str
             replicas = ceil(float(pool.mix_load[t]) * min(1.0, share) - SOLVER_TOLERANCE)
             here[t] = here.get(t, 0) + replicas * pool.gpus
     return {
-        name: ceil(max(here.values()) / fleet.node_type(name).gpus) for name, here in gpus.items()
+        name: {t: ceil(count / fleet.node_type(name).gpus) for t, count in here.items()}
+        for name, here in gpus.items()
     }
+
+
+def with_more_hours(
+    potential: Potential, needed: Mapping[str, Ints], plan: Plan
+) -> dict[str, Ints] | None:
+    """By hourly offer the nodes [T] needed, and those that a plan lacks when it goes short.
+
+    Of the cheapest offer of a node type whose share is not limited. None where there are none.
+    """
+    offers = [each for each in potential.offered.hourly if each.most_share >= 1.0]
+    lacking = _lacking_at(potential, plan, {each.node_type for each in offers})
+    if not lacking:
+        return None
+    more = {name: count.copy() for name, count in needed.items()}
+    for node_type, here in lacking.items():
+        mine = [each for each in offers if each.node_type == node_type]
+        least = min(mine, key=lambda each: each.usd_per_node_hour)
+        for t, count in here.items():
+            more[least.name][t] = _allowed(least, int(more[least.name][t]) + count)
+    same = all((more[name] == count).all() for name, count in needed.items())
+    return None if same else more
 
 
 def _cheapest(potential: Potential, w: int, t: int, node_types: Set[str]) -> list[PoolSpec]:

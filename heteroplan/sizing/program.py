@@ -38,6 +38,7 @@ from heteroplan.optimize.formulation.model import (
     shortage_terms,
 )
 from heteroplan.optimize.program.problem import Floats, Ints, PoolSpec
+from heteroplan.optimize.program.sizes import kind_of
 from heteroplan.optimize.rules.mip import INTEGER, Model, Terms
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict
@@ -283,9 +284,8 @@ class SizeRange:
     """Of what it serves in the program without `by_size`."""
 
 
-def size_ranges(pool: PoolSpec, t: int) -> list[SizeRange]:
-    """Ranges that grow by half, up to where a replica serves all but `ALIKE` of the most."""
-    most = int(pool.most[t])
+def size_ranges(pool: PoolSpec, t: int, most: int) -> list[SizeRange]:
+    """Ranges up to `most` that grow by half, until a replica serves all but `ALIKE` of the most."""
     if pool.by_size is None or most < 1:
         return [SizeRange(1, max(1, most), 1.0)]
     loads = pool.by_size.load[1:, :, t]
@@ -304,32 +304,43 @@ def size_ranges(pool: PoolSpec, t: int) -> list[SizeRange]:
 
 
 def define_sizes(model: Model) -> None:
-    """Capacity by ranges of the size of a pool, where small pools serve less a replica."""
-    for p, pool in enumerate(model.problem.pools):
-        for t in range(model.problem.intervals):
-            ranges = size_ranges(pool, t)
+    """Capacity by ranges of the size of a pool, where small pools serve less a replica.
+
+    Of the replicas on all node types that are one pool.
+    """
+    problem = model.problem
+    kinds: dict[tuple[object, ...], list[int]] = {}
+    for p, pool in enumerate(problem.pools):
+        kinds.setdefault((pool.workload, *kind_of(pool)), []).append(p)
+    for pools in kinds.values():
+        for t in range(problem.intervals):
+            most = sum(int(problem.pools[p].most[t]) for p in pools)
+            ranges = size_ranges(problem.pools[pools[0]], t, most)
             if ranges[0].share < 1.0:
-                _add_ranges(model, p, t, ranges)
+                _add_ranges(model, pools, t, ranges)
 
 
-def _add_ranges(model: Model, p: int, t: int, ranges: Sequence[SizeRange]) -> None:
+def _add_ranges(model: Model, pools: Sequence[int], t: int, ranges: Sequence[SizeRange]) -> None:
     chosen: Terms = []
-    sizes: Terms = [(model.n[p][t], 1.0)]
-    load = model.problem.pools[p].load[:, t]
+    sizes: Terms = [(model.n[p][t], 1.0) for p in pools]
     served: Terms = [
-        (flow, float(load[k])) for k, over in enumerate(model.x[p]) if (flow := over[t]) is not None
+        (flow, float(model.problem.pools[p].load[k, t]))
+        for p in pools
+        for k, over in enumerate(model.x[p])
+        if (flow := over[t]) is not None
     ]
+    at = f"{pools[0]}_{t}"
     for s, each in enumerate(ranges):
-        used = model.lp.add_variable(f"z_{p}_{t}_{s}", 0, 1, INTEGER)
-        size = model.lp.add_variable(f"m_{p}_{t}_{s}", 0)
-        model.add([(size, 1.0), (used, -float(each.low))], ">=", 0.0, f"low_{p}_{t}_{s}")
-        model.add([(size, 1.0), (used, -float(each.high))], "<=", 0.0, f"high_{p}_{t}_{s}")
+        used = model.lp.add_variable(f"z_{at}_{s}", 0, 1, INTEGER)
+        size = model.lp.add_variable(f"m_{at}_{s}", 0)
+        model.add([(size, 1.0), (used, -float(each.low))], ">=", 0.0, f"low_{at}_{s}")
+        model.add([(size, 1.0), (used, -float(each.high))], "<=", 0.0, f"high_{at}_{s}")
         chosen.append((used, 1.0))
         sizes.append((size, -1.0))
         served.append((size, -each.share))
-    model.add(chosen, "<=", 1.0, f"range_{p}_{t}")
-    model.add(sizes, "==", 0.0, f"size_{p}_{t}")
-    model.add(served, "<=", 0.0, f"by_size_{p}_{t}")
+    model.add(chosen, "<=", 1.0, f"range_{at}")
+    model.add(sizes, "==", 0.0, f"size_{at}")
+    model.add(served, "<=", 0.0, f"by_size_{at}")
 
 
 def define_places(made: NodeModel) -> None:

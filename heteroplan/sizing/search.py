@@ -7,6 +7,7 @@
 3. With the fleet known, the time left goes to its plan.
 """
 
+from dataclasses import replace
 from itertools import chain
 
 from heteroplan.clock import Progress, Stop, never, silent
@@ -18,7 +19,7 @@ from heteroplan.optimize.solvers.solver import Effort
 from heteroplan.profiles.capacity.candidates import candidates_of
 from heteroplan.sizing.attempts import Attempts, Fitted, Tried
 from heteroplan.sizing.bought import larger, try_bought
-from heteroplan.sizing.counts import Counts
+from heteroplan.sizing.counts import Counts, with_more_hours
 from heteroplan.sizing.offered import Offered, Rate
 from heteroplan.sizing.outcome import NO_FLEET, Sized, binding
 from heteroplan.sizing.program import node_model
@@ -26,6 +27,8 @@ from heteroplan.sizing.rented import rented
 
 RENTED_SHARE = 0.6
 """Of the time, at most, for the programs of nodes where hours are paid."""
+LONGER = 3
+"""Times that nodes by the hour are tried: each time with those that the plan before lacked."""
 BUDGET_SHARE = 0.5
 """Of the time limit, beyond it, for a fleet within a budget that does not cover the demand."""
 
@@ -89,11 +92,33 @@ def _try_rented(attempts: Attempts) -> None:
     attempts.raise_bound(found.least.bound_usd)
     if found.least.cost_usd is None:
         return
-    times = range(attempts.potential.program.intervals)
-    for needed in (found.needed, None):
-        attempts.attempt(Tried(found.least.counts, times, found.least.replicas, needed))
+    tried = Tried(
+        found.least.counts,
+        range(attempts.potential.program.intervals),
+        found.least.replicas,
+        found.needed,
+    )
+    for _ in range(LONGER):
+        attempts.attempt(tried)
         if attempts.closed or attempts.over:
             return
+        more = _with_more_hours(attempts, tried)
+        if more is None:
+            break
+        tried = more
+    attempts.attempt(replace(tried, needed=None))
+
+
+def _with_more_hours(attempts: Attempts, tried: Tried) -> Tried | None:
+    """Where the plan on some nodes goes short, the same with more of those by the hour then."""
+    last = attempts.last
+    if last is None or last.plan.covered or tried.needed is None:
+        return None
+    needed = with_more_hours(attempts.potential, tried.needed, last.plan)
+    if needed is None:
+        return None
+    most = {name: int(count.max(initial=0)) for name, count in needed.items()}
+    return replace(tried, counts=tried.counts | most, needed=needed, pools=last.plan.pools)
 
 
 def _until_covered(attempts: Attempts) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ from heteroplan.optimize.program.problem import Floats, Problem, ProgramResilien
 from heteroplan.optimize.rules.mip import Model, Terms
 from heteroplan.optimize.rules.resilience import load_of
 from heteroplan.sizing.offered import Offered
+from heteroplan.verify.plan_index import PlanIndex
 
 
 def limit_shares(
@@ -150,20 +151,27 @@ def _left_rps(plan: Plan, without: str) -> dict[str, Floats]:
     """Workload -> [T] rate that its replicas on other node types serve in the mix of classes: in
     each group what prefill and decode both serve."""
     groups: dict[tuple[str, str], dict[Role, Floats]] = {}
-    candidates = {
-        (each.workload, each.engine.name, each.node_type): each for each in plan.candidates
-    }
+    index = PlanIndex(plan, 1.0)
     demand = {load.name: load.demand for load in plan.scenario.workloads}
     intervals = plan.scenario.horizon.intervals
-    for pool in plan.pools:
-        own = candidates[pool.workload, pool.engine, pool.node_type]
-        if pool.node_type == without or (own.engine.part is not None and own.engine.part.index):
+    left = [pool.node_type != without for pool in plan.pools]
+    for p, pool in enumerate(plan.pools):
+        own = index.used(pool)
+        if not left[p] or (own.engine.part is not None and own.engine.part.index):
             continue
+        sizes = np.sum(
+            [
+                other.replicas
+                for o, other in enumerate(plan.pools)
+                if left[o] and index.kinds[o] == index.kinds[p]
+            ],
+            axis=0,
+        )
         rates = [
             count
             * mix_rps(
                 (kind.share, rate)
-                for kind, rate in zip(at.classes, own.capacity_rps(t, count), strict=True)
+                for kind, rate in zip(at.classes, own.capacity_rps(t, int(sizes[t])), strict=True)
             )
             for t, (count, at) in enumerate(zip(pool.replicas, demand[pool.workload], strict=True))
         ]

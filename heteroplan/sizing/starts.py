@@ -1,9 +1,4 @@
-"""Replicas of the program of nodes -> pools of a fleet, at which a plan on it may begin.
-
-Where nodes of a type are had in several ways, replicas go to those of an offer with a limited share
-as far as that allows and the nodes that are paid anyway do not suffice, then to these, then to the
-rest.
-"""
+"""Replicas of the program of nodes -> pools of a fleet, at which a plan on it may begin."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,13 +10,9 @@ from heteroplan.entities.offers import Offer
 from heteroplan.entities.plan import Pool
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Workload
-from heteroplan.numerics.tolerances import ROUNDING
 from heteroplan.optimize.program.problem import Ints
-from heteroplan.optimize.rules.resilience import load_of
+from heteroplan.sizing.division import divided
 from heteroplan.sizing.potential import Potential
-
-type Replicas = dict[int, int]
-"""Pool of the merged program -> replicas of one interval."""
 
 
 def start_pools(
@@ -82,12 +73,10 @@ def _by_type(
             for p, pool in enumerate(program.pools)
             if pool.node_type == base and pool.part is None and replicas[p].any()
         ]
-        for i, t in enumerate(times if names else ()):
-            room = {name: int(there[name][i]) for name in names}
-            left = {p: int(replicas[p, i]) for p in mine}
-            for name, taken in _divided(potential, t, replicas[:, i], left, room, hourly).items():
-                for p, count in taken.items():
-                    found[name][p, i] = count
+        here = {name: there[name] for name in names}
+        if names and mine:
+            for name, sizes in divided(potential, times, replicas, mine, here, hourly).items():
+                found[name] += sizes
     return found
 
 
@@ -103,63 +92,6 @@ def _gpus(scenario: Scenario, node_type: str, times: Sequence[int]) -> list[int]
         )
         for t in times
     ]
-
-
-def _divided(
-    potential: Potential,
-    t: int,
-    replicas: Ints,
-    left: Replicas,
-    room: Mapping[str, int],
-    hourly: Mapping[str, Offer],
-) -> dict[str, Replicas]:
-    """The replicas `left` of one type of nodes on those of each offer, by their type in the fleet.
-
-    `room` are GPUs of each, `replicas` [P] those on all types of nodes.
-    """
-    pools = potential.program.pools
-    limited = [name for name in room if name in hourly and hourly[name].most_share < 1.0]
-    paid = [name for name in room if name not in hourly]
-    others = [name for name in room if name not in paid and name not in limited]
-    beside = sum(count * pools[p].gpus for p, count in left.items())
-    beside -= sum(room[name] for name in paid)
-    found: dict[str, Replicas] = {}
-    for name in (*limited, *paid, *others):
-        gpus, spare = room[name], dict[tuple[int, int], float]()
-        if name in limited:
-            gpus = min(gpus, beside)
-            spare = _spare(potential, t, replicas, hourly[name])
-        found[name] = {}
-        for p in sorted(left, key=lambda p: -pools[p].gpus):
-            most = min(left[p], max(0, gpus) // pools[p].gpus)
-            rate = 1.0 / load_of(potential.program, p, t)
-            stages = [(pools[p].workload, stage) for stage in pools[p].stages] if spare else []
-            for stage in stages if rate > 0 else ():
-                most = min(most, max(0, int((spare[stage] + ROUNDING) / rate)))
-            for stage in stages:
-                spare[stage] -= most * rate
-            found[name][p] = most
-            left[p] -= most
-            gpus -= most * pools[p].gpus
-            beside -= most * pools[p].gpus if name in limited else 0
-    return found
-
-
-def _spare(
-    potential: Potential, t: int, replicas: Ints, offer: Offer
-) -> dict[tuple[int, int], float]:
-    """(workload, stage) -> share of the demand whose replicas may stand on nodes of an offer."""
-    program = potential.program
-    spare = {
-        (w, stage): offer.most_share - 1.0
-        for w, work in enumerate(program.workloads)
-        for stage in range(work.stages)
-    }
-    for p, pool in enumerate(program.pools):
-        for stage in pool.stages:
-            load = load_of(program, p, t)
-            spare[pool.workload, stage] += int(replicas[p]) / load if load > 0 else 0.0
-    return spare
 
 
 def _covering(potential: Potential, times: Sequence[int]) -> list[int]:

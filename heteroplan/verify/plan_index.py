@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from functools import cached_property
 
-from heteroplan.entities.capacity import Candidate
+from heteroplan.entities.capacity import Candidate, queues
 from heteroplan.entities.network import Affinity, Leaf
 from heteroplan.entities.plan import Plan, Pool
 from heteroplan.entities.scenario import Objective, Running
@@ -114,19 +114,27 @@ class PlanIndex:
 
     @cached_property
     def sizes(self) -> list[tuple[int, ...]]:
-        """[pool][interval] replicas among which its requests are routed.
+        """[pool][interval] replicas among which its requests are routed."""
+        total: dict[tuple[object, ...], list[int]] = {}
+        for kind, pool in zip(self.kinds, self.plan.pools, strict=True):
+            before = total.get(kind, [0] * len(self.steps))
+            total[kind] = [a + b for a, b in zip(before, pool.replicas, strict=True)]
+        return [tuple(total[kind]) for kind in self.kinds]
 
-        Those of its engine on its node type in its group; of a part of a divided engine, its own.
+    @cached_property
+    def kinds(self) -> list[tuple[object, ...]]:
+        """[pool] equal for pools among whose replicas the same requests are routed.
+
+        Those of an engine in a group that serve alike, on whatever node types; of a part of a
+        divided engine, those on its leaf.
         """
-        total: dict[tuple[str, ...], list[int]] = {}
-        kinds = []
+        number = dict(zip(self.candidates, queues(list(self.candidates.values())), strict=True))
+        found: list[tuple[object, ...]] = []
         for pool in self.plan.pools:
-            kind = (pool.group, pool.engine, pool.node_type)
-            divided = self.used(pool).engine.part is not None
-            kinds.append((*kind, pool.domain) if divided else kind)
-            before = total.get(kinds[-1], [0] * len(self.steps))
-            total[kinds[-1]] = [a + b for a, b in zip(before, pool.replicas, strict=True)]
-        return [tuple(total[kind]) for kind in kinds]
+            own = self.used(pool)
+            kind = (pool.group, number[own.workload, own.engine.name, own.node_type, own.span])
+            found.append(kind if own.engine.part is None else (*kind, pool.domain))
+        return found
 
     def group_domain(self, pool: Pool) -> str:
         """The domain of the pool's deployment group."""

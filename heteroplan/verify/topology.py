@@ -158,12 +158,7 @@ def _capacity(index: PlanIndex, workload: Workload, replicas: Mapping[int, int],
 
 def _size(index: PlanIndex, members: Sequence[int], replicas: Mapping[int, int], p: int) -> int:
     """Replicas that are left among which requests of pool p are routed; `members` of its group."""
-    pool = index.plan.pools[p]
-    if index.used(pool).engine.part is not None:
-        return replicas[p]
-    others = ((index.plan.pools[o], replicas[o]) for o in members)
-    kind = (pool.engine, pool.node_type)
-    return sum(count for other, count in others if (other.engine, other.node_type) == kind)
+    return sum(replicas[o] for o in members if index.kinds[o] == index.kinds[p])
 
 
 RULES = (check_groups, check_engines, check_apart, check_parts, check_resilience)

@@ -128,12 +128,9 @@ def test_capacity_that_depends_on_the_pool_counts_by_its_size() -> None:
     then 2 just suffice.
     """
     first, then = ((0.0, 5.0, 6.0), (3.0, 6.0, 12.0))
-    served = replace(pool([3]), flow_rps=((12.0,),))
-    assert promises._needed(served, 0, sized(first), 0) == pytest.approx(2 + 0.4 / 1.4)
-    assert promises._needed(served, 0, sized(then), 0) == pytest.approx(2.0)
-    assert promises._needed(
-        replace(served, flow_rps=((30.0,),)), 0, sized(first), 0
-    ) == pytest.approx(5.0)
+    assert promises._needed([12.0], sized(first), 0) == pytest.approx(2 + 0.4 / 1.4)
+    assert promises._needed([12.0], sized(then), 0) == pytest.approx(2.0)
+    assert promises._needed([30.0], sized(first), 0) == pytest.approx(5.0)
 
 
 def sized(capacities: Sequence[float]) -> Candidate:

@@ -387,6 +387,23 @@ def change_cost(draw: Draw, made: Scenario) -> Scenario:
     return already_running(draw, made) if draw.random() < 0.3 else made
 
 
+def alike_types(draw: Draw, made: Scenario) -> Scenario:
+    """Every node type under two names, at two prices, its nodes divided between them."""
+    shapes, names = list[NodeType](), dict[str, tuple[str, str]]()
+    for shape in made.fleet.node_types:
+        names[shape.name] = (shape.name, f"{shape.name}-b")
+        price = shape.usd_per_gpu_hour * float(draw.choice((0.01, 0.5, 1.0, 2.0)))
+        shapes += [shape, replace(shape, name=f"{shape.name}-b", usd_per_gpu_hour=price)]
+    leaves = {}
+    for leaf in made.fleet.network.leaves:
+        leaves[leaf.name] = dict[str, int]()
+        for name, nodes in leaf.nodes.items():
+            one, other = names[name]
+            taken = int(draw.integers(0, nodes + 1))
+            leaves[leaf.name] |= {one: nodes - taken, other: taken}
+    return replace(made, fleet=fleet(leaves, node_types=shapes))
+
+
 FEATURES: Mapping[str, Feature] = {
     made.__name__: made
     for made in (
@@ -405,5 +422,6 @@ FEATURES: Mapping[str, Feature] = {
         replica_minima,
         max_engines,
         change_cost,
+        alike_types,
     )
 }

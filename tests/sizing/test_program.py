@@ -73,7 +73,7 @@ def test_ranges_of_sizes_serve_no_less_than_any_size_in_them() -> None:
     made = sized(potential(two_types([20.0]), offers(purchase(BIG, 16.0))), [0.5, 0.8, 0.8, 1.0])
     pool = made.program.pools[0]
     most = int(pool.most[0])
-    found = [(each.low, each.high, each.share) for each in size_ranges(pool, 0)]
+    found = [(each.low, each.high, each.share) for each in size_ranges(pool, 0, int(pool.most[0]))]
     assert found[:2] == [(1, 1, 0.5), (2, 3, pytest.approx(0.8))]
     assert found[2:] == [(4, most, 1.0)]
 

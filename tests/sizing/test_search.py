@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import product
 from math import ceil
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 from heteroplan.clock import never, silent
 from heteroplan.entities.offers import Offer, OfferKind, SizeLimits
 from heteroplan.errors import NoPlanError, UsageError
+from heteroplan.optimize.program.problem import Ints
 from heteroplan.optimize.solvers.solver import Effort
 from heteroplan.sizing import search, size
 from heteroplan.sizing.attempts import Attempts, Tried
-from heteroplan.sizing.counts import grown, usd_of, with_lacking, with_room
+from heteroplan.sizing.counts import grown, usd_of, with_lacking, with_more_hours, with_room
 from heteroplan.sizing.offered import Offered
 from heteroplan.sizing.outcome import Sized
 from heteroplan.sizing.potential import Potential
@@ -101,6 +103,32 @@ def test_nodes_that_a_plan_lacks_are_those_that_serve_what_it_leaves() -> None:
     for times in (1, 2):
         more = with_lacking(attempts.potential, counts, fitted.plan, times)
         assert more == {f"{BIG} bought": 1, f"{SMALL} bought": 2 * times}
+
+
+def test_hours_that_go_short_get_the_nodes_by_the_hour_that_they_lack() -> None:
+    """One bought H100 node serves 10 of 10, 20 and 30 requests/s: one more node in the second hour,
+    two in the third, and no more than there are. Spot nodes with a limited share are not added."""
+    spot = Offer("spot", BIG, OfferKind.SPOT, 2.0, most_share=0.5)
+    for most_nodes, wanted in ((None, [0, 1, 2]), (1, [0, 1, 1])):
+        rented = on_demand(BIG, 16.0, most_nodes)
+        made = Offered.of(two_types([10.0, 20.0, 30.0]), offers(purchase(BIG, 16.0), rented, spot))
+        attempts = Attempts(made, 0.01, 60.0, never, silent)
+        fitted = attempts.fitted(Tried({f"{BIG} bought": 1}, needed=nothing(made)))
+        assert fitted is not None
+        more = with_more_hours(attempts.potential, nothing(made), fitted.plan)
+        assert more is not None
+        assert {name: count.tolist() for name, count in more.items()} == {
+            rented.name: wanted,
+            "spot": [0, 0, 0],
+        }
+        if most_nodes is not None:
+            assert with_more_hours(attempts.potential, more, fitted.plan) is None
+
+
+def nothing(made: Offered) -> dict[str, Ints]:
+    """No nodes by the hour in any interval."""
+    intervals = made.scenario.horizon.intervals
+    return {each.name: np.zeros(intervals, dtype=np.int64) for each in made.hourly}
 
 
 def test_more_nodes_end_at_what_is_offered() -> None:

@@ -33,7 +33,8 @@ is at most the cost of every plan that serves all demand:
    (`cover_weights`): then no engine serves the sum for less than fractions of replicas do.
 9. Where capacity depends on the size of a pool, n replicas cover what a pool of n does. Each covers
    more the more there are, so one pool covers no less than several with as many replicas together:
-   step 3 holds. Fillers, and the LPs behind prices, have the capacity of the program (`sizes`).
+   step 3 holds. Engines alike on several node types are one queue and added up like domains.
+   Fillers, and the LPs behind prices, have the capacity of the program (`sizes`).
 
 Lagrangian relaxation after Geoffrion (1974).
 """

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.construct.task import Rank, Task, less
-from heteroplan.optimize.covering.blocks import Block, NodeLoss, Path, cheapest_path
+from heteroplan.optimize.covering.blocks import Block, Path, cheapest_path
 from heteroplan.optimize.covering.choice import not_beaten, useful_counts
+from heteroplan.optimize.covering.losses import NodeLoss
 from heteroplan.optimize.covering.narrow import narrowed
 from heteroplan.optimize.program.mix import group_cover, mix_share, part_pairs
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
-from heteroplan.optimize.program.sizes import covers
+from heteroplan.optimize.program.sizes import covers, first_of_kind
 
 SHORT_PRICE = 1e6
 """What it costs to leave all demand of an interval unserved, in most expensive whole pools."""
@@ -241,6 +242,7 @@ def _block(
         compiled=problem.compiled,
         by_count=by_count,
         change=change if steady else None,
+        queue=None if by_count is None else first_of_kind(problem, pools),
     )
     return block, useful
 

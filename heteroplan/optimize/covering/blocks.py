@@ -13,47 +13,19 @@ separable by engine, so a step in time is, engine by engine, to stay, or `change
 minimum: with slope `start` upwards, free downwards; O(cells) an interval, no pairs of states.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.numerics.tolerances import COVER_TOLERANCE, ROUNDING
-from heteroplan.optimize.program.node_loss import most_on_a_node
+from heteroplan.optimize.covering.filling import Filling
+from heteroplan.optimize.covering.losses import NodeLoss, Reached
 from heteroplan.optimize.program.problem import Floats, Ints
 from heteroplan.optimize.program.transitions import changes_of, starts_of
 
 SHARED_CELLS = 2_000_000
 """States of all intervals together up to which they share one box (16 MB)."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class NodeLoss:
-    """Resilience of one group: with any one node lost, `serve` of what is served still is."""
-
-    serve: float
-    gpus: Ints
-    """[E] GPUs of a replica on one node."""
-    nodes: tuple[tuple[tuple[int, ...], int], ...]
-    """For each node type: the engines on it, and the GPUs of a node."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Filling:
-    """What serving the rest costs at least with engines outside the grid, by how much is left."""
-
-    cost: Floats
-    """[S, T, G + 1] for g = 0..G steps of `step` or more on each side."""
-    step: float
-    """Share of the demand."""
-
-    def of(self, side: int, times: slice, missing: Floats) -> Floats:
-        """[t, ...] cost of what is `missing` [t, ...] on a side."""
-        table = self.cost[side, times]
-        at = (missing * (1.0 / self.step) - ROUNDING).astype(np.int64).clip(0)
-        rows = np.arange(len(table)).reshape([-1, *[1] * (missing.ndim - 1)])
-        return np.asarray(table[rows, at])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,6 +67,9 @@ class Block:
     than so many times what one does; then `share` is at least what any of them serves."""
     change: Floats | None = None
     """[E] of a change of an engine's count between two intervals; None where all are free."""
+    queue: Ints | None = None
+    """[E] the first engine of those whose replicas are one queue: each serves what `by_count` says
+    of as many as all of them have. None where each engine has its own."""
 
     def all_sides(self) -> NDArray[np.bool_]:
         """[S, E] the sides, one where none are named."""
@@ -102,33 +77,42 @@ class Block:
 
     def missing(self, counts: Ints) -> Floats:
         """[S, T] share of the demand that counts [E, T] leave unserved on each side."""
-        reach = self._reach(counts)
+        whole = self.in_queue(counts)
+        reach = self._reach(counts, whole)
         parts, after = dict(enumerate(reach)), {}
         for e, fewer in self.exposed().items():
-            size = np.maximum(1, counts[e] - fewer)
+            size = np.maximum(1, whole[e] - fewer)
             one = self._reach_of_one(e, size) / size
             after[e] = (counts[e] * one, one)
         cover = np.array(
             [
-                self.safe(reach[side].sum(axis=0), parts, side, slice(None), after)
+                self.safe(reach[side].sum(axis=0), Reached(parts, after), side, slice(None))
                 for side in self.all_sides()
             ]
         )
         left = np.maximum(0.0, self.need - cover)
         return np.where(left <= COVER_TOLERANCE, 0.0, left)
 
-    def _reach(self, counts: Ints) -> Floats:
-        """[E, T] share of the demand that counts [E, T] of each engine serve."""
+    def in_queue(self, counts: Ints) -> Ints:
+        """[E, *] for counts [E, *] of each engine those of its queue, as far as `by_count` goes."""
+        if self.queue is None or self.by_count is None:
+            return counts
+        whole = np.zeros_like(counts)
+        np.add.at(whole, self.queue, counts)
+        return np.asarray(np.minimum(whole[self.queue], self.by_count.shape[1] - 1))
+
+    def _reach(self, counts: Ints, whole: Ints) -> Floats:
+        """[E, T] share of the demand that counts [E, T] of each engine serve, `whole` in queues."""
         if self.by_count is None:
             return self.share * counts
         engines, times = np.indices(counts.shape)
-        return np.asarray(self.by_count[engines, counts, times])
+        return np.asarray(self.by_count[engines, whole, times] * (counts / np.maximum(1, whole)))
 
     def reach_of(self, e: int, counts: Ints, times: slice) -> Floats:
-        """[t, *] share of the demand that counts [*] of one engine serve."""
+        """[t, ...] share of the demand that counts [...] of one engine serve, alone in a queue."""
         if self.by_count is None:
             return np.multiply.outer(self.share[e, times], counts)
-        return np.asarray(self.by_count[e][counts][:, times].T)
+        return np.moveaxis(self.by_count[e][:, times][counts], -1, 0)
 
     def _reach_of_one(self, e: int, counts: Ints) -> Floats:
         """[T] share of the demand that counts [T] of an engine serve, by `by_count`."""
@@ -147,37 +131,13 @@ class Block:
         }
 
     def safe(
-        self,
-        cover: Floats,
-        reach: Mapping[int, Floats],
-        side: NDArray[np.bool_],
-        times: slice,
-        after: Mapping[int, tuple[Floats, Floats]],
+        self, cover: Floats, reached: Reached, side: NDArray[np.bool_], times: slice
     ) -> Floats:
-        """[t, ...] what may be served of `cover` so that the loss of a node is survived.
-
-        `reach` [t, ...] is what each engine adds to it; `side` [E] which engines count. `after`
-        says of those `exposed` what all of their replicas, and each, would add in a pool as small
-        as is left at least.
-        """
+        """[t, ...] what may be served of `cover` by engines `side` [E] so that the loss of a node
+        is survived."""
         if self.node_loss is None:
             return cover
-        served = cover
-        column = [-1, *[1] * (cover.ndim - 1)]
-        for members, node_gpus in self.node_loss.nodes:
-            engines = [e for e in members if side[e] and e in reach]
-            if not engines:
-                continue
-            whole, mine, each = cover, [], []
-            for e in engines:
-                all_of_it, one = after.get(e, (reach[e], self.share[e, times].reshape(column)))
-                whole = whole - (reach[e] - all_of_it) if e in after else whole
-                mine.append(all_of_it)
-                each.append(one / self.node_loss.gpus[e])
-            lost = most_on_a_node(node_gpus, mine, each)
-            left = np.maximum(0.0, whole - lost) / self.node_loss.serve
-            served = np.minimum(served, left)
-        return served
+        return self.node_loss.safe(cover, reached, side, self.share[:, times], self.queue)
 
     def cells(self) -> float:
         """Mean number of states an interval."""
@@ -415,6 +375,7 @@ def _grid_of(block: Block) -> _Grid:
 def _stage_costs(block: Block, engines: list[int], low: Ints, high: Ints, times: slice) -> Floats:
     """[t, *box] running cost and penalty of every state of a box in some intervals."""
     ranges = [np.arange(lo, hi + 1) for lo, hi in zip(low, high, strict=True)]
+    wholes = _in_queues(block, engines, ranges)
     shape = (len(block.need[times]), *(len(r) for r in ranges))
     cost, total = np.zeros(shape), np.zeros(shape)
     sides = block.all_sides()
@@ -430,12 +391,13 @@ def _stage_costs(block: Block, engines: list[int], low: Ints, high: Ints, times:
             )
 
         cost += over_time(np.multiply.outer(block.price[e, times], counts))
-        reach = over_time(block.reach_of(e, counts, times))
+        mine, whole = _laid(counts, axis, len(ranges)), wholes[axis]
+        reach = block.reach_of(e, whole, times) * (mine / np.maximum(1, whole))
         reaches[e] = reach
         if e in exposed:
-            size = np.maximum(1, counts - exposed[e])
-            one = over_time(block.reach_of(e, size, times) / size)
-            after[e] = (one * _laid(counts.astype(np.float64), axis, len(ranges)), one)
+            size = np.maximum(1, whole - exposed[e])
+            one = block.reach_of(e, size, times) / size
+            after[e] = (one * mine, one)
         for cover, side in zip(covers, sides, strict=True):
             if side[e]:
                 cover += reach
@@ -445,7 +407,7 @@ def _stage_costs(block: Block, engines: list[int], low: Ints, high: Ints, times:
     column = [shape[0], *[1] * len(ranges)]
     penalties = np.broadcast_to(block.penalty, (len(sides), len(block.need)))
     for s, (cover, side, penalty) in enumerate(zip(covers, sides, penalties, strict=True)):
-        served = block.safe(cover, reaches, side, times, after)
+        served = block.safe(cover, Reached(reaches, after), side, times)
         missing = np.maximum(0.0, block.need[times].reshape(column) - served)
         missing[missing <= COVER_TOLERANCE] = 0.0
         cost += _price_of_missing(block, s, times, missing, penalty[times].reshape(column))
@@ -461,7 +423,20 @@ def _stage_costs(block: Block, engines: list[int], low: Ints, high: Ints, times:
     return np.where(allowed, cost, np.inf)
 
 
-def _laid(values: Floats, axis: int, axes: int) -> Floats:
+def _in_queues(block: Block, engines: list[int], ranges: list[Ints]) -> list[Ints]:
+    """For each engine of a box the replicas of its queue, laid along the dimensions of these."""
+    laid = [_laid(counts, axis, len(ranges)) for axis, counts in enumerate(ranges)]
+    if block.queue is None or block.by_count is None:
+        return laid
+    last = block.by_count.shape[1] - 1
+    queue = block.queue[engines].tolist()
+    return [
+        np.minimum(sum(each for each, other in zip(laid, queue, strict=True) if other == own), last)
+        for own in queue
+    ]
+
+
+def _laid[N: np.generic](values: NDArray[N], axis: int, axes: int) -> NDArray[N]:
     """`values` laid along one dimension of the grid."""
     return values.reshape([-1 if other == axis else 1 for other in range(axes)])
 

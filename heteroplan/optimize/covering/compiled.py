@@ -38,6 +38,8 @@ class Arrays(NamedTuple):
     """[E]"""
     reach: _Floats
     """[E, N + 1, T] share of the demand that 0, 1, ..., N replicas serve."""
+    queue: _Ints
+    """[E] the first engine of those whose replicas are one queue."""
     low: _Ints
     """[E, T]"""
     high: _Ints
@@ -72,6 +74,7 @@ def arrays_of(block: "Block", engines: list[int]) -> Arrays:
         start=np.ascontiguousarray(block.start[engines]),
         change=np.zeros(len(engines)) if block.change is None else block.change[engines],
         reach=_tables(block, engines),
+        queue=_queues(block, engines),
         low=block.low[engines],
         high=block.high[engines],
         need=block.need,
@@ -97,22 +100,34 @@ def _tables(block: "Block", engines: list[int]) -> _Floats:
     return np.ascontiguousarray(block.share[engines][:, None, :] * counts[:, None])
 
 
+def _queues(block: "Block", engines: list[int]) -> _Ints:
+    """[E'] of some engines, numbered among themselves."""
+    if block.queue is None:
+        return np.arange(len(engines), dtype=np.int64)
+    queue = block.queue[engines].tolist()
+    return np.array([queue.index(each) for each in queue], dtype=np.int64)
+
+
 @compiled
 def _stage(of: Arrays, t: int, size: _Ints, out: _Floats) -> None:
     """Running cost and penalty of each cell of interval t; inf where it is not allowed."""
-    price, reach, low, sides = of.price, of.reach, of.low, of.sides
+    price, reach, low, sides, queue = of.price, of.reach, of.low, of.sides, of.queue
+    last = reach.shape[1] - 1
     weight, filling = of.weight, of.filling
     need, fewest, most = of.need[t], of.fewest[t], of.most[t]
     engines = len(size)
     counts = low[:, t].copy()
+    whole = counts.copy()
     for cell in range(out.shape[0]):
         cost = 0.0
         total = 0
         allowed = True
+        whole[:] = 0
         for e in range(engines):
             n = counts[e]
             cost += price[e, t] * n
             total += n
+            whole[queue[e]] += n
             if n > of.high[e, t]:
                 allowed = False
         if total < fewest or (most >= 0 and total > most):
@@ -128,8 +143,11 @@ def _stage(of: Arrays, t: int, size: _Ints, out: _Floats) -> None:
             for s in range(sides.shape[0]):
                 cover = 0.0
                 for e in range(engines):
-                    if sides[s, e]:
-                        cover += reach[e, counts[e], t]
+                    if sides[s, e] and queue[e] == e:
+                        if whole[e] <= last:
+                            cover += reach[e, whole[e], t]
+                        else:
+                            cover += reach[e, last, t] / last * whole[e]
                 missing = need - cover
                 if missing > of.tolerance:
                     priced = of.penalty[s, t] * missing

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from heteroplan.numerics.tolerances import ROUNDING
-from heteroplan.optimize.covering.blocks import Block, Filling
+from heteroplan.optimize.covering.blocks import Block
 from heteroplan.optimize.covering.choice import not_beaten, on_grid, unit_price, useful_counts
+from heteroplan.optimize.covering.filling import Filling
 from heteroplan.optimize.covering.stages import SLACK, Priced, Stage, stages_of
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 
@@ -120,7 +121,7 @@ def role_blocks(at: Priced, w: int, cells: int) -> Iterator[RoleBlock]:
     Grids have at most about `cells` states an interval.
     """
     stages = stages_of(at, w)
-    candidates = by_candidate(at.problem, w)
+    candidates = by_queue(at.problem, w)
     served = [_served_by(pools, stages) for pools in candidates]
     if any(len(mine) > 1 for mine in served):
         joint = _joint_block(at, w, cells, stages, candidates, served)
@@ -132,11 +133,17 @@ def role_blocks(at: Priced, w: int, cells: int) -> Iterator[RoleBlock]:
         yield _stage_block(at, w, cells, stage, here, len(stages))
 
 
-def by_candidate(problem: Problem, w: int) -> list[tuple[int, ...]]:
-    """Pools of each engine of a workload, its domains together."""
-    found: dict[int, list[int]] = {}
+def by_queue(problem: Problem, w: int) -> list[tuple[int, ...]]:
+    """Pools of each engine of a workload, its domains together.
+
+    And its node types where they are one queue, in which more of one make those of another serve
+    more as well.
+    """
+    found: dict[tuple[bool, int], list[int]] = {}
     for p in problem.workloads[w].pools:
-        found.setdefault(problem.pools[p].candidate, []).append(p)
+        pool = problem.pools[p]
+        sized = pool.by_size is not None
+        found.setdefault((sized, pool.queue if sized else pool.candidate), []).append(p)
     return [tuple(pools) for pools in found.values()]
 
 
@@ -166,11 +173,12 @@ def _too_much(at: Priced, w: int, engines: Sequence[BlockEngine]) -> float:
     Due parts of their starts; and where drains are left out, their drains, which the problem's
     fixed cost holds.
     """
-    total = 0.0
+    total, before = 0.0, at.problem.before
     for each in engines:
         total += each.part * float(at.due_before[list(each.pools)].sum())
-        if at.drained[w]:
-            total += each.part * at.problem.pools[each.pools[0]].drain_cost * each.before
+        if at.drained[w] and before is not None:
+            drains = [at.problem.pools[p].drain_cost for p in each.pools]
+            total += each.part * float(before[list(each.pools)] @ drains)
     return total
 
 

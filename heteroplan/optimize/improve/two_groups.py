@@ -20,7 +20,7 @@ from heteroplan.optimize.construct.one_group import is_plain
 from heteroplan.optimize.construct.task import Task, task_of
 from heteroplan.optimize.program.mix import cover_of, group_cover
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
-from heteroplan.optimize.program.sizes import reach
+from heteroplan.optimize.program.sizes import kind_of, reach
 
 REACH = {0: 0, 1: 6, 2: 3, 3: 2, 4: 1}
 """Replicas up and down from the present size, by how many pools of a role are in use.
@@ -173,8 +173,11 @@ class _Pair:
                 np.einsum("tmp,pt->tm", counts, np.array([spec.mix_share for spec in specs]))
             )
         cover = np.zeros(counts.shape[:2])
-        for spec, count in zip(specs, np.moveaxis(counts, 2, 0), strict=True):
-            cover += reach(spec, np.maximum(0, count.T)).T
+        kinds = [kind_of(spec) for spec in specs]
+        for kind in dict.fromkeys(kinds):
+            same = [i for i, other in enumerate(kinds) if other == kind]
+            together = np.maximum(0, counts[:, :, same]).sum(axis=2)
+            cover += reach(specs[same[0]], together.T).T
         return cover
 
     def _beside_neighbours(self, at: list[int], counts: Ints) -> Floats:

@@ -6,7 +6,7 @@ from math import ceil
 
 import numpy as np
 
-from heteroplan.entities.capacity import Candidate
+from heteroplan.entities.capacity import Candidate, queues
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Objective, Running, Scenario
 from heteroplan.entities.workload import Engine, Loss, Role, Workload
@@ -40,13 +40,13 @@ def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Proble
     A domain counts for a workload when a request can be served inside it from prompt to last
     token: pools without the other role (or part) there are left out.
     """
-    place = Places(scenario)
+    place, queue = Places(scenario), queues(candidates)
     workloads: list[ProgramWorkload] = []
     pools: list[PoolSpec] = []
     for w, workload in enumerate(scenario.workloads):
         first = len(pools)
         mine = [
-            Choice.of(c, workload, each)
+            Choice.of(c, queue[c], workload, each)
             for c, each in enumerate(candidates)
             if each.workload == workload.name and each.usable
         ]
@@ -189,6 +189,7 @@ def _pool(
     return PoolSpec(
         workload=w,
         candidate=choice.number,
+        queue=choice.queue,
         engine=engine.part.of if engine.part is not None else engine.name,
         part=None if engine.part is None else engine.part.index,
         role=engine.role,

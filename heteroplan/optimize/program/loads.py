@@ -19,20 +19,22 @@ class Choice:
     """A candidate and the demand that it keeps its replicas busy with."""
 
     number: int
+    queue: int
+    """As PoolSpec has it."""
     candidate: Candidate
     load: Floats
     """[K, T] as PoolSpec has it."""
     by_size: SizedLoad | None
 
     @classmethod
-    def of(cls, number: int, workload: Workload, candidate: Candidate) -> Self:
+    def of(cls, number: int, queue: int, workload: Workload, candidate: Candidate) -> Self:
         """The program's load is that of the pool which serves all demand alone."""
         if candidate.by_size is None or candidate.alone is None:
             rates = [[each.capacity_rps for each in row] for row in candidate.points]
-            return cls(number, candidate, _busy(workload, rates), None)
+            return cls(number, queue, candidate, _busy(workload, rates), None)
         by_size = _by_size(workload, candidate.by_size)
         load = reference_load(by_size, np.array(candidate.alone, dtype=np.int64))
-        return cls(number, candidate, load, by_size)
+        return cls(number, queue, candidate, load, by_size)
 
 
 def _by_size(workload: Workload, tables: Sequence[PoolPoints]) -> SizedLoad:

@@ -105,11 +105,11 @@ def _after_a_node(
     Where that depends on the size, in pools of those `exposed` of as few as are left at least.
     """
     found = dict(zip(pools, shares(problem, pools, replicas[pools]), strict=True))
-    for p in exposed:
-        if problem.pools[p].by_size is not None:
-            alike = [o for o in pools if kind_of(problem.pools[o]) == kind_of(problem.pools[p])]
-            fewer = max(1, node_gpus // problem.pools[p].gpus)
-            found[p] = shares(problem, alike, replicas[alike], fewer)[alike.index(p)]
+    for kind in {kind_of(problem.pools[p]) for p in exposed}:
+        alike = [p for p in pools if kind_of(problem.pools[p]) == kind]
+        if problem.pools[alike[0]].by_size is not None:
+            fewer = max(1, node_gpus // problem.pools[alike[0]].gpus)
+            found |= dict(zip(alike, shares(problem, alike, replicas[alike], fewer), strict=True))
     return found
 
 

@@ -28,6 +28,8 @@ class PoolSpec:
 
     workload: int
     candidate: int
+    queue: int
+    """Equal for pools of candidates that are alike: in one group their replicas are one queue."""
     engine: str
     """Name of the engine; parts of a divided engine share the name of the engine."""
     part: int | None

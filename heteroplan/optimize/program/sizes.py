@@ -1,9 +1,11 @@
 """Pools whose replicas serve more the more of them there are.
 
-A pool is the replicas of one candidate in one group; parts of a divided engine balance on a leaf,
-where theirs are counted alone. The program has for such a pool the load of a replica in the pool
-that serves all demand of the workload alone (`PoolSpec.load`): linear, and a relaxation. What pools
-really serve (`PoolSpec.by_size`) counts in plans (`mix`, `incumbent`) and in covering blocks.
+A pool is the replicas of one engine in one group that serve alike (`PoolSpec.queue`): a router does
+not see on which leaf they stand, nor under which name and price their node was had. Parts of a
+divided engine balance on a leaf, where theirs are counted alone. The program has for such a pool
+the load of a replica in the pool that serves all demand of the workload alone (`PoolSpec.load`):
+linear, and a relaxation. What pools really serve (`PoolSpec.by_size`) counts in plans (`mix`,
+`incumbent`) and in covering blocks.
 
 **Why it is a relaxation.** Let l(n) be the load of all demand in a pool of n replicas, falling in
 n, N the least n with l(n) <= n, and L the load in the program: that at N - 1, scaled down to N in
@@ -11,12 +13,14 @@ sum where it is more. A pool of n < N replicas that serves shares x of the class
 
     Σ_k L_k x_k <= Σ_k l_k(N - 1) x_k <= Σ_k l_k(n) x_k <= n
 
-and one of n >= N replicas Σ_k L_k x_k <= Σ_k L_k <= N <= n, since no x_k is above 1. So every plan
-meets the program: also where more replicas run than demand asks for, by a minimum, a ratio or
-because stopping them does not pay. Where a loss is to be survived, what is left serves its share of
-the demand, which is at most all of it, and the same holds for the replicas that are left. And
-where one pool serves all demand of a role, the program needs N replicas (L > N - 1 in sum), as the
-pool does: then the plan is exact.
+and one of n >= N replicas Σ_k L_k x_k <= Σ_k L_k <= N <= n, since no x_k is above 1. Where the
+program has several rows for the pool, one for its replicas m on each leaf or node type, each takes
+the part m / n of the flow: sums stay, and with them balance and demand, and Σ_k L_k x_k · m / n
+<= m. So every plan meets the program: also where more replicas run than demand asks for, by a
+minimum, a ratio or because stopping them does not pay. Where a loss is to be survived, what is left
+serves its share of the demand, which is at most all of it, and the same holds for the replicas that
+are left. And where one pool serves all demand of a role, the program needs N replicas (L > N - 1 in
+sum), as the pool does: then the plan is exact.
 """
 
 from collections.abc import Iterable, Sequence
@@ -100,11 +104,18 @@ def reference_load(sized: SizedLoad, alone: Ints) -> Floats:
 
 
 def kind_of(pool: "PoolSpec") -> tuple[object, ...]:
-    """Equal for pools whose replicas are one pool: of a candidate in a group, of a part on a leaf.
+    """Equal for pools whose replicas are one queue: in a group, of parts of engines on a leaf.
 
     Of pools of one workload.
     """
-    return (pool.candidate, pool.group) if pool.part is None else (pool.candidate, pool.domain)
+    return (pool.queue, pool.group) if pool.part is None else (pool.queue, pool.domain)
+
+
+def first_of_kind(problem: "Problem", pools: Sequence[int]) -> Ints | None:
+    """[*] for each of some pools the place of the first of its kind; None where all differ."""
+    kinds = [kind_of(problem.pools[p]) for p in pools]
+    first = np.array([kinds.index(kind) for kind in kinds], dtype=np.int64)
+    return None if (first == np.arange(len(first))).all() else first
 
 
 def together(problem: "Problem", pools: Sequence[int], counts: Ints) -> Ints:
@@ -136,13 +147,18 @@ def shares(problem: "Problem", pools: Sequence[int], counts: Ints, fewer: int = 
 def covers(problem: "Problem", pools: Sequence[int]) -> Floats | None:
     """[*, N + 1, T] share of the demand that 0, 1, ..., N replicas of each pool serve together.
 
-    N is the most that any of them may have. No more than so many times what one serves in the
-    program. None where sizes make no difference.
+    N is the most that any of them may have, or those of a kind as far as that makes a difference,
+    and 1 at least. No more than so many times what one serves in the program. None where sizes make
+    no difference.
     """
     specs = [problem.pools[p] for p in pools]
     if all(spec.by_size is None for spec in specs):
         return None
-    counts = np.arange(max(int(spec.most.max(initial=0)) for spec in specs) + 1)
+    most = np.array([int(spec.most.max(initial=0)) for spec in specs])
+    last = np.array([0 if spec.by_size is None else spec.by_size.last for spec in specs])
+    together_most = together(problem, pools, most[:, None])[:, 0]
+    largest = int(np.maximum(most, np.minimum(together_most, last)).max())
+    counts = np.arange(max(1, largest) + 1)
     return np.array([reach(spec, counts[:, None]) for spec in specs])
 
 

@@ -92,7 +92,13 @@ def _candidate(
     if not depends_on_size(workload, engine):
         alike = [points(mix, 1) for mix in range(len(mixes))]
         return Candidate(workload.name, engine, node.name, tuple(alike[mix] for mix in mix_of))
-    room = _room(workload, fleet, engine, node)
+    same = [
+        other
+        for other in fleet.node_types
+        if other.gpu.name == node.gpu.name
+        and _setting(workload, mixes[0], engine, other, factor) == settings[0]
+    ]
+    room = _room(workload, fleet, engine, same)
     wanted = [0.0] * len(mixes)
     for demand, mix in zip(workload.demand, mix_of, strict=True):
         wanted[mix] = max(wanted[mix], demand.rps)
@@ -122,13 +128,17 @@ def _candidate(
     )
 
 
-def _room(workload: Workload, fleet: Fleet, engine: Engine, node: NodeType) -> int:
-    """Replicas that the widest group of the workload has GPUs for, one at least."""
-    nodes = (
-        sum(leaf.nodes.get(node.name, 0) for leaf in leaves)
+def _room(workload: Workload, fleet: Fleet, engine: Engine, nodes: Sequence[NodeType]) -> int:
+    """Replicas that the widest group of the workload has GPUs for on some node types, one at
+    least."""
+    found = (
+        sum(
+            sum(leaf.nodes.get(node.name, 0) for leaf in leaves) * node.gpus // engine.gpus
+            for node in nodes
+        )
         for leaves in workload.domains(fleet.network).values()
     )
-    return max(1, max(nodes, default=0) * node.gpus // engine.gpus)
+    return max(1, max(found, default=0))
 
 
 def _spans(workload: Workload, fleet: Fleet) -> dict[str, list[Affinity]]:

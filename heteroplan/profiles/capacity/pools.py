@@ -1,6 +1,7 @@
 """What a replica serves in pools of any size: the larger the pool, the busier each may be.
 
-A pool is the replicas of one candidate in one group. Points are computed at sizes that grow about
+A pool is the replicas of an engine in one group that serve alike, whatever the names and prices of
+their node types (`Candidate.alike`). Points are computed at sizes that grow about
 by half, as far as they make a difference; `PoolPoints` has what lies between.
 """
 

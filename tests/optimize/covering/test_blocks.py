@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from heteroplan.optimize.covering import blocks
-from heteroplan.optimize.covering.blocks import Block, NodeLoss, block_cost, cheapest_path
+from heteroplan.optimize.covering.blocks import Block, block_cost, cheapest_path
 from heteroplan.optimize.covering.choice import not_beaten, on_grid, useful_counts
+from heteroplan.optimize.covering.losses import NodeLoss
 
 
 def block(

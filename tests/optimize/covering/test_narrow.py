@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from heteroplan.optimize.covering import narrow
-from heteroplan.optimize.covering.blocks import Block, NodeLoss, block_cost, cheapest_path
+from heteroplan.optimize.covering.blocks import Block, block_cost, cheapest_path
+from heteroplan.optimize.covering.losses import NodeLoss
 from heteroplan.optimize.covering.narrow import narrowed
 
 REPLICA = 1 / 64

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from heteroplan.entities.capacity import Limit, OperatingPoint, PoolPoints
+from heteroplan.entities.capacity import Limit, OperatingPoint, PoolPoints, queues
 from heteroplan.entities.slo import Slo
 from heteroplan.entities.workload import (
     IntervalDemand,
@@ -123,3 +123,20 @@ def test_capacity_between_sizes_is_never_more_than_that_of_the_size() -> None:
     for size in (5, 7, 10, 11, 14):
         [exact, _] = candidates(of, fleet({"l1": {"one": size}}, node_types=[ONE_GPU]))
         assert wide.capacity_rps(0, size)[0] <= exact.capacity_rps(0, size)[0] * (1 + 1e-9)
+
+
+def test_node_types_of_one_hardware_have_the_pools_of_both() -> None:
+    """Four and three nodes of one GPU hold seven replicas of one queue; with a slower network card
+    prefill replicas send their KV cache later, and each type has its own."""
+    of = replace(load(Routing.LEAST_LOADED), demand=(IntervalDemand(500.0, MIX),))
+    nodes = {"l1": {"one": 4, "other": 3}}
+    other = replace(ONE_GPU, name="other", usd_per_gpu_hour=9.0)
+    found = candidates(of, fleet(nodes, node_types=[ONE_GPU, other]))
+    assert [each.node_type for each in found] == ["one", "other"] * 2
+    assert queues(found) == (0, 0, 2, 2)
+    assert found[0].by_size is not None
+    assert found[0].by_size[0].sizes[-1] == 7
+    moving = replace(of, profile=replace(of.profile, kv_bytes_per_token=2e5))
+    slower = replace(other, nic_gbit_per_s=1.0)
+    unlike = candidates(moving, fleet(nodes, node_types=[ONE_GPU, slower]))
+    assert len(set(queues(unlike))) == len(unlike)
