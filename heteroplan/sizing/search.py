@@ -7,6 +7,7 @@
 3. With the fleet known, the time left goes to its plan.
 """
 
+from dataclasses import replace
 from itertools import chain
 
 from heteroplan.clock import Progress, Stop, never, silent
@@ -22,10 +23,11 @@ from heteroplan.sizing.counts import Counts
 from heteroplan.sizing.offered import Offered, Rate
 from heteroplan.sizing.outcome import NO_FLEET, Sized, binding
 from heteroplan.sizing.program import node_model
-from heteroplan.sizing.rented import rented
+from heteroplan.sizing.rented import priced_bound, rented
 
-RENTED_SHARE = 0.6
-"""Of the time, at most, for the programs of nodes where hours are paid."""
+RENTED_SHARE, PROVING_SHARE = 0.5, 0.7
+"""Of the time, at most, for the nodes of single intervals where hours are paid; of what is left
+after a plan on them for the bound."""
 BUDGET_SHARE = 0.5
 """Of the time limit, beyond it, for a fleet within a budget that does not cover the demand."""
 
@@ -89,11 +91,19 @@ def _try_rented(attempts: Attempts) -> None:
     attempts.raise_bound(found.least.bound_usd)
     if found.least.cost_usd is None:
         return
-    times = range(attempts.potential.program.intervals)
-    for needed in (found.needed, None):
-        attempts.attempt(Tried(found.least.counts, times, found.least.replicas, needed))
-        if attempts.closed or attempts.over:
-            return
+    tried = Tried(
+        found.least.counts,
+        range(attempts.potential.program.intervals),
+        found.least.replicas,
+        found.needed,
+    )
+    attempts.attempt(tried)
+    if attempts.closed or attempts.over:
+        return
+    effort = attempts.effort(PROVING_SHARE * attempts.left_s)
+    attempts.raise_bound(priced_bound(attempts.potential, found.prices_usd, effort))
+    if not attempts.closed and not attempts.over:
+        attempts.attempt(replace(tried, needed=None))
 
 
 def _until_covered(attempts: Attempts) -> tuple[str, ...]:
