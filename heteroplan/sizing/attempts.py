@@ -212,7 +212,8 @@ class Attempts:
         best = self.best
         if best is None or self.over:
             return
-        trying = Trying(self.gap / 2, PLAN_SHARE * self.left_s, None, self.stop)
+        steps = TRIAL_STEPS + len(self.offered.scenario.workloads)
+        trying = Trying(self.gap / 2, PLAN_SHARE * self.left_s, steps, self.stop)
         pools = [best.plan.pools]
         found = self._planned(best.counts, best.standing, best.built, pools, trying)
         if found is None or found.rank[0] > best.rank[0]:

@@ -41,7 +41,7 @@ MENDING_SHARE = 0.2
 """Of the time of a trial, for hours in which its starts go short."""
 PACKING_SHARE = 0.3
 """Of the time of a trial, for its replicas to find nodes."""
-TOGETHER_S = 10.0
+TOGETHER_S = 20.0
 """That fewer node-hours may take however late it is."""
 CALM = 10.0
 """Multiple of the cost of a start. On four-type's fleet for 23,270 USD plans have 1,392 starts at
