@@ -7,7 +7,7 @@ each node, given those of the interval before: what is new on a node starts ther
 GPUs already before. It is a start of the pool, or a replica that moves.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -219,14 +219,9 @@ class Shelf:
     def _hold_starts(self, t: int, earlier: int) -> None:
         for p, counts in self.standing.items():
             new = np.maximum(0, counts[:, t] - counts[:, earlier])
-            for at in self.leading(t, self.shapes[p].lead):
-                self.left[:, at] -= self.shapes[p].gpus * new
-
-    def leading(self, t: int, lead: int) -> Iterator[int]:
-        """Intervals in which what starts for t holds GPUs."""
-        for ahead in range(1, lead + 1):
-            if self.cyclic or t >= ahead:
-                yield (t - ahead) % self.intervals
+            for at in range(t - self.shapes[p].lead, t):
+                if self.cyclic or at >= 0:
+                    self.left[:, at % self.intervals] -= self.shapes[p].gpus * new
 
 
 class Transition:
@@ -317,10 +312,9 @@ class Transition:
             if shelf.paid[v, t]:
                 on[v].lowBound = 1
             self.lp.addConstraint(held <= int(max(0, shelf.left[v, t])) * on[v])
-            if self.before is not None:
-                cost += self._starts(stand, v)
-            if self.after is not None:
-                cost += self._later_starts(stand, v, held)
+            for known, later in ((self.before, False), (self.after, True)):
+                if known is not None:
+                    cost.append(self._starts(stand, v, later=later))
         needed = self._needed() - int(self.still.sum())
         if len(self.places) >= needed > -(-self._gpus(t) // shelf.size) - int(self.still.sum()):
             self.lp.addConstraint(pulp.lpSum(on.values()) >= needed)
@@ -331,33 +325,23 @@ class Transition:
             shelf.standing[p][v, t] = round(count.varValue or 0.0)
         return True
 
-    def _starts(self, stand: Stand, v: int) -> list[pulp.LpAffineExpression]:
-        """What starts on a node for the interval, which has room for it before; its cost."""
+    def _starts(self, stand: Stand, v: int, *, later: bool) -> pulp.LpAffineExpression:
+        """The cost of what starts on a node for the interval, or for the `later` one; there is room
+        for it before."""
         shelf, new = self.shelf, {}
+        other, sign = (self.after, -1) if later else (self.before, 1)
         for p in self.wanted:
-            new[p] = self.lp.add_variable(f"up_{p}_{v}", 0)
-            already = int(shelf.standing[p][v, self.before])
-            self.lp.addConstraint(new[p] >= stand[p, v] - already)
-        for ahead in range(1, 1 + max(shelf.shapes[p].lead for p in self.wanted)):
-            for at in list(shelf.leading(self.t, ahead))[ahead - 1 :]:
-                terms = [
-                    shelf.shapes[p].gpus * up
-                    for p, up in new.items()
-                    if shelf.shapes[p].lead >= ahead
-                ]
-                self.lp.addConstraint(pulp.lpSum(terms) <= int(shelf.left[v, at]))
+            new[p] = self.lp.add_variable(f"up_{p}_{v}_{later}", 0)
+            more = stand[p, v] - int(shelf.standing[p][v, other])
+            self.lp.addConstraint(new[p] >= sign * more)
+        leads = {p: shelf.shapes[p].lead for p in self.wanted}
+        for ahead in range(1, 1 + min(1 if later else shelf.intervals, max(leads.values()))):
+            held = [shelf.shapes[p].gpus * up for p, up in new.items() if leads[p] >= ahead]
+            if later:
+                held += [shelf.shapes[p].gpus * stand[p, v] for p in self.wanted]
+            at = self.t - ahead + later
+            if shelf.cyclic or at >= 0:
+                most = int(max(0, shelf.left[v, at % shelf.intervals]))
+                self.lp.addConstraint(pulp.lpSum(held) <= most)
         usual = max(START, shelf.pause) / shelf.size
-        return [usual * shelf.shapes[p].gpus * up for p, up in new.items()]
-
-    def _later_starts(
-        self, stand: Stand, v: int, held: pulp.LpAffineExpression
-    ) -> list[pulp.LpAffineExpression]:
-        """What starts on a node for the interval after, and has room for it; its cost."""
-        shelf, new = self.shelf, {}
-        for p in self.wanted:
-            new[p] = self.lp.add_variable(f"later_{p}_{v}", 0)
-            self.lp.addConstraint(new[p] >= int(shelf.standing[p][v, self.after]) - stand[p, v])
-        holding = [shelf.shapes[p].gpus * up for p, up in new.items() if shelf.shapes[p].lead > 0]
-        self.lp.addConstraint(held + pulp.lpSum(holding) <= int(max(0, shelf.left[v, self.t])))
-        usual = max(START, shelf.pause) / shelf.size
-        return [usual * shelf.shapes[p].gpus * up for p, up in new.items()]
+        return pulp.lpSum(usual * shelf.shapes[p].gpus * up for p, up in new.items())
