@@ -364,12 +364,13 @@ def priced_bound(potential: Potential, prices_usd: Floats, effort: Effort) -> fl
     most = None if offered.paid else np.zeros(len(offered.node_types))
     for t in range(potential.program.intervals):
         model = IntervalModel.of(potential, t, by_size=potential.program.sized)
-        least = model.least(fair[:, t], most, replace(effort, deadline=None), integer=False)
-        floor_usd = 0.0 if least is None else least.bound_usd
+        found = None
         if not effort.over():
-            whole = model.least(fair[:, t], most, replace(effort, nodes=NODES, gap=RENT_GAP))
-            floor_usd = max(floor_usd, 0.0 if whole is None else whole.bound_usd)
-        floors.append(floor_usd)
+            found = model.least(fair[:, t], most, replace(effort, nodes=NODES, gap=RENT_GAP))
+        if found is None:
+            whole = replace(effort, deadline=None)
+            found = model.least(fair[:, t], most, whole, integer=False)
+        floors.append(0.0 if found is None else found.bound_usd)
     if not offered.paid:
         rises = np.maximum(0.0, np.array(floors) - np.roll(floors, 1))
         bound += potential.least_pause_intervals * float(
