@@ -13,7 +13,7 @@ from heteroplan.sizing.bill import bill
 from heteroplan.sizing.counts import Counts, with_fewer, with_room
 from heteroplan.sizing.offered import Offered
 from heteroplan.sizing.outcome import Nodes
-from heteroplan.sizing.planned import PACKING_SHARE, Trying, trial
+from heteroplan.sizing.planned import PACKING_SHARE, Trying, trial, without
 from heteroplan.sizing.potential import Potential
 from heteroplan.sizing.site import Built, Standing, built, only_needed, placed
 from heteroplan.sizing.spot import too_much
@@ -167,12 +167,12 @@ class Attempts:
             made = only_needed(self.offered, made, tried.needed)
         starts: list[tuple[Pool, ...]] = []
         if tried.replicas is not None and self.offered.hourly:
-            scenario = self._on(made)
+            limited = without(self._on(made), made.not_needed)
             sizes = tried.replicas
-            starts.append(start_pools(self.potential, tried.times, sizes, scenario, made.hourly))
+            starts.append(start_pools(self.potential, tried.times, sizes, limited, made.hourly))
         if tried.pools:
             starts.append(tuple(tried.pools))
-        enough = made.marginal.outages or not made.hourly or tried.patient
+        enough = made.not_needed or not made.hourly or tried.patient
         seconds = PATIENT_S if tried.patient else max(LEAST_TRIAL_S, self.left_s * TRIAL_SHARE)
         workloads = len(self.offered.scenario.workloads)
         trying = Trying(
@@ -200,7 +200,8 @@ class Attempts:
         trying: Trying,
     ) -> Fitted | None:
         scenario = self._on(made)
-        plan = trial(scenario, self.offered.rate(scenario), starts, trying, made.hourly)
+        candidates = self.offered.rate(scenario)
+        plan = trial(scenario, candidates, starts, trying, made.hourly, made.not_needed)
         if plan is None:
             return None
         return Fitted(counts, standing, made, plan, bill(self.offered, standing, made, plan))
@@ -215,7 +216,8 @@ class Attempts:
         best = self.best
         if best is None or self.over:
             return
-        trying = Trying(self.gap / 2, PLAN_SHARE * self.left_s, None, self.stop)
+        steps = TRIAL_STEPS + len(self.offered.scenario.workloads)
+        trying = Trying(self.gap / 2, PLAN_SHARE * self.left_s, steps, self.stop)
         pools = [best.plan.pools]
         found = self._planned(best.counts, best.standing, best.built, pools, trying)
         if found is None or found.rank[0] > best.rank[0]:

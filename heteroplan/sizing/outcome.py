@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from heteroplan.entities.fleet import Fleet
+from heteroplan.entities.offers import OfferKind
 from heteroplan.entities.plan import Plan
 from heteroplan.sizing.offered import Offered
 from heteroplan.sizing.site import Site, Standing
@@ -58,7 +59,11 @@ def binding(
     """Limits that the fleet has used up, in words."""
     site = Site(offered, dict(standing))
     found = [
-        f"offer {offer.name} has no more than {offer.most_nodes} nodes"
+        (
+            f"no more than {offer.most_nodes} {offer.node_type} stand on {offered.leaves(offer)[0]}"
+            if offer.kind is OfferKind.EXISTING
+            else f"offer {offer.name} has no more than {offer.most_nodes} nodes"
+        )
         for offer in offered.offers
         if offer.most_nodes is not None and 0 < offer.most_nodes <= site.count(offer)
     ]

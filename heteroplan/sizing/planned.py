@@ -14,6 +14,7 @@ import numpy as np
 
 from heteroplan.clock import Late, Stop, silent
 from heteroplan.entities.capacity import Candidate
+from heteroplan.entities.fleet import Outage
 from heteroplan.entities.offers import Offer
 from heteroplan.entities.plan import Plan, Pool
 from heteroplan.entities.scenario import Scenario
@@ -23,6 +24,7 @@ from heteroplan.optimize.incumbent import incumbent, of_sizes
 from heteroplan.optimize.program.before import without_handover
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.problem import Ints, Problem
+from heteroplan.optimize.program.supply import Places, supply_rows
 from heteroplan.optimize.search import Search
 from heteroplan.optimize.solve import solve
 from heteroplan.optimize.solvers.solver import Effort
@@ -40,6 +42,8 @@ MENDING_SHARE = 0.2
 """Of the time of a trial, for hours in which its starts go short."""
 PACKING_SHARE = 0.3
 """Of the time of a trial, for its replicas to find nodes."""
+TOGETHER_S = 20.0
+"""That fewer node-hours may take however late it is."""
 CALM = 10.0
 """Multiple of the cost of a start. On four-type's fleet for 23,270 USD plans have 1,392 starts at
 1 and leave 18,428 requests without nodes, 744 at 10 and leave none; with 100 sizes are found no
@@ -65,16 +69,19 @@ def trial(
     starts: Sequence[Sequence[Pool]],
     trying: Trying,
     hourly: Mapping[str, Offer],
+    not_needed: tuple[Outage, ...] = (),
 ) -> Plan | None:
     """A plan that serves as much as the search finds in some steps or seconds; None without one.
 
     `starts` are pools that the search may begin at. `hourly` are the offers of node types that are
-    paid by the hour: few of their nodes run at a time.
+    paid by the hour: few of their nodes run at a time. `not_needed` are nodes on which pools do not
+    count, but on which replicas find room where they do not fit on others.
     """
     began = monotonic()
     seconds, stop, gap = trying.seconds, trying.stop, trying.gap
-    problem = replace(build_problem(scenario, candidates), hardware=())
-    problem = backed(problem, hourly)
+    whole = backed(replace(build_problem(scenario, candidates), hardware=()), hourly)
+    needed = Places(without(scenario, not_needed))
+    problem = replace(whole, supplies=tuple(supply_rows(needed, whole.pools)))
     sizes = [within_supply(problem, sizes_of(problem, candidates, pools)) for pools in starts]
     try:
         refuse_unmet_minima(scenario, problem, Effort(deadline=began + seconds, stop=stop))
@@ -97,18 +104,24 @@ def trial(
         found = incumbent(problem, outcome.solution)
         plan = min((found, *begun), key=lambda each: each.rank)
         end = began + seconds
-        settled = settle(scenario, candidates, problem, plan, (), gap, stop, deadline=end)
+        settled = settle(scenario, candidates, whole, plan, (), gap, stop, deadline=end)
     except NoPlanError:
         return None
     effort = Effort(deadline=end, stop=stop)
     if hourly:
-        packing = _together(scenario, candidates, problem, settled.packing, hourly)
+        late = replace(effort, deadline=max(end, monotonic() + TOGETHER_S))
+        packing = _together(scenario, candidates, whole, settled.packing, hourly, late)
         settled = replace(settled, packing=packing)
     extra, took_s = settled.moves_cost(problem), monotonic() - began
     final = outcome.of_plan(problem, settled.plan, extra, gap, took_s, effort)
     made = assemble(scenario, candidates, problem, final, settled.packing.stays)
     verify(made)
     return made
+
+
+def without(scenario: Scenario, nodes: tuple[Outage, ...]) -> Scenario:
+    """The scenario on the fleet without some nodes."""
+    return replace(scenario, fleet=replace(scenario.fleet, outages=nodes))
 
 
 def calmer(problem: Problem) -> Problem:
@@ -124,12 +137,14 @@ def _together(
     problem: Problem,
     packing: Packing,
     hourly: Mapping[str, Offer],
+    effort: Effort,
 ) -> Packing:
     shapes = []
     for pool in problem.pools:
         engine = candidates[pool.candidate].engine
-        shapes.append(Shape(pool.node_type, pool.gpus, engine.startup_s + engine.drain_s))
-    stays = together(scenario, shapes, packing.stays, hourly)
+        pause_s = engine.startup_s + engine.drain_s
+        shapes.append(Shape(pool.node_type, pool.gpus, pause_s, pool.lead))
+    stays = together(scenario, shapes, packing.stays, hourly, effort)
     return replace(packing, stays=stays)
 
 

@@ -17,6 +17,7 @@ from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.coarser import one_domain
 from heteroplan.optimize.program.problem import Floats, Problem
 from heteroplan.sizing.offered import Offered
+from heteroplan.units import s_to_hours
 
 MANY_NODES = 100_000
 """Of each offered type on each leaf: more than any demand is of use for."""
@@ -103,6 +104,24 @@ class Potential:
         for usd in cheapest.values():
             total += np.where(np.isfinite(usd), usd, 0.0)
         return total
+
+    @property
+    def least_pause_intervals(self) -> float:
+        """Intervals that a node by the hour is paid for at least once it runs again.
+
+        Before a day that does not repeat is over it need not drain.
+        """
+        engines = [each.engine for each in self.candidates]
+        pause_s = min((each.startup_s for each in engines), default=0.0)
+        if self.program.cyclic:
+            pause_s += min((each.drain_s for each in engines), default=0.0)
+        return min(1.0, s_to_hours(pause_s) / self.offered.scenario.horizon.interval_hours)
+
+    def pause_intervals(self, node_type: str) -> float:
+        """Intervals that a node by the hour is paid for once it runs again, to start and drain."""
+        engines = [each.engine for each in self.candidates if each.node_type == node_type]
+        pause_s = max((each.startup_s + each.drain_s for each in engines), default=0.0)
+        return min(1.0, s_to_hours(pause_s) / self.offered.scenario.horizon.interval_hours)
 
     def earlier(self, t: int, intervals: int) -> int:
         """The interval some intervals before t; -1 for one before the horizon."""

@@ -14,7 +14,6 @@ are the duals of the program whose nodes may be fractional, improved by subgradi
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil, floor, inf
-from time import monotonic
 
 import numpy as np
 import pulp
@@ -41,8 +40,11 @@ BESIDE_GAP = 3e-3
 """The same where what stands beside the nodes bought is looked for, not a bound."""
 SIZED_ROUNDS = 3
 """Times that an interval is solved where capacities depend on the sizes of pools."""
-BESIDE_SHARE = 0.5
-"""Of the time, for what is rented beside the nodes that are bought; the rest is for the bound."""
+LAPS = 1
+"""Times that intervals are decided again, each between the one before and the one after."""
+STARTS = 0.05
+"""Of what the GPUs of a starting replica cost: they cost nothing where a node has room, but few
+starts are easier to put on nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +71,56 @@ class IntervalModel:
     taken: list[pulp.LpVariable]
     rented: list[pulp.LpVariable]
     starting: Terms = field(default_factory=list)
-    """What replicas more than in the interval before cost, in `scale_usd`."""
+    """What starts beside the intervals before and after cost, in `scale_usd`."""
 
-    def after(self, potential: Potential, replicas: Sequence[int]) -> None:
-        """Count starts beside so many replicas [P] of the interval before."""
-        for p, pool in enumerate(potential.program.pools):
-            up = self.model.lp.add_variable(f"started_{p}", 0)
-            row = [(up, 1.0), (self.model.n[p][0], -1.0)]
-            self.model.add(row, ">=", -float(replicas[p]), f"started_{p}")
-            self.starting.append((up, pool.start_cost / self.scale_usd))
+    def next_to(self, potential: Potential, other: "Rent", most: Floats, *, later: bool) -> None:
+        """Count starts from an interval, already decided, to this one, or from this to a `later`.
+
+        Replicas hold GPUs in the interval before the one that they start for: of nodes that run in
+        it, of those that run only from then on, or of others, for which that interval is paid. Of
+        `most` [node type] nodes none is paid.
+        """
+        program, tag = potential.program, int(later)
+        ups = []
+        for p, pool in enumerate(program.pools):
+            up = self.model.lp.add_variable(f"up_{p}_{tag}", 0)
+            sign = 1.0 if later else -1.0
+            row: Terms = [(up, 1.0), (self.model.n[p][0], sign)]
+            self.model.add(row, ">=", sign * other.replicas[p], f"starts_{p}_{tag}")
+            self.starting.append((up, STARTS * pool.start_cost / self.scale_usd))
+            ups.append(up)
+        for j, node_type in enumerate(self.offered.node_types):
+            size = float(self.offered.scenario.fleet.node_type(node_type).gpus)
+            row, there = [], size * float(most[j])
+            for p, pool in enumerate(program.pools):
+                if pool.node_type == node_type and pool.lead > 0:
+                    row.append((ups[p], float(pool.gpus)))
+                    if later:
+                        row.append((self.model.n[p][0], float(pool.gpus)))
+                    else:
+                        there -= pool.gpus * other.replicas[p]
+            for i, offer in enumerate(self.offered.hourly):
+                if offer.node_type == node_type:
+                    row += self._nodes_started(potential, i, other.rented[i], later=later)
+                    there += 0.0 if later else size * other.rented[i]
+            self.model.add(row, "<=", there, f"starting_{j}_{tag}")
+
+    def _nodes_started(self, potential: Potential, i: int, others: int, *, later: bool) -> Terms:
+        """Minus the GPUs of an offer's nodes on which replicas may start, of those not counted."""
+        offer, tag = self.offered.hourly[i], int(later)
+        size = float(self.offered.scenario.fleet.node_type(offer.node_type).gpus)
+        usd = offer.usd_per_node_hour * self.offered.scenario.horizon.interval_hours
+        new = self.model.lp.add_variable(f"y_up_{i}_{tag}", 0, None, INTEGER)
+        sign = 1.0 if later else -1.0
+        row: Terms = [(new, 1.0), (self.rented[i], sign)]
+        self.model.add(row, ">=", sign * others, f"nodes_started_{i}_{tag}")
+        pause = potential.pause_intervals(offer.node_type)
+        self.starting.append((new, pause * usd / self.scale_usd))
+        if later:
+            return [(new, -size), (self.rented[i], -size)]
+        extra = self.model.lp.add_variable(f"y_more_{i}", 0, None, INTEGER)
+        self.starting.append((extra, usd / self.scale_usd))
+        return [(new, -size), (extra, -size)]
 
     @classmethod
     def of(
@@ -157,25 +200,24 @@ class Rented:
     least: Least
     needed: dict[str, Ints]
     """Hourly offer -> [T] nodes."""
+    prices_usd: Floats
+    """[node type, T] of a node that is taken of those paid anyway."""
 
 
 def rented(potential: Potential, effort: Effort) -> Rented:
     """The nodes that are paid anyway, those that are rented beside them, and a bound.
 
     What is bought is what the program of fractional nodes and replicas says, rounded. The bound
-    comes last: where time is short it is that of the program.
+    is that of the program; `priced_bound` has a better one.
     """
-    nothing = Rented(Least(Verdict.LIMIT, 0.0, None, {}), {})
+    nothing = Rented(Least(Verdict.LIMIT, 0.0, None, {}), {}, np.zeros((0, 0)))
     model = node_model(potential, list(range(potential.program.intervals)))
     prices = model.duals(effort)
     if prices is None:
         return nothing
     offered = potential.offered
     bought = _rounded(model, effort)
-    began, end = monotonic(), effort.deadline or inf
-    until = began + BESIDE_SHARE * (end - began)
-    rents = _beside(potential, bought, replace(effort, deadline=until))
-    bound = max(prices.bound_usd, priced_bound(potential, prices.usd, effort))
+    rents = _beside(potential, bought, effort)
     if any(each is None for each in rents):
         rents = [each or _of_program(model, t) for t, each in enumerate(rents)]
     whole = [each for each in rents if each is not None]
@@ -184,7 +226,8 @@ def rented(potential: Potential, effort: Effort) -> Rented:
     counts = bought | {name: int(count.max(initial=0)) for name, count in needed.items()}
     usd = sum(offered.usd(offer) * bought[offer.name] for offer in offered.paid)
     usd += sum(each.usd for each in whole)
-    return Rented(Least(Verdict.LIMIT, bound, usd, counts, replicas), needed)
+    least = Least(Verdict.LIMIT, prices.bound_usd, usd, counts, replicas)
+    return Rented(least, needed, prices.usd)
 
 
 def _needed(
@@ -241,41 +284,59 @@ def _beside(potential: Potential, bought: Counts, effort: Effort) -> list[Rent |
     """What each interval rents beside the nodes that are paid anyway; None where time ran out.
 
     Each after the one before, whose replicas need not start: else two intervals that are alike
-    could have different nodes of the same cost.
+    could have different nodes of the same cost. Then again, between the one before and the one
+    after.
     """
-    offered = potential.offered
+    offered, intervals = potential.offered, potential.program.intervals
     most = np.zeros(len(offered.node_types))
     for offer in offered.paid:
         most[offered.node_types.index(offer.node_type)] += bought[offer.name]
-    found: list[Rent | None] = []
-    for t in range(potential.program.intervals):
-        last = found[-1] if found else None
-        found.append(None if effort.over() else _after(potential, t, last, most, effort))
+    found: list[Rent | None] = [None] * intervals
+    for _ in range(1 + LAPS):
+        for t in range(intervals):
+            if effort.over():
+                return found
+            before = potential.earlier(t, 1)
+            after = (t + 1) % intervals if potential.program.cyclic else t + 1
+            earlier = found[before] if before >= 0 else None
+            later = found[after] if after < intervals else None
+            found[t] = _between(potential, t, (found[t], earlier, later), most, effort)
     return found
 
 
-def _after(
-    potential: Potential, t: int, last: Rent | None, most: Floats, effort: Effort
+def _between(
+    potential: Potential,
+    t: int,
+    known: tuple[Rent | None, Rent | None, Rent | None],
+    most: Floats,
+    effort: Effort,
 ) -> Rent | None:
-    """What interval t rents beside at most so many nodes [node type], after the one before it.
+    """What interval t rents beside at most so many nodes [node type], where the one before and the
+    one after are decided or not; `known` are what it rented, and what these do.
 
     Again with the capacities in smaller pools until those found serve all demand; at last with
     those of single replicas.
     """
+    now, earlier, later = known
     alone, free = potential.at([t]), np.zeros(len(most))
-    sizes = None if last is None else np.array(last.replicas, dtype=np.int64)[:, None]
-    found: Rent | None = None
+    guess = now or earlier
+    sizes = None if guess is None else np.array(guess.replicas, dtype=np.int64)[:, None]
+    found = now
     for turn in range(SIZED_ROUNDS + 1):
         if sizes is not None and turn == SIZED_ROUNDS:
             sizes = 0 * sizes
         model = IntervalModel.of(potential, t, sizes)
-        if last is not None:
-            model.after(potential, last.replicas)
+        for other in (earlier, later):
+            if other is not None:
+                model.next_to(potential, other, most, later=other is later)
         tried = model.least(free, most, replace(effort, nodes=NODES, gap=BESIDE_GAP))
         if tried is None:
             return found
-        found, counts = tried, np.array(tried.replicas, dtype=np.int64)[:, None]
-        if of_sizes(alone, counts).covered:
+        counts = np.array(tried.replicas, dtype=np.int64)[:, None]
+        covered = of_sizes(alone, counts).covered
+        if covered or now is None:
+            found = tried
+        if covered:
             break
         sizes = counts if sizes is None else np.minimum(sizes, counts)
     return found
@@ -294,21 +355,28 @@ def _of_program(model: NodeModel, t: int) -> Rent:
 def priced_bound(potential: Potential, prices_usd: Floats, effort: Effort) -> float:
     """The bound at prices [node type, T] of nodes taken.
 
-    Intervals that time did not suffice for count what fractional nodes cost in them.
+    Intervals that time did not suffice for count what fractional nodes cost in them. Where no node
+    is paid anyway, more of them than in the interval before start up, for which they are paid too.
     """
-    offered = potential.offered
+    offered, floors = potential.offered, list[float]()
     fair = _affordable(offered, prices_usd)
     bound = _worth_at_most(offered, fair)
     most = None if offered.paid else np.zeros(len(offered.node_types))
     for t in range(potential.program.intervals):
         model = IntervalModel.of(potential, t, by_size=potential.program.sized)
-        least = model.least(fair[:, t], most, replace(effort, deadline=None), integer=False)
-        floor_usd = 0.0 if least is None else least.bound_usd
+        found = None
         if not effort.over():
-            whole = model.least(fair[:, t], most, replace(effort, nodes=NODES, gap=RENT_GAP))
-            floor_usd = max(floor_usd, 0.0 if whole is None else whole.bound_usd)
-        bound += floor_usd
-    return bound
+            found = model.least(fair[:, t], most, replace(effort, nodes=NODES, gap=RENT_GAP))
+        if found is None:
+            whole = replace(effort, deadline=None)
+            found = model.least(fair[:, t], most, whole, integer=False)
+        floors.append(0.0 if found is None else found.bound_usd)
+    if not offered.paid:
+        rises = np.maximum(0.0, np.array(floors) - np.roll(floors, 1))
+        bound += potential.least_pause_intervals * float(
+            rises[not potential.program.cyclic :].sum()
+        )
+    return bound + sum(floors)
 
 
 def _affordable(offered: Offered, prices_usd: Floats) -> Floats:

@@ -23,10 +23,11 @@ from heteroplan.sizing.counts import Counts, with_more_hours
 from heteroplan.sizing.offered import Offered, Rate
 from heteroplan.sizing.outcome import NO_FLEET, Sized, binding
 from heteroplan.sizing.program import node_model
-from heteroplan.sizing.rented import rented
+from heteroplan.sizing.rented import priced_bound, rented
 
-RENTED_SHARE = 0.6
-"""Of the time, at most, for the programs of nodes where hours are paid."""
+RENTED_SHARE, PROVING_SHARE = 0.5, 0.7
+"""Of the time, at most, for the nodes of single intervals where hours are paid; of what is left
+after a plan on them for the bound."""
 LONGER = 3
 """Times that nodes by the hour are tried: each time with those that the plan before lacked."""
 BUDGET_SHARE = 0.5
@@ -106,7 +107,10 @@ def _try_rented(attempts: Attempts) -> None:
         if more is None:
             break
         tried = more
-    attempts.attempt(replace(tried, needed=None))
+    effort = attempts.effort(PROVING_SHARE * attempts.left_s)
+    attempts.raise_bound(priced_bound(attempts.potential, found.prices_usd, effort))
+    if not attempts.closed and not attempts.over:
+        attempts.attempt(replace(tried, needed=None))
 
 
 def _with_more_hours(attempts: Attempts, tried: Tried) -> Tried | None:

@@ -205,6 +205,8 @@ class Built:
     """At what a running node costs more than one that stands idle."""
     hourly: dict[str, Offer]
     """Node type -> the offer, where hours that a node runs are paid."""
+    not_needed: tuple[Outage, ...] = ()
+    """Nodes by the hour that stand, but that a plan has no use for."""
 
 
 def built(offered: Offered, standing: Standing) -> Built:
@@ -235,7 +237,7 @@ def built(offered: Offered, standing: Standing) -> Built:
 
 
 def only_needed(offered: Offered, made: Built, needed: Mapping[str, Ints]) -> Built:
-    """The fleet whose nodes by the hour are away where an interval does not need them.
+    """The fleet, and its nodes by the hour that an interval does not need.
 
     Nor those before and after it, in which replicas start, and serve until others do. `needed` are
     nodes [T] by offer.
@@ -258,7 +260,7 @@ def only_needed(offered: Offered, made: Built, needed: Mapping[str, Ints]) -> Bu
                 for t in range(horizon.intervals)
                 if there > here[t]
             ]
-    return replace(made, marginal=replace(made.marginal, outages=tuple(outages)))
+    return replace(made, not_needed=tuple(outages))
 
 
 def _marginal(shape: NodeType) -> NodeType:

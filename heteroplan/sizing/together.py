@@ -1,41 +1,45 @@
 """A plan's replicas on other nodes of their leaves, so that fewer node-hours are paid.
 
 A node by the hour is paid as a whole while anything serves on it. So what serves at the same times
-shares nodes, and where a pool shrinks that replica stops whose node is empty then. Found by ruin
-and recreate (Schrimpf et al. 2000): the replicas of some nodes are taken off, perhaps end in
-another order, and stand anew where each adds least. Rounds are counted, and random numbers begin
-alike, so that a plan always comes out the same.
+shares nodes, and where a pool shrinks that replica stops whose node is empty then. Interval by
+interval, from the quietest on, a small integer program says how many replicas of each pool stand on
+each node, given those of the interval before: what is new on a node starts there, and holds its
+GPUs already before. It is a start of the pool, or a replica that moves.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
-from random import Random
 
 import numpy as np
+import pulp
 
 from heteroplan.entities.network import Leaf
 from heteroplan.entities.placement import Stay, node_names
 from heteroplan.entities.scenario import Scenario
-from heteroplan.optimize.program.problem import Floats, Ints
+from heteroplan.numerics.tolerances import ROUNDING
+from heteroplan.optimize.program.problem import Ints
+from heteroplan.optimize.rules.mip import INTEGER
+from heteroplan.optimize.solvers import solver
+from heteroplan.optimize.solvers.solver import Effort
+from heteroplan.sizing.chains import Chains
 from heteroplan.units import s_to_hours
 
-ROUNDS = 600
-"""Times that some nodes are emptied and filled anew."""
-CELLS = 4_000_000
-"""Nodes times intervals of all rounds, at most: fewer rounds of a large fleet."""
-RUINED = (2, 4)
-"""Nodes that are emptied at a time, at least and at most."""
-UNLIKE = 0.3
-"""Relative change of how long a replica counts as serving, for another order."""
-SWAPPED = 0.5
-"""Share of rounds in which replicas end in another order."""
+NODES, GAP = 200, 3e-3
+"""Branch-and-bound nodes of one interval, and to which gap it is solved."""
+START = 0.02
+"""Of a node's interval, that a replica which starts on all its GPUs counts as, at least: what holds
+them to start and drain counts as long as it does."""
+FIRST_NODES = 1e-4
+"""Of a node's interval, for each place in their order: nodes that are alike are told apart."""
+CHANGED = 8
+"""Nodes with room on which replicas may change in an interval, beside those on which some stop."""
+SPARE = 2
+"""Nodes that may run in an interval, beside those that suffice, and those of the one before."""
 
 
-TRIES = 5_000
-"""Parts of the time of a node that are looked at for what may be elsewhere then."""
-LEAST_SAVED = 1e-6
-"""Intervals of a node that a replica elsewhere saves at least."""
+type Stand = dict[tuple[int, int], pulp.LpVariable]
+"""(pool, node) -> replicas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,369 +49,299 @@ class Shape:
     node_type: str
     gpus: int
     pause_s: float
+    lead: int = 0
+    """Intervals before it serves in which a replica that starts holds its GPUs."""
 
 
 def together(
-    scenario: Scenario, shapes: Sequence[Shape], stays: Sequence[Stay], node_types: Collection[str]
+    scenario: Scenario,
+    shapes: Sequence[Shape],
+    stays: Sequence[Stay],
+    node_types: Collection[str],
+    effort: Effort | None = None,
 ) -> tuple[Stay, ...]:
     """The stays of replicas, `shapes` by pool, on fewer node-hours of some node types.
 
-    A replica that moves stays on one node if all find room so; else those that move stay where they
-    are, and so do all of a leaf and node type that find no room anew. Where one moves from leaf to
-    leaf, it stays as it is.
+    Of a leaf and node type they are as they were where that costs no less, or time ran out. So are
+    replicas of several nodes, and those that move from leaf to leaf.
     """
-    leaves: dict[tuple[int, str], list[str]] = {}
+    leaves: dict[tuple[int, str], set[str]] = {}
     for stay in stays:
-        leaves.setdefault((stay.pool, stay.replica_id), []).append(stay.leaf)
-    moving = {key for key, places in leaves.items() if len(places) > 1}
-    abroad = {key for key in moving if len(set(leaves[key])) > 1}
+        leaves.setdefault((stay.pool, stay.replica_id), set()).add(stay.leaf)
+    chains = Chains.of(scenario.horizon, stays)
     found = list[Stay]()
     for leaf in scenario.fleet.network.leaves:
         here = [stay for stay in stays if stay.leaf == leaf.name]
         for node_type in dict.fromkeys(shapes[stay.pool].node_type for stay in here):
             mine = [stay for stay in here if shapes[stay.pool].node_type == node_type]
             if node_type in node_types:
-                mine = Shelf.of(scenario, shapes, leaf, node_type).filled(mine, moving, abroad)
+                fixed = [
+                    stay
+                    for stay in mine
+                    if len(stay.nodes) > 1 or len(leaves[stay.pool, stay.replica_id]) > 1
+                ]
+                free = [stay for stay in mine if stay not in fixed]
+                shelf = Shelf.of(scenario, shapes, leaf, node_type, fixed)
+                mine = fixed + shelf.cheaper(free, chains, effort or Effort())
             found += mine
     return tuple(found)
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """The beginning or the end of a time that a node runs, in intervals from its first one."""
-
-    place: int
-    first: int
-    length: int
-    begin: int
-    end: int
-
-    def divided(self, stay: Stay, after: int, horizon: int) -> tuple[Stay, ...] | None:
-        """A stay that begins some intervals after the first: inside of the part, and what is left
-        outside; None where it does not serve then."""
-        low, high = max(after, self.begin), min(after + stay.intervals, self.end)
-        if low >= high:
-            return None
-        inside = replace(stay, first=(self.first + low) % horizon, intervals=high - low)
-        if after < low:
-            earlier = replace(stay, intervals=low - after)
-            return replace(inside, moved=True), earlier
-        if high < after + stay.intervals:
-            first, left = (self.first + high) % horizon, after + stay.intervals - high
-            return inside, replace(stay, first=first, intervals=left, moved=True)
-        return (inside,)
 
 
 @dataclass(eq=False)
 class Shelf:
     """Nodes of one type on one leaf, and what stands on them when."""
 
+    names: tuple[str, ...]
+    shapes: Sequence[Shape]
+    """Of all pools."""
+    cyclic: bool
     size: int
     """GPUs of a node."""
-    names: tuple[str, ...]
-    gpus: tuple[int, ...]
-    """Of a node that a replica of each pool takes."""
-    cyclic: bool
     left: Ints
     """[nodes, T] GPUs that nothing holds."""
-    serving: Ints
-    """[nodes, T] replicas that serve."""
+    paid: np.ndarray
+    """[nodes, T] whether what stays where it is serves on the node."""
     pause: float
     """Intervals that a node is paid for once it runs again, to start and to drain."""
-    number: dict[str, int] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.number = {name: i for i, name in enumerate(self.names)}
+    standing: dict[int, Ints] = field(default_factory=dict)
+    """Pool -> [nodes, T] replicas that serve."""
+    base: dict[int, Ints] = field(default_factory=dict)
+    """Pool -> [nodes] of them that always do."""
 
     @classmethod
-    def of(cls, scenario: Scenario, shapes: Sequence[Shape], leaf: Leaf, node_type: str) -> "Shelf":
-        """Empty nodes."""
+    def of(
+        cls,
+        scenario: Scenario,
+        shapes: Sequence[Shape],
+        leaf: Leaf,
+        node_type: str,
+        fixed: Sequence[Stay],
+    ) -> "Shelf":
+        """Nodes on which some replicas stay where they are."""
         horizon, fleet = scenario.horizon, scenario.fleet
         names, size = node_names(leaf, node_type), fleet.node_type(node_type).gpus
         there = np.zeros((len(names), horizon.intervals), dtype=np.int64)
         for t, (start, end) in enumerate(pairwise(horizon.boundaries())):
             there[: fleet.nodes_available(leaf, node_type, start, end), t] = size
         pause_s = max((each.pause_s for each in shapes if each.node_type == node_type), default=0.0)
-        return cls(
-            size=size,
-            names=names,
-            gpus=tuple(min(size, each.gpus) for each in shapes),
-            cyclic=horizon.cyclic,
-            left=there,
-            serving=np.zeros_like(there),
-            pause=s_to_hours(pause_s) / horizon.interval_hours,
-        )
-
-    def filled(
-        self,
-        stays: Sequence[Stay],
-        moving: Collection[tuple[int, str]],
-        abroad: Collection[tuple[int, str]],
-    ) -> list[Stay]:
-        """The stays of a leaf and node type, where they cost least.
-
-        By pool and identity: replicas that move, and those of them that stand on other leaves too.
-        """
-        fixed, chains, free = list[Stay](), list[Stay](), list[Stay]()
-        for stay in stays:
-            key = (stay.pool, stay.replica_id)
-            (fixed if key in abroad else chains if key in moving else free).append(stay)
+        pause = s_to_hours(pause_s) / horizon.interval_hours
+        paid = np.zeros(there.shape, dtype=np.bool_)
+        made = cls(names, shapes, horizon.cyclic, size, there, paid, pause)
         for stay in fixed:
-            self.put(stay, self.places(stay))
-        joined = self._joined(chains)
-        if chains and joined is not None:
-            found = self._placed(dict(enumerate([*free, *joined])), Random(0), 0.0)
-            if found is not None:
-                return [*fixed, *self._emptied(self._improved(found))]
-        for stay in chains:
-            self.put(stay, self.places(stay))
-        found = self._placed(dict(enumerate(free)), Random(0), 0.0)
-        if found is None:
-            found = dict(enumerate(free))
-            for stay in free:
-                self.put(stay, self.places(stay))
-        return [*fixed, *chains, *self._emptied(self._improved(found))]
+            for name in stay.nodes:
+                place = names.index(name)
+                made.left[place, made.times(stay, stay.lead)] -= min(size, shapes[stay.pool].gpus)
+                made.paid[place, made.times(stay, 0)] = True
+        return made
 
-    def _joined(self, chains: Sequence[Stay]) -> list[Stay] | None:
-        """Replicas that move as one stay each; None where one does not go on all the time."""
-        intervals = self.left.shape[1]
-        whole: dict[tuple[int, str], list[Stay]] = {}
-        for stay in chains:
-            whole.setdefault((stay.pool, stay.replica_id), []).append(stay)
-        found = []
-        for parts in whole.values():
-            begins = [stay for stay in parts if not stay.moved]
-            if len(begins) != 1 or sum(stay.intervals for stay in parts) >= intervals:
-                return None
-            length = 0
-            for stay in sorted(parts, key=lambda stay: (stay.first - begins[0].first) % intervals):
-                if (stay.first - begins[0].first) % intervals != length:
-                    return None
-                length += stay.intervals
-            found.append(replace(begins[0], intervals=length))
-        return found
+    @property
+    def intervals(self) -> int:
+        return int(self.left.shape[1])
 
-    def places(self, stay: Stay) -> list[int]:
-        return [self.number[name] for name in stay.nodes]
-
-    def put(self, stay: Stay, places: Sequence[int], times: int = 1) -> None:
-        """Let it stand on some nodes; with `times` -1 take it off them."""
-        holds, serves = self._times(stay, stay.lead), self._times(stay, 0)
-        for place in places:
-            self.left[place, holds] -= times * self.gpus[stay.pool]
-            self.serving[place, serves] += times
-
-    def _improved(self, standing: dict[int, Stay]) -> list[Stay]:
-        """Some placed anew, time and again, where that costs no more."""
-        random = Random(1)
-        for _ in range(min(ROUNDS, CELLS // max(1, self.left.size))):
-            running = np.flatnonzero(self.serving.any(axis=1))
-            if len(running) < 2:
-                break
-            count = random.randint(min(RUINED[0], len(running)), min(RUINED[1], len(running)))
-            drawn = _drawn(self._waste()[running], count, random)
-            ruined = {int(running[i]) for i in drawn}
-            self._anew(
-                standing,
-                [i for i in standing if ruined.intersection(self.places(standing[i]))],
-                random,
-            )
-        return list(standing.values())
-
-    def _emptied(self, stays: list[Stay]) -> list[Stay]:
-        """Some nodes run later, or are given back sooner: what serves on them then is elsewhere.
-
-        A replica that goes on elsewhere starts there first. It does so where that saves more
-        node-hours than its start and drain hold GPUs.
-        """
-        tries = TRIES
-        gained = True
-        while gained:
-            gained = False
-            for place in np.argsort(-self._waste(), kind="stable").tolist():
-                for part in self._parts(place, stays):
-                    tries -= 1
-                    if tries < 0:
-                        return stays
-                    found = self._elsewhere(stays, part)
-                    if found is not None:
-                        stays, gained = found, True
-                        break
-        return stays
-
-    def _parts(self, place: int, stays: Sequence[Stay]) -> list[Part]:
-        """Beginnings and ends of each time that a node runs, up to where what stands on it changes;
-        the longest first."""
-        found = list[Part]()
-        here = [stay for stay in stays if place in self.places(stay)]
-        for first, length in self._stretches(place):
-            cuts = {0, length}
-            for stay in here:
-                begin = self._after(first, stay)
-                cuts |= {cut for cut in (begin, begin + stay.intervals) if cut < length}
-            found += [Part(place, first, length, cut, length) for cut in cuts if cut < length]
-            found += [Part(place, first, length, 0, cut) for cut in cuts if 0 < cut < length]
-        return sorted(found, key=lambda part: part.begin - part.end)
-
-    def _stretches(self, place: int) -> list[tuple[int, int]]:
-        """(first interval, intervals) of each time that a node runs; none of one that always
-        does."""
-        running = self.serving[place] > 0
-        before = np.roll(running, 1)
-        if not self.cyclic:
-            before[0] = False
-        found = []
-        for first in np.flatnonzero(running & ~before).tolist():
-            later = np.roll(running, -first)
-            if not self.cyclic:
-                later[len(running) - first :] = False
-            length = len(running) if later.all() else int(np.argmin(later))
-            found.append((first, length))
-        return found
-
-    def _after(self, first: int, stay: Stay) -> int:
-        """Intervals from one to the first of a stay."""
-        return (stay.first - first) % int(self.left.shape[1])
-
-    def _elsewhere(self, stays: list[Stay], part: Part) -> list[Stay] | None:
-        """The stays, those of part of a node's time on other nodes; None where that saves
-        nothing."""
-        rest, old, kept, away = list[Stay](), list[Stay](), list[Stay](), list[Stay]()
-        moves = 0
-        for stay in stays:
-            divided = None
-            if part.place in self.places(stay):
-                divided = part.divided(stay, self._after(part.first, stay), self.left.shape[1])
-            if divided is None:
-                rest.append(stay)
-                continue
-            if len(stay.nodes) > 1:
-                return None
-            old.append(stay)
-            away.append(divided[0])
-            kept += divided[1:]
-            moves += self.gpus[stay.pool] * len(divided[1:])
-        if not old:
-            return None
-        before = self._cost()
-        self._put_all(old, -1)
-        self._put_all(kept)
-        found = self._placed(dict(enumerate(away)), Random(0), 0.0, without=part.place)
-        there = [] if found is None else list(found.values())
-        saved = before - self._cost() if found is not None else 0.0
-        if saved > self.pause * moves / self.size + LEAST_SAVED:
-            return [*rest, *kept, *there]
-        self._put_all([*there, *kept], -1)
-        self._put_all(old)
-        return None
-
-    def _put_all(self, stays: Sequence[Stay], times: int = 1) -> None:
-        for stay in stays:
-            self.put(stay, self.places(stay), times)
-
-    def _anew(self, standing: dict[int, Stay], chosen: Sequence[int], random: Random) -> None:
-        """Take some off and put them where each adds least; back where that costs more."""
-        before, old = self._cost(), {i: standing[i] for i in chosen}
-        for stay in old.values():
-            self.put(stay, self.places(stay), -1)
-        lives = dict(old)
-        if random.random() < SWAPPED:
-            self._swap_ends(lives, random)
-        found = self._placed(lives, random, UNLIKE)
-        if found is not None and self._cost() <= before:
-            standing.update(found)
-            return
-        for stay in (found or {}).values():
-            self.put(stay, self.places(stay), -1)
-        for stay in old.values():
-            self.put(stay, self.places(stay))
-
-    def _placed(
-        self, lives: Mapping[int, Stay], random: Random, noise: float, without: int = -1
-    ) -> dict[int, Stay] | None:
-        """All where they add least, the longest first, which some noise changes; None, and nothing
-        placed, where one finds no room."""
-        key = {
-            i: (
-                -stay.intervals * (1 + noise * (random.random() - 0.5)),
-                -self.gpus[stay.pool],
-            )
-            for i, stay in lives.items()
-        }
-        done: dict[int, Stay] = {}
-        for i in sorted(lives, key=lambda i: key[i]):
-            places = self._cheapest(lives[i], without)
-            if places is None:
-                for stay in done.values():
-                    self.put(stay, self.places(stay), -1)
-                return None
-            done[i] = replace(lives[i], nodes=tuple(self.names[place] for place in places))
-            self.put(done[i], places)
-        return done
-
-    def _swap_ends(self, lives: dict[int, Stay], random: Random) -> None:
-        """Of two replicas of a pool that serve at the same time, each ends as the other did."""
-        intervals = self.left.shape[1]
-        order = list(lives)
-        random.shuffle(order)
-        for i, j in pairwise(sorted(order, key=lambda i: lives[i].pool)):
-            one, other = lives[i], lives[j]
-            later = other.first - one.first
-            later = later % intervals if self.cyclic else later
-            if one.pool != other.pool or not 0 <= later < one.intervals:
-                continue
-            longer = later + other.intervals
-            if max(one.intervals, other.intervals, longer) >= intervals:
-                continue
-            lives[i] = replace(one, intervals=longer)
-            lives[j] = replace(other, intervals=one.intervals - later)
-
-    def _cheapest(self, stay: Stay, without: int) -> list[int] | None:
-        """Nodes with room, but one, on which it adds least to what is paid, of those the
-        fullest."""
-        holds, serves = self._times(stay, stay.lead), self._times(stay, 0)
-        room = self.left[:, holds].min(axis=1) - self.gpus[stay.pool]
-        if without >= 0:
-            room[without] = -1
-        able = np.flatnonzero(room >= 0)
-        if len(able) < len(stay.nodes):
-            return None
-        idle = self.serving[able] == 0
-        added = idle[:, serves].sum(axis=1) + self.pause * self._begins(idle, serves)
-        filled = self.left[np.ix_(able, holds)].sum(axis=1)
-        best = able[np.lexsort((able, filled, added))][: len(stay.nodes)]
-        return [int(place) for place in best]
-
-    def _begins(self, idle: np.ndarray, serves: Ints) -> Floats:
-        """[*] times more that a node runs anew where it serves in these intervals too."""
-        after = idle.copy()
-        after[:, serves] = False
-        return self._runs(~after) - self._runs(~idle)
-
-    def _runs(self, running: np.ndarray) -> Floats:
-        before = np.roll(running, 1, axis=1)
-        if not self.cyclic:
-            before[:, 0] = False
-        return np.asarray((running & ~before).sum(axis=1), dtype=np.float64)
-
-    def _cost(self) -> float:
-        """Intervals that are paid."""
-        running = self.serving > 0
-        return float(running.sum() + self.pause * self._runs(running).sum())
-
-    def _waste(self) -> Floats:
-        """[nodes] GPUs of intervals that are paid and not held."""
-        return np.asarray((self.left * (self.serving > 0)).sum(axis=1), dtype=np.float64)
-
-    def _times(self, stay: Stay, lead: int) -> Ints:
-        intervals = self.left.shape[1]
-        times = range(stay.first - lead, stay.first + stay.intervals)
+    def times(self, stay: Stay, lead: int) -> Ints:
+        """In which it serves, or holds GPUs."""
+        times = np.arange(stay.first - lead, stay.first + stay.intervals)
         if self.cyclic:
-            return np.array([t % intervals for t in times], dtype=np.int64)
-        return np.array([t for t in times if 0 <= t < intervals], dtype=np.int64)
+            return times % self.intervals
+        return times[(times >= 0) & (times < self.intervals)]
+
+    def cheaper(self, free: Sequence[Stay], chains: Chains, effort: Effort) -> list[Stay]:
+        """The stays of replicas where they cost least; as they are where no others cost less."""
+        before = self._counted(free)
+        wanted = {p: counts.sum(axis=0) for p, counts in before.items()}
+        if not wanted or not self._placed(wanted, effort):
+            return list(free)
+        leads = {p: self.shapes[p].lead for p in wanted}
+        found = chains.stays(self.standing, free[0].leaf, self.names, leads, free)
+        saved = self._cost(before) - self._cost(self.standing)
+        moves = sum(stay.moved for stay in found) - sum(stay.moved for stay in free)
+        return found if saved > ROUNDING or (saved > -ROUNDING and moves < 0) else list(free)
+
+    def _counted(self, stays: Sequence[Stay]) -> dict[int, Ints]:
+        found: dict[int, Ints] = {}
+        for stay in stays:
+            counts = found.setdefault(stay.pool, np.zeros_like(self.left))
+            counts[self.names.index(stay.nodes[0]), self.times(stay, 0)] += 1
+        return found
+
+    def _cost(self, standing: dict[int, Ints]) -> float:
+        """Intervals that are paid."""
+        running = self.paid | np.any([counts > 0 for counts in standing.values()], axis=0)
+        earlier = np.roll(running, 1, axis=1)
+        if not self.cyclic:
+            earlier[:, 0] = False
+        return float(running.sum() + self.pause * (running & ~earlier).sum())
+
+    def _placed(self, wanted: dict[int, Ints], effort: Effort) -> bool:
+        """Replicas wanted of each pool on nodes, in all intervals; False where they find no room.
+
+        Those of a pool that always run stay where they are. The last interval before the first one,
+        where days repeat, knows what comes then.
+        """
+        self.standing = {p: np.zeros_like(self.left) for p in wanted}
+        if not self._based(wanted):
+            return False
+        gpus = sum(self.shapes[p].gpus * counts for p, counts in wanted.items())
+        first = int(np.argmin(gpus)) if self.cyclic else 0
+        for ahead in range(self.intervals):
+            t = (first + ahead) % self.intervals
+            last = self.cyclic and ahead == self.intervals - 1 > 0
+            before = (t - 1) % self.intervals if ahead else None
+            after = first if last else None
+            if effort.over() or not any(
+                Transition(self, wanted, t, before, after, calm=calm).solve()
+                for calm in (True, False)
+            ):
+                return False
+            for p, counts in self.standing.items():
+                self.left[:, t] -= self.shapes[p].gpus * counts[:, t]
+            if before is not None:
+                self._hold_starts(t, before)
+            if last:
+                self._hold_starts(first, t)
+        return bool((self.left >= 0).all())
+
+    def _based(self, wanted: dict[int, Ints]) -> bool:
+        """Put what always runs on nodes with room for it; False where there is none."""
+        room = self.left.min(axis=1)
+        for p in sorted(wanted, key=lambda p: -self.shapes[p].gpus):
+            base = np.zeros(len(self.names), dtype=np.int64)
+            for _ in range(int(wanted[p].min())):
+                able = np.flatnonzero(room >= self.shapes[p].gpus)
+                if not len(able):
+                    return False
+                place = min(able.tolist(), key=lambda v: (not self.paid[v].all(), v))
+                base[place] += 1
+                room[place] -= self.shapes[p].gpus
+            self.base[p] = base
+        return True
+
+    def _hold_starts(self, t: int, earlier: int) -> None:
+        for p, counts in self.standing.items():
+            new = np.maximum(0, counts[:, t] - counts[:, earlier])
+            for at in range(t - self.shapes[p].lead, t):
+                if self.cyclic or at >= 0:
+                    self.left[:, at % self.intervals] -= self.shapes[p].gpus * new
 
 
-def _drawn(weights: Floats, count: int, random: Random) -> list[int]:
-    """Places of some weights, the larger ones more often."""
-    keys = [random.random() ** (1.0 / (1.0 + weight)) for weight in weights.tolist()]
-    return sorted(range(len(keys)), key=lambda i: -keys[i])[:count]
+class Transition:
+    """The program of one interval beside those before and after it that are known."""
+
+    def __init__(
+        self,
+        shelf: Shelf,
+        wanted: dict[int, Ints],
+        t: int,
+        before: int | None,
+        after: int | None,
+        *,
+        calm: bool,
+    ) -> None:
+        """Where `calm`, most nodes stay as they were before."""
+        self.shelf, self.wanted, self.t, self.before, self.after = shelf, wanted, t, before, after
+        self.lp = pulp.LpProblem("nodes", pulp.LpMinimize)
+        ran = np.any([base > 0 for base in shelf.base.values()], axis=0)
+        for at in (before, after):
+            for counts in shelf.standing.values() if at is not None else ():
+                ran |= shelf.paid[:, at] | (counts[:, at] > 0)
+        self.ran = ran
+        idle = np.flatnonzero(~ran & (shelf.left[:, t] > 0))
+        more = max(0, self._needed() - int((ran & (shelf.left[:, t] > 0)).sum())) + SPARE
+        self.still = self._still(calm=calm)
+        self.places = [*np.flatnonzero(ran & ~self.still).tolist(), *idle[:more].tolist()]
+
+    def _still(self, *, calm: bool) -> np.ndarray:
+        """[nodes] whether what stands on one stays as it was."""
+        shelf = self.shelf
+        if not calm or self.before is None or self.after is not None:
+            return np.zeros(len(shelf.names), dtype=np.bool_)
+        gpus = sum(shelf.shapes[p].gpus * n[:, self.before] for p, n in shelf.standing.items())
+        room = shelf.left[:, self.t] - gpus
+        order = np.argsort(-room, kind="stable")
+        changed = set(order[(self.ran & (room > 0))[order]][:CHANGED].tolist())
+        changed |= set(np.flatnonzero(room < 0).tolist())
+        for p, n in shelf.standing.items():
+            over = n[:, self.before] - shelf.base[p]
+            fewer = int(n[:, self.before].sum() - self.wanted[p][self.t])
+            for v in order[(over > 0)[order]].tolist() if fewer > 0 else ():
+                changed.add(v)
+                fewer -= int(over[v])
+                if fewer <= -int(over[v]):
+                    break
+        still = self.ran & (gpus > 0)
+        still[list(changed)] = False
+        return still
+
+    def _gpus(self, t: int) -> int:
+        return sum(self.shelf.shapes[p].gpus * int(n[t]) for p, n in self.wanted.items())
+
+    def _needed(self) -> int:
+        """Nodes that serve what is wanted, with room for what starts on no other node then."""
+        shelf, t = self.shelf, self.t
+        later = t + 1
+        nodes = -(-self._gpus(t) // shelf.size)
+        if not shelf.cyclic and later == shelf.intervals:
+            return nodes
+        later %= shelf.intervals
+        starts = sum(
+            shelf.shapes[p].gpus * max(0, int(n[later] - n[t]))
+            for p, n in self.wanted.items()
+            if shelf.shapes[p].lead > 0
+        )
+        new = max(0, -(-self._gpus(later) // shelf.size) - nodes)
+        return max(nodes, -(-(self._gpus(t) + starts) // shelf.size) - new)
+
+    def solve(self) -> bool:
+        """Write the replicas of the interval; False where they find no room."""
+        shelf, t = self.shelf, self.t
+        on = {v: self.lp.add_variable(f"on_{v}", 0, 1, INTEGER) for v in self.places}
+        stand = {
+            (p, v): self.lp.add_variable(f"m_{p}_{v}", int(shelf.base[p][v]), shelf.size, INTEGER)
+            for p in self.wanted
+            for v in self.places
+        }
+        for p, counts in self.wanted.items():
+            there = shelf.standing[p]
+            there[self.still, t] = there[self.still, self.before or 0]
+            total = pulp.lpSum(stand[p, v] for v in self.places)
+            self.lp.addConstraint(total == int(counts[t] - there[self.still, t].sum()))
+        cost = [on[v] * (1.0 + FIRST_NODES * i) for i, v in enumerate(self.places)]
+        cost += [on[v] * shelf.pause for v in self.places if not self.ran[v]]
+        for v in self.places:
+            held = pulp.lpSum(shelf.shapes[p].gpus * stand[p, v] for p in self.wanted)
+            if shelf.paid[v, t]:
+                on[v].lowBound = 1
+            self.lp.addConstraint(held <= int(max(0, shelf.left[v, t])) * on[v])
+            for known, later in ((self.before, False), (self.after, True)):
+                if known is not None:
+                    cost.append(self._starts(stand, v, later=later))
+        needed = self._needed() - int(self.still.sum())
+        if len(self.places) >= needed > -(-self._gpus(t) // shelf.size) - int(self.still.sum()):
+            self.lp.addConstraint(pulp.lpSum(on.values()) >= needed)
+        self.lp.setObjective(pulp.lpSum(cost))
+        if not solver.run(self.lp, Effort(gap=GAP, nodes=NODES), integer=True).has_solution:
+            return False
+        for (p, v), count in stand.items():
+            shelf.standing[p][v, t] = round(count.varValue or 0.0)
+        return True
+
+    def _starts(self, stand: Stand, v: int, *, later: bool) -> pulp.LpAffineExpression:
+        """The cost of what starts on a node for the interval, or for the `later` one; there is room
+        for it before."""
+        shelf, new = self.shelf, {}
+        other, sign = (self.after, -1) if later else (self.before, 1)
+        for p in self.wanted:
+            new[p] = self.lp.add_variable(f"up_{p}_{v}_{later}", 0)
+            more = stand[p, v] - int(shelf.standing[p][v, other])
+            self.lp.addConstraint(new[p] >= sign * more)
+        leads = {p: shelf.shapes[p].lead for p in self.wanted}
+        for ahead in range(1, 1 + min(1 if later else shelf.intervals, max(leads.values()))):
+            held = [shelf.shapes[p].gpus * up for p, up in new.items() if leads[p] >= ahead]
+            if later:
+                held += [shelf.shapes[p].gpus * stand[p, v] for p in self.wanted]
+            at = self.t - ahead + later
+            if shelf.cyclic or at >= 0:
+                most = int(max(0, shelf.left[v, at % shelf.intervals]))
+                self.lp.addConstraint(pulp.lpSum(held) <= most)
+        usual = max(START, shelf.pause) / shelf.size
+        return pulp.lpSum(usual * shelf.shapes[p].gpus * up for p, up in new.items())

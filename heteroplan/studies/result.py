@@ -168,8 +168,16 @@ def changed_paths(base: CaseResult, other: CaseResult) -> tuple[str, ...]:
 
 
 def base_of(results: Sequence[CaseResult]) -> CaseResult | None:
-    """The case that sets nothing, or else the first one."""
-    return next((each for each in results if not each.inputs), results[0] if results else None)
+    """The case that changes fewest inputs, the first of several; factors of 1 change none."""
+    return min(results, key=_changes, default=None)
+
+
+def _changes(case: CaseResult) -> int:
+    """Inputs that a case sets otherwise than the scenario is known to have them."""
+    return sum(
+        not ((path == "demand" or str(value).startswith("*")) and number_of(value) == 1.0)
+        for path, value in case.inputs.items()
+    )
 
 
 def _alike(base: CaseResult, other: CaseResult, path: str) -> bool:

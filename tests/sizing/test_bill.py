@@ -230,6 +230,73 @@ def test_a_replica_goes_on_elsewhere_where_that_gives_a_node_back(
     assert sum(each.moved for each in found) == moves
 
 
+@settings(max_examples=12, deadline=None)
+@given(
+    counts=st.lists(st.lists(st.integers(0, 3), min_size=6, max_size=6), min_size=1, max_size=3),
+    lead=st.integers(0, 2),
+    cyclic=st.booleans(),
+)
+def test_pools_of_several_replicas_start_in_time_on_nodes_with_room(
+    counts: list[list[int]], lead: int, cyclic: bool
+) -> None:
+    """Pools of 2, 4 and 8 GPUs a replica. Each has its sizes, what starts is what it grows by or a
+    move, holds GPUs ahead, and no two replicas have one name at the same time."""
+    asked = scenario(
+        [workload("a", rps=[1.0] * 6, engines=[engine("half")])],
+        in_fleet=fleet({"l1": {"h100x8": 9}}),
+        cyclic=cyclic,
+    )
+    shape = [Shape("h100x8", gpus, 1800.0, lead) for gpus in (2, 4, 8)]
+    stays = [
+        plans.stay(
+            f"p{p}/{level}-{first}",
+            pool=p,
+            leaf="l1",
+            nodes=[node_name("l1", "h100x8", 3 * p + level)],
+            first=first,
+            intervals=length,
+        )
+        for p, sizes in enumerate(counts)
+        for level in range(3)
+        for first, length in stretches([size > level for size in sizes], cyclic=cyclic)
+    ]
+    found = together(asked, shape, stays, {"h100x8"})
+    held: dict[tuple[str, int], int] = {}
+    for each in found:
+        ahead = 0 if each.intervals == 6 else lead if cyclic else min(lead, each.first)
+        for t in range(each.first - ahead, each.first + each.intervals):
+            node = each.nodes[0], t % 6
+            held[node] = held.get(node, 0) + shape[each.pool].gpus
+    assert max(held.values(), default=0) <= 8 or found == tuple(stays)
+    for p, sizes in enumerate(counts):
+        mine = [each for each in found if each.pool == p]
+        serving = [
+            (each.replica_id, t % 6)
+            for each in mine
+            for t in range(each.first, each.first + each.intervals)
+        ]
+        assert [sum(at == t for _, at in serving) for t in range(6)] == sizes
+        assert len(set(serving)) == len(serving)
+        begun = [each.first for each in mine if each.intervals < 6 and not each.moved]
+        grown = [max(0, n - (sizes[t - 1] if t or cyclic else 0)) for t, n in enumerate(sizes)]
+        always = sum(each.intervals == 6 and not cyclic for each in mine)
+        assert len(begun) == sum(grown) - always
+
+
+def stretches(there: list[bool], *, cyclic: bool) -> list[tuple[int, int]]:
+    """(first, length) of each time that something is there."""
+    if all(there):
+        return [(0, len(there))]
+    begins = [t for t, now in enumerate(there) if now and not ((t or cyclic) and there[t - 1])]
+    found = []
+    for first in begins:
+        length = 1
+        while (cyclic or first + length < len(there)) and there[(first + length) % len(there)]:
+            length += 1
+        found.append((first, length))
+    return found
+
+
 @settings(max_examples=8, deadline=None)
 @given(
     lives=st.lists(st.tuples(st.integers(0, 9), st.integers(1, 9)), min_size=1, max_size=6),

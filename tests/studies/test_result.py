@@ -31,3 +31,13 @@ def test_the_base_is_what_sets_nothing_or_comes_first() -> None:
     assert base_of([one, bare, two]) is bare
     assert base_of([two, one]) is two
     assert base_of([]) is None
+
+
+def test_the_base_of_a_grid_has_a_factor_of_one() -> None:
+    """Of (0.8, 500), (1, 500), (1, 1000) the second: demand is as it is, and it comes first."""
+    cases = [
+        case_result(1.0, {"demand": demand, "slo.ttft_ms": limit})
+        for demand, limit in ((0.8, 500), (1, 500), (1, 1000))
+    ]
+    assert base_of(cases) is cases[1]
+    assert base_of([cases[0], case_result(1.0, {"demand": "*1.0"})]).inputs == {"demand": "*1.0"}

@@ -14,8 +14,12 @@ from heteroplan.text import percent
 
 
 def risk_html(risk: Risk, met: Sequence[Met]) -> str:
-    """What plans for several quantiles cost: verdict, expected costs, spreads, the table."""
+    """What plans for several quantiles cost: verdict, expected costs, spreads, the table.
+
+    The verdict is good where the scenario plans for the quantile that costs least.
+    """
     title = f"{risk.scenario}: forecast risk"
+    is_best = risk.best is not None and risk.best.quantile == risk.plans[0].quantile
     first, *others = [*sentences(risk)] or ["No plan was found."]
     unit = unit_label(Objective.COST, risk.horizon_hours)
     return page(
@@ -25,7 +29,7 @@ def risk_html(risk: Risk, met: Sequence[Met]) -> str:
                 "verdict_head.html",
                 title=title,
                 below=heading(risk),
-                verdict_class="good" if risk.best else "partly",
+                verdict_class="good" if is_best else "partly",
                 verdict=first,
                 notes=[*others, *(f"{note[0].upper()}{note[1:]}." for note in risk.notes)],
             ),

@@ -55,6 +55,13 @@ def made(price: float | None, name: str = "chat") -> tuple[Risk, list[Met]]:
     return risk, met
 
 
+def test_the_verdict_is_good_where_the_cheapest_quantile_is_planned_for() -> None:
+    """Shortages cost 0.1, 3 and 1 thousand requests on average: at 1 USD each thousand the plan
+    for 0.5 is cheapest (103), at 100 USD that for 0.9 (140)."""
+    verdicts = {price: risk_html(*made(price)).count('"verdict good"') for price in (1.0, 100.0)}
+    assert verdicts == {1.0: 0, 100.0: 1}
+
+
 def heads(text: str) -> list[str]:
     return re.findall(r"<h2>(.*?)</h2>", text)
 
