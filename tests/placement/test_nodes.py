@@ -203,3 +203,23 @@ def test_nodes_are_found_for_just_as_long_as_reach_says(
             assert len(set(spot)) == count
             assert len({int(nodes.leaf_of[node]) for node in spot}) == 1
             assert nodes.has_room(spot, wanted)
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 8), min_size=6, max_size=6), min_size=2, max_size=2),
+    st.lists(st.integers(0, 2), min_size=6, max_size=6),
+    st.integers(1, 4),
+    st.integers(1, 2),
+    st.integers(1, 9),
+)
+def test_many_replicas_alike_stand_where_one_after_another_would(
+    free: list[list[int]], scarcity: list[int], share: int, count: int, most: int
+) -> None:
+    at_once, in_turn = with_free(free, scarcity), with_free(free, scarcity)
+    of = hold(share, 0, 1, intervals=2)
+    found: list[tuple[int, ...]] = []
+    while len(found) < most and (spot := in_turn.find(ALL, count, of)) is not None:
+        in_turn.take(spot, of)
+        found.append(spot)
+    assert at_once.fill(ALL, count, of, most) == found
+    assert at_once.free.tolist() == in_turn.free.tolist()

@@ -113,15 +113,7 @@ def most_expensive(
     work = problem.workloads[w]
     price = np.array([problem.pools[p].run_cost for p in work.pools])
     cost = (price * plan.solution.replicas[list(work.pools)]).sum(axis=0)
-    least = np.zeros(problem.intervals)
-    for stage in range(work.stages):
-        loads = [
-            problem.pools[p].run_cost * problem.pools[p].load
-            for p in work.pools
-            if stage in problem.pools[p].stages
-        ]
-        least += np.where(work.rps > 0, np.min(loads, axis=0), 0.0).sum(axis=0)
-    excess = cost - least
+    excess = cost - _least_cost(problem, w)
     often = np.bincount(np.array(looked, dtype=np.int64), minlength=problem.intervals)
     found: list[int] = []
     for t in np.lexsort((-excess, often)).tolist():
@@ -129,6 +121,23 @@ def most_expensive(
         if not near and len(found) < count:
             found.append(t)
     return found
+
+
+def _least_cost(problem: Problem, w: int) -> Floats:
+    """[T] of all demand of a workload, each class and stage in the pool that serves it for least.
+
+    Of classes that some pool serves.
+    """
+    work, total = problem.workloads[w], np.zeros(problem.intervals)
+    for stage in range(work.stages):
+        least = np.full(work.rps.shape, np.inf)
+        for pool in (problem.pools[p] for p in work.pools):
+            if stage in pool.stages:
+                served = np.isfinite(pool.load)
+                cost = pool.run_cost * np.where(served, pool.load, 0.0)
+                least = np.where(served, np.minimum(least, cost), least)
+        total += np.where((work.rps > 0) & np.isfinite(least), least, 0.0).sum(axis=0)
+    return total
 
 
 def by_class(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from heteroplan.entities.workload import Role
-from heteroplan.optimize.improve.by_class import by_class, with_classes
+from heteroplan.optimize.improve.by_class import by_class, most_expensive, with_classes
 from heteroplan.optimize.incumbent import Incumbent, of_sizes
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.solvers.solver import Effort
@@ -76,6 +76,17 @@ def test_a_plan_that_is_short_is_covered_where_it_can_be() -> None:
     start = of_sizes(problem, np.array([[2], [2]]))
     assert not start.covered
     assert by_class(problem, start, 0, range(1), Effort()).covered
+
+
+def test_intervals_are_looked_at_where_the_plan_costs_most_beside_the_cheapest_engines() -> None:
+    """40 and 20 requests/s take 4 and 2 replicas apart; the plan has 4, 6 and 22: 0, 4 and 18 more.
+
+    Then those that were looked at less often come first.
+    """
+    problem = two_engines([40.0, 20.0, 40.0])
+    plan = of_sizes(problem, np.array([[2, 3, 11], [2, 3, 11]]))
+    assert most_expensive(problem, plan, 0, [], 2) == [2, 1]
+    assert most_expensive(problem, plan, 0, [2, 1], 2) == [0, 2]
 
 
 def test_only_workloads_that_have_a_choice_are_divided() -> None:
