@@ -112,8 +112,7 @@ class Attempt:
         return tuple(self.nodes.standing(life.begins.leaf, life.begins.nodes).tolist())
 
     def _place_whole(self, life: Lifetime) -> bool:
-        lead = 0 if life.intervals == self.intervals else self._lead(life, life.first)
-        return self._place(self._begin(life), Placed(life, life.first, life.intervals, lead))
+        return self._place(self._begin(life), self._in_one_piece(life))
 
     def _place_alike(self, lives: Sequence[Lifetime]) -> bool:
         """Lifetimes of a pool at the same time, each whole; stops where one fits nowhere."""
@@ -121,12 +120,16 @@ class Attempt:
         footprint = self.footprints[first.pool]
         if len(lives) == 1 or first.begins is not None:
             return all(map(self._place_whole, lives))
-        lead = 0 if first.intervals == self.intervals else self._lead(first, first.first)
-        hold = self._hold(Placed(first, first.first, first.intervals, lead))
+        hold = self._hold(self._in_one_piece(first))
         spots = self.nodes.fill(footprint.rows, footprint.count, hold, len(lives))
         for life, spot in zip(lives, spots, strict=False):
-            self.placed.append(Placed(life, life.first, life.intervals, lead, spot))
+            self.placed.append(replace(self._in_one_piece(life), spot=spot))
         return len(spots) == len(lives)
+
+    def _in_one_piece(self, life: Lifetime) -> Placed:
+        """A whole lifetime, on no nodes yet."""
+        lead = 0 if life.intervals == self.intervals else self._lead(life, life.first)
+        return Placed(life, life.first, life.intervals, lead)
 
     def _place_pieces(self, life: Lifetime) -> None:
         """As much of a lifetime as finds room, in the fewest pieces; one after another moves."""

@@ -174,11 +174,10 @@ class Attempts:
             starts.append(tuple(tried.pools))
         enough = made.not_needed or not made.hourly or tried.patient
         seconds = PATIENT_S if tried.patient else max(LEAST_TRIAL_S, self.left_s * TRIAL_SHARE)
-        workloads = len(self.offered.scenario.workloads)
         trying = Trying(
             gap=1.0 if enough else self.gap / 2,
             seconds=seconds,
-            steps=PATIENT_STEPS if tried.patient else TRIAL_STEPS + workloads,
+            steps=PATIENT_STEPS if tried.patient else self._steps,
             stop=self.stop,
             calm=not self.offered.hourly,
         )
@@ -190,6 +189,11 @@ class Attempts:
         plain = replace(trying, calm=False)
         other = self._planned(counts, standing, made, [found.plan.pools], plain)
         return found if other is None else min(found, other, key=lambda each: each.rank)
+
+    @property
+    def _steps(self) -> int:
+        """Of the search for one plan."""
+        return TRIAL_STEPS + len(self.offered.scenario.workloads)
 
     def _planned(
         self,
@@ -216,8 +220,7 @@ class Attempts:
         best = self.best
         if best is None or self.over:
             return
-        steps = TRIAL_STEPS + len(self.offered.scenario.workloads)
-        trying = Trying(self.gap / 2, PLAN_SHARE * self.left_s, steps, self.stop)
+        trying = Trying(self.gap / 2, PLAN_SHARE * self.left_s, self._steps, self.stop)
         pools = [best.plan.pools]
         found = self._planned(best.counts, best.standing, best.built, pools, trying)
         if found is None or found.rank[0] > best.rank[0]:

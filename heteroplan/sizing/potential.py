@@ -115,12 +115,16 @@ class Potential:
         pause_s = min((each.startup_s for each in engines), default=0.0)
         if self.program.cyclic:
             pause_s += min((each.drain_s for each in engines), default=0.0)
-        return min(1.0, s_to_hours(pause_s) / self.offered.scenario.horizon.interval_hours)
+        return self._at_most_one(pause_s)
 
     def pause_intervals(self, node_type: str) -> float:
         """Intervals that a node by the hour is paid for once it runs again, to start and drain."""
         engines = [each.engine for each in self.candidates if each.node_type == node_type]
         pause_s = max((each.startup_s + each.drain_s for each in engines), default=0.0)
+        return self._at_most_one(pause_s)
+
+    def _at_most_one(self, pause_s: float) -> float:
+        """Seconds as intervals, one at most."""
         return min(1.0, s_to_hours(pause_s) / self.offered.scenario.horizon.interval_hours)
 
     def earlier(self, t: int, intervals: int) -> int:
