@@ -16,7 +16,7 @@ from heteroplan.simulation.stress.engines import slower, slower_engine
 from heteroplan.simulation.stress.results import Criterion, Stress, Stressor
 from heteroplan.simulation.stress.stressed import CASES, Subject, stress_run, stressed
 from tests import builders, replays
-from tests.studies import STEP_MS, small_station
+from tests.signal_studies import STEP_MS, small_station
 
 STATION = small_station()
 

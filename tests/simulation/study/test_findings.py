@@ -8,7 +8,7 @@ import pytest
 from heteroplan.simulation.study.findings import findings
 from heteroplan.simulation.study.results import Finding, Verdict
 from heteroplan.simulation.study.sweep import LOADS
-from tests.studies import cache, made_curves
+from tests.signal_studies import cache, made_curves
 
 X = np.array(LOADS)
 BUSY, FLOOR, TTFT, TBT, DECODE, PREFILL, CACHED = range(7)

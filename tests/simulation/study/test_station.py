@@ -6,7 +6,7 @@ import pytest
 from heteroplan.errors import UsageError
 from heteroplan.simulation.study.station import MOST_REPLICAS, station
 from tests import builders
-from tests.studies import CAPACITY_RPS, small_station
+from tests.signal_studies import CAPACITY_RPS, small_station
 
 LARGE = builders.fleet({"l1": {"h100x8": 40}})
 

@@ -9,7 +9,7 @@ from heteroplan.simulation.arrivals.drawn import drawn
 from heteroplan.simulation.study.station import Station
 from heteroplan.simulation.study.studied import studied
 from heteroplan.simulation.study.sweep import Case, Samples, mean_hit_rate, swept
-from tests.studies import CAPACITY_RPS, PREFILL_MS, REQUEST, STEP_MS, small_station, sweep
+from tests.signal_studies import CAPACITY_RPS, PREFILL_MS, REQUEST, STEP_MS, small_station, sweep
 
 LOADS = (0.2, 0.5, 1.0)
 

@@ -18,7 +18,7 @@ from heteroplan.outputs.replay.stress.text import render_stress
 from heteroplan.pipelines.schema import schema
 from heteroplan.simulation.stress.results import Stress
 from tests.pages import NASTY, addresses, tags
-from tests.studies import stress
+from tests.signal_studies import stress
 
 MADE = stress()
 

@@ -15,7 +15,7 @@ from heteroplan.outputs.replay.study.text import render_study
 from heteroplan.pipelines.schema import schema
 from heteroplan.simulation.study.results import SignalStudy
 from tests.pages import NASTY, addresses, tags
-from tests.studies import study
+from tests.signal_studies import study
 
 MADE = study()
 
