@@ -19,6 +19,8 @@ class Termination(StrEnum):
     TIME_LIMIT = "time_limit"
     EFFORT_REACHED = "effort_reached"
     """As many steps of the search as were asked for."""
+    EXHAUSTED = "exhausted"
+    """The search had no step left that might find a better plan, and time was."""
     INTERRUPTED = "interrupted"
 
 

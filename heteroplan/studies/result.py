@@ -80,6 +80,7 @@ _STATUS = {
     Termination.OPTIMAL: CaseStatus.OPTIMAL,
     Termination.GAP_REACHED: CaseStatus.GAP_REACHED,
     Termination.EFFORT_REACHED: CaseStatus.EFFORT_REACHED,
+    Termination.EXHAUSTED: CaseStatus.EFFORT_REACHED,
     Termination.TIME_LIMIT: CaseStatus.TIME_LIMIT,
 }
 

@@ -27,7 +27,8 @@ def test_an_input_that_one_case_leaves_alone_is_changed() -> None:
 
 
 def test_the_base_is_what_sets_nothing_or_comes_first() -> None:
-    bare, one, two = (case_result(1.0, each) for each in ({}, {"a": 1}, {"a": 2}))
+    inputs: tuple[dict[str, Value], ...] = ({}, {"a": 1}, {"a": 2})
+    bare, one, two = (case_result(1.0, each) for each in inputs)
     assert base_of([one, bare, two]) is bare
     assert base_of([two, one]) is two
     assert base_of([]) is None
@@ -40,4 +41,5 @@ def test_the_base_of_a_grid_has_a_factor_of_one() -> None:
         for demand, limit in ((0.8, 500), (1, 500), (1, 1000))
     ]
     assert base_of(cases) is cases[1]
-    assert base_of([cases[0], case_result(1.0, {"demand": "*1.0"})]).inputs == {"demand": "*1.0"}
+    as_it_is = case_result(1.0, {"demand": "*1.0"})
+    assert base_of([cases[0], as_it_is]) is as_it_is

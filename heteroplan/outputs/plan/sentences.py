@@ -52,10 +52,13 @@ MOST_LIMITED = 3
 _TERMINATIONS = {
     Termination.OPTIMAL: "proven optimal",
     Termination.GAP_REACHED: "within the wanted gap",
-    Termination.TIME_LIMIT: "stopped by the time limit",
+    Termination.TIME_LIMIT: "stopped by its share of the time limit",
     Termination.EFFORT_REACHED: "stopped after the steps that were asked for",
+    Termination.EXHAUSTED: "ended without a further step to try",
     Termination.INTERRUPTED: "interrupted, best plan so far",
 }
+_UNFINISHED = (Termination.TIME_LIMIT, Termination.EXHAUSTED)
+"""Before the wanted gap, though nobody asked for that."""
 
 _SAME_SERVICE = 1e-6
 """Of all requests: what two plans may differ in that serve as much."""
@@ -139,7 +142,7 @@ def solver_sentence(plan: PlanDocument) -> str:
     report = plan.solver
     unit = amount_unit(plan.objective)
     ended = _TERMINATIONS[plan.solver.termination]
-    if report.termination is Termination.TIME_LIMIT and _rules_cost(plan):
+    if report.termination in _UNFINISHED and _rules_cost(plan):
         ended = "min_run and max_changes kept, which the bound does not know"
     sentence = (
         f"Solver: {ended}, gap {percent(report.gap)} "

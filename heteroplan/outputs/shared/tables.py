@@ -1,6 +1,7 @@
 """Tables without lines, as every command prints them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -25,17 +26,23 @@ _STYLES = {"+": "green", "-": "red", "~": "yellow"}
 class PlainTable(Table):
     """A table without lines that loses no number and no name of a row, however narrow it is.
 
-    Names of left-aligned columns are cut first. Where that is not enough, each row is a paragraph:
-    its first cell, and below it the others with the heads of their columns. The head of the first
-    column stands above all.
+    Names of left-aligned columns are cut first. Where that is not enough, empty columns are left
+    out; then each row is a paragraph: its first cell, and below it the others with the heads of
+    their columns. The head of the first column stands above all.
     """
 
     pictures: frozenset[int] = frozenset()
     """Columns of characters that stand on a line of their own in a paragraph."""
+    naming: int = 1
+    """First columns that tell rows apart together: of more than one, the cells begin a paragraph
+    with their heads."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         natural = [_natural_width(column) for column in self.columns]
         widths = self._fitted(natural, options.max_width)
+        if widths is None and (narrower := self._without_empty()) is not None:
+            yield narrower
+            return
         if widths is None:
             yield from self._paragraphs(options.max_width)
             return
@@ -57,6 +64,20 @@ class PlainTable(Table):
             table.add_row(*cells, style=row.style)
         table.caption, table.caption_justify = self.caption, self.caption_justify
         yield table
+
+    def _without_empty(self) -> "PlainTable | None":
+        """The table without the columns that have no cell with text; None where all have one."""
+        kept = [
+            i
+            for i, column in enumerate(self.columns)
+            if i < self.naming or any(map(_plain, column.cells))
+        ]
+        if len(kept) == len(self.columns):
+            return None
+        narrower = copy(self)
+        narrower.columns = [self.columns[i] for i in kept]
+        narrower.pictures = frozenset(kept.index(i) for i in self.pictures if i in kept)
+        return narrower
 
     def _fitted(self, natural: Sequence[int], room: int) -> list[int] | None:
         """Widths of the columns in `room`; None where too little would be left of one."""
@@ -100,16 +121,26 @@ class PlainTable(Table):
         heads = [_head(column) for column in self.columns]
         cells = [list(column.cells) for column in self.columns]
         name: RenderableType = ""
-        yield from _broken(Text(heads[0], style="dim"), "", room)
-        for i, row in enumerate(self.rows):
-            name = cells[0][i] if _plain(cells[0][i]) else name
-            yield from _broken(_text(name, row.style or "bold"), "", room)
-            beside = [
-                Text.assemble((f"{heads[j]} " if heads[j] else "", "dim"), _text(cells[j][i]))
-                for j in range(1, len(cells))
+        if self.naming == 1:
+            yield from _broken(Text(heads[0], style="dim"), "", room)
+
+        def told(i: int, columns: Iterable[int], style: StyleType = "") -> AnyText:
+            """Cells of row `i` with the heads of their columns."""
+            parts = [
+                Text.assemble(
+                    (f"{heads[j]} " if heads[j] else "", "dim"), _text(cells[j][i], style)
+                )
+                for j in columns
                 if j not in self.pictures and _plain(cells[j][i])
             ]
-            yield from _broken(Text(", ").join(beside), _INDENT, room)
+            return Text(", ").join(parts)
+
+        for i, row in enumerate(self.rows):
+            style = row.style or "bold"
+            name = cells[0][i] if _plain(cells[0][i]) else name
+            title = told(i, range(self.naming), style) if self.naming > 1 else _text(name, style)
+            yield from _broken(title, "", room)
+            yield from _broken(told(i, range(self.naming, len(cells))), _INDENT, room)
             for j in sorted(self.pictures):
                 picture = _text(cells[j][i])
                 picture.truncate(room - len(_INDENT))
@@ -230,7 +261,11 @@ def _narrowest_sentence(column: Column, natural: int) -> int:
 
 
 def _head(column: Column) -> str:
-    return " ".join(_lines(column.header)).strip()
+    """Its lines as one; what was broken after a dot or a hyphen is joined again."""
+    joined = ""
+    for line in _lines(column.header):
+        joined += line if joined.endswith((".", "-")) else f" {line}"
+    return joined.strip()
 
 
 def _lines(header: RenderableType) -> list[str]:

@@ -115,7 +115,7 @@ def coverage_ends(document: SweepDocument) -> Iterator[tuple[str, float, float]]
     """Path, the last value with all its cases covered and the next, where coverage ends between.
 
     Of inputs that are numbers in rising or falling order: up to there every case is covered, and
-    from the next on not every one.
+    from the next on not every one; at the next one a case is proven to be short.
     """
     for each in document.vary:
         numbers = [v for v in each.values if isinstance(v, int | float) and v is not True]
@@ -127,5 +127,6 @@ def coverage_ends(document: SweepDocument) -> Iterator[tuple[str, float, float]]
         if whole[-1] and not whole[0]:
             ordered, whole = ordered[::-1], whole[::-1]
         if whole[0] and not whole[-1] and whole == sorted(whole, reverse=True):
-            last = whole.index(False) - 1
-            yield each.path, ordered[last], ordered[last + 1]
+            beyond = whole.index(False)
+            if rows[ordered[beyond]].short:
+                yield each.path, ordered[beyond - 1], ordered[beyond]

@@ -1,6 +1,6 @@
 """A study on a terminal: what varies, the cheapest case, where coverage ends, and the table."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
@@ -173,6 +173,7 @@ def _print_cases(document: SweepDocument, console: Console) -> None:
         *([">egress\nUSD"] if egress else []),
     ]
     table = plain_table(console, *heads)
+    table.naming = 1 if named else max(1, len(paths))
     for case in document.cases:
         said = verdict(case)
         table.add_row(
@@ -228,8 +229,31 @@ def _print_values(document: SweepDocument, path: str, console: Console) -> None:
 
 
 def _errors(document: SweepDocument) -> Iterator[str]:
-    wrong = [each for each in document.cases if each.error]
-    for each in wrong[:MOST_ERRORS]:
-        yield f"{inputs_text(document, each)}: {each.error}"
+    """Each error once, after the cases that have it."""
+    wrong: dict[str, list[CaseResult]] = {}
+    for each in document.cases:
+        if each.error:
+            wrong.setdefault(each.error, []).append(each)
+    for error, cases in list(wrong.items())[:MOST_ERRORS]:
+        first, *others = error.split("\n")
+        yield f"{_told_together(document, cases)}: {first}"
+        yield from others
     if len(wrong) > MOST_ERRORS:
-        yield f"and {len(wrong) - MOST_ERRORS:,} more cases that failed"
+        more = sum(map(len, list(wrong.values())[MOST_ERRORS:]))
+        yield f"and {more:,} more {'case' if more == 1 else 'cases'} that failed"
+
+
+def _told_together(document: SweepDocument, cases: Sequence[CaseResult]) -> str:
+    """What no other cases have in common, or the first case and how many more."""
+    first, *others = cases
+    shared = {
+        path: value
+        for path, value in first.inputs.items()
+        if all(path in each.inputs and each.inputs[path] == value for each in others)
+    }
+    having = sum(shared.items() <= each.inputs.items() for each in document.cases)
+    if others and shared and having == len(cases):
+        common = ", ".join(f"{path}={value_text(value)}" for path, value in shared.items())
+        return f"{common} ({len(cases):,} cases)"
+    more = f" and {len(others):,} more" if others else ""
+    return f"{inputs_text(document, first)}{more}"

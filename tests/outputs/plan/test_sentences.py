@@ -110,7 +110,8 @@ def test_covered_plan() -> None:
     [
         (Termination.OPTIMAL, "proven optimal"),
         (Termination.GAP_REACHED, "within the wanted gap"),
-        (Termination.TIME_LIMIT, "stopped by the time limit"),
+        (Termination.TIME_LIMIT, "stopped by its share of the time limit"),
+        (Termination.EXHAUSTED, "ended without a further step to try"),
         (Termination.INTERRUPTED, "interrupted, best plan so far"),
     ],
 )

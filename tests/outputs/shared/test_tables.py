@@ -52,6 +52,19 @@ def test_names_are_cut_before_numbers() -> None:
     ]
 
 
+def test_an_empty_column_is_left_out_before_rows_become_paragraphs() -> None:
+    """13 + 2 + 4 + 2 + 5 are 26; without the empty column 20."""
+    rows = [("a", "", "1"), ("b", "", "2")]
+    heads = (">what is wanted", ">lost", ">found")
+    assert printed(rows, heads, 27)[0] == "what is wanted  lost  found"
+    assert printed(rows, heads, 21) == [
+        "what is wanted  found",
+        "             a      1",
+        "             b      2",
+    ]
+    assert printed(rows, heads, 20)[0] == "what is wanted"
+
+
 CHANGED = [
     ("changed", "summarisation-of-reports", "12", "0.5"),
     ("as before", "chat-with-customers-in-europe", "3", "0.25"),

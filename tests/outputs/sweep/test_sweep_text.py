@@ -172,6 +172,49 @@ def test_exit_codes(covered: list[str | None], wrong: list[bool], code: int) -> 
     assert exit_code(results) == code
 
 
+def fails(error: str, **inputs: Value) -> CaseResult:
+    return case_result(None, inputs, error=error)
+
+
+def test_coverage_does_not_end_where_cases_only_failed() -> None:
+    cases = [case(1.0, a=1), fails("b.yaml: x: wrong", a=2)]
+    assert list(coverage_ends(document(cases, a=(1, 2)))) == []
+
+
+def test_an_error_is_told_once_after_what_its_cases_have_in_common() -> None:
+    """Both problems of it on a line of their own; of one case of two alike, that and the other."""
+    error = "a.yaml: x: wrong\nb.yaml: y: wrong"
+    cases = [fails(error, a=1, b=1), fails(error, a=1, b=2), case(1.0, a=2, b=1)]
+    text = told(document([*cases, case(1.0, a=2, b=2)], a=(1, 2), b=(1, 2)))
+    assert "\na=1 (2 cases): a.yaml: x: wrong\nb.yaml: y: wrong\n" in text
+    cases = [case(1.0, a=1, b=1), fails("no", a=1, b=2), fails("no", a=2, b=1)]
+    text = told(document([*cases, case(1.0, a=2, b=2)], a=(1, 2), b=(1, 2)))
+    assert text.endswith("\na=1, b=2 and 1 more: no\n")
+    many = [fails(f"e{i}", a=i) for i in (0, 1, 2, 3, 4, 5, 6)]
+    assert "and 2 more cases that failed" in told(document(many, a=tuple(range(7))))
+
+
+def test_three_inputs_are_a_table_at_80_columns_and_told_with_their_names_below() -> None:
+    """Where all is served there is no column of what is not."""
+    inputs: list[dict[str, Value]] = [
+        {"demand": 1, "slo.ttft_ms": 800, "fleet.iad-s1-l1.h100x8": count} for count in (3, 4)
+    ]
+    cases = [case_result(3219.0 + i, each) for i, each in enumerate(inputs)]
+    made = document(cases)
+
+    def shown(width: int) -> str:
+        console = Console(file=io.StringIO(), width=width)
+        render_sweep(made, console)
+        assert isinstance(console.file, io.StringIO)
+        return console.file.getvalue()
+
+    assert "iad-s1-l1." in shown(100)
+    assert "served   gap" in shown(100).replace("\n", " ")
+    assert "iad-s1-l1." in shown(72)
+    assert "served" not in shown(72).split("demand is")[-1]
+    assert "demand 1, slo.ttft_ms 800,\nfleet.iad-s1-l1.h100x8 3\n  demand is" in shown(40)
+
+
 @pytest.mark.parametrize("width", [20, 40, 80, 200])
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     path = "fleet.node_types.h100x8.usd_per_gpu_hour"
