@@ -105,8 +105,20 @@ def _intervals(start: datetime, zone: ZoneInfo, days: int, interval_s: int) -> i
     end = (wall + timedelta(days=days)).replace(tzinfo=zone).astimezone(UTC)
     total_s = int((end - start).total_seconds())
     if total_s % interval_s:
-        raise FieldError("interval", f"does not divide the horizon of {total_s / 3600:g} h")
+        remedy = f"does not divide the horizon of {total_s / 3600:g} h; write one that does"
+        raise FieldError("interval", f"{remedy}, such as {_dividing(total_s, interval_s)}")
     return total_s // interval_s
+
+
+def _dividing(total_s: int, interval_s: int) -> str:
+    """The longest interval up to `interval_s` that divides `total_s`: hours, or a part of one."""
+    divisors = (
+        each
+        for each in range(interval_s // 60, 0, -1)
+        if total_s % (60 * each) == 0 and (each % 60 == 0 or 60 % each == 0)
+    )
+    minutes = next(divisors, 1)
+    return f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}min"
 
 
 def gpu_types(spec: FleetFile) -> dict[str, GpuType]:

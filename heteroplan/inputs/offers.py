@@ -19,7 +19,7 @@ from heteroplan.entities.purchasing import (
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import InputError, InputProblem
 from heteroplan.inputs import build
-from heteroplan.inputs.checks.offers import OffersCase, offers_problems
+from heteroplan.inputs.checks.offers import BESIDE_GPUS, OffersCase, offers_problems
 from heteroplan.inputs.checks.schema_problems import checked
 from heteroplan.inputs.gpu_types import built_in
 from heteroplan.inputs.schemas.offers import (
@@ -32,10 +32,6 @@ from heteroplan.inputs.schemas.offers import (
 from heteroplan.reading.input_files import STDIN, Files, UnreadableError, shown
 from heteroplan.reading.yaml_source import Document, parse_document
 from heteroplan.units import s_to_hours
-
-BESIDE_GPUS = 1.8
-"""Power of a node over that of its GPUs, where nobody says: a DGX H100 takes 10.2 kW and its GPUs
-5.6 kW."""
 
 
 def load_offers(source: str, scenario: Scenario, *, from_nothing: bool = False) -> Purchasing:

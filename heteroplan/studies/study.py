@@ -1,6 +1,7 @@
 """A study: which inputs of a scenario are varied, how its cases are planned, and its file."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -17,6 +18,7 @@ from heteroplan.studies.case import Case, Inputs, Value, Variation, cases
 MOST_VALUES = 10_000
 """Of one variation."""
 _RANGE = ".."
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 _EXAMPLE = "write for example demand=1,1.2,1.5 or fleet.LEAF.NODE_TYPE=6..12"
 _OPENING, _CLOSING = "[{", "]}"
 
@@ -119,7 +121,10 @@ def expanded(value: Value) -> list[Value]:
     """The values of a text such as `6..12`; any other value alone. Raises ValueError."""
     if isinstance(value, str) and _RANGE in value:
         low, _, rest = value.partition(_RANGE)
-        return _range(value, low, rest) or [value]
+        found = _range(value, low, rest)
+        if found is None and _NUMBER.fullmatch(low.strip()):
+            raise ValueError(f"{value.strip()!r}: not a range; write 6..12 or 1..2/0.25")
+        return found or [value]
     return [value]
 
 

@@ -214,7 +214,17 @@ def test_a_start_with_an_offset_is_moved_to_the_zone(files: ScenarioFiles) -> No
         ({"days": 1}, "intervals: 2: days is given as well; keep one of them"),
         (
             {"intervals": None, "interval": "7min"},
-            "interval: 7min: does not divide the horizon of 24 h",
+            "interval: 7min: does not divide the horizon of 24 h; write one that does, such as 6min",
+        ),
+        (
+            {
+                "start": "2027-03-28",
+                "timezone": "Europe/Berlin",
+                "days": 1,
+                "intervals": None,
+                "interval": "2h",
+            },
+            "interval: 2h: does not divide the horizon of 23 h; write one that does, such as 1h",
         ),
         (
             {"interval": "fast"},

@@ -237,3 +237,53 @@ def test_failures_of_the_fleet_are_those_that_spares_are_for(tmp_path: Path) -> 
 
 def test_without_failures_there_are_no_spares(tmp_path: Path, scenario: Scenario) -> None:
     assert not offers(tmp_path, scenario, HOURLY).spares
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        (
+            "rack_places: {a-s1-l1: 5}",
+            "limits.rack_places.a-s1-l1: 5: 6 nodes stay there (existing: keep: true); write 6 or",
+        ),
+        (
+            "ports: {a-s1-l1: 47}, node_ports: {h100x8: 8, a100x8: 4}",
+            "limits.ports.a-s1-l1: 47: 6 nodes stay there (existing: keep: true); write 48 or more",
+        ),
+        (
+            "power_kw: {a-s1: 100}",
+            "limits.power_kw.a-s1: 100: nodes that stay there (existing: keep: true) take 100.8 kW",
+        ),
+        (
+            "power_kw: {a-s1: 69}, node_kw: {h100x8: 7}",
+            "limits.power_kw.a-s1: 69: nodes that stay there (existing: keep: true) take 70 kW",
+        ),
+    ],
+)
+def test_limits_that_nodes_which_stay_break_are_refused(
+    tmp_path: Path, scenario: Scenario, limits: str, message: str
+) -> None:
+    """Six H100 nodes of 8 x 0.7 kW x 1.8 = 10.08 kW stand on a-s1-l1, four on a-s1-l2."""
+    existing = "existing: {h100x8: {keep: true}}\n"
+    text = refused(tmp_path, scenario, f"{HOURLY}{existing}limits: {{{limits}}}\n")
+    assert message in text
+    assert len(text.splitlines()) == 1
+
+
+def test_limits_that_nodes_which_stay_just_keep_are_no_problem(
+    tmp_path: Path, scenario: Scenario
+) -> None:
+    limits = "rack_places: {a-s1-l1: 6}, power_kw: {a-s1: 100.9}"
+    found = offers(
+        tmp_path,
+        scenario,
+        f"{HOURLY}existing: {{h100x8: {{keep: true}}}}\nlimits: {{{limits}}}\n",
+    )
+    assert dict(found.offers.limits.rack_places) == {"a-s1-l1": 6}
+
+
+def test_keys_of_a_mapping_by_name_are_told(tmp_path: Path, scenario: Scenario) -> None:
+    text = refused(tmp_path, scenario, f"{HOURLY}existing: {{h100x8: {{keeps: true}}}}\n")
+    assert "existing.h100x8.keeps: true: unknown key; did you mean 'keep'?" in text
+    text = refused(tmp_path, scenario, f"{HOURLY}existing: {{h100x8: {{stays: true}}}}\n")
+    assert "unknown key; known are usd_per_node_hour, usd_per_gpu_hour, keep, " in text

@@ -125,6 +125,7 @@ def test_values_are_yaml_and_ranges_have_both_ends(
         ("a", "'a' is not PATH=VALUE,VALUE,...; write for example demand=1,1.2,1.5"),
         ("=1,2", "'=1,2' is not PATH=VALUE"),
         ("a=", "'a=' is not PATH=VALUE"),
+        ("a=1..x", "'1..x': not a range; write 6..12 or 1..2/0.25"),
         ("a=3..1", "'3..1': the low end is above the high end; swap them"),
         ("a=1..2.5", None),
         ("a=0.5..2", "'0.5..2': say in which steps, such as 0.5..2/0.1"),

@@ -124,7 +124,10 @@ def zone_of(name: str) -> ZoneInfo:
 def step_of(interval_s: int, peak_s: int) -> int:
     """The longest piece, up to `peak_s`, that divides an interval [s]. Raises UsageError."""
     if interval_s < 1 or S_PER_DAY % interval_s:
-        raise UsageError(f"an interval of {interval_s} s does not divide the day")
+        raise UsageError(
+            f"an interval of {interval_s} s does not divide the day; write one that does, such as "
+            "15min (--interval)"
+        )
     most = min(interval_s, max(1, peak_s))
     return next(step for step in range(most, 0, -1) if interval_s % step == 0)
 

@@ -12,6 +12,10 @@ from heteroplan.inputs.gpu_types import built_in
 from heteroplan.inputs.schemas.offers import OffersFile
 from heteroplan.reading.yaml_source import Document, FieldPath
 
+BESIDE_GPUS = 1.8
+"""Power of a node over that of its GPUs, where nobody says: a DGX H100 takes 10.2 kW and its GPUs
+5.6 kW."""
+
 
 @dataclass(frozen=True, slots=True)
 class OffersCase:
@@ -140,6 +144,46 @@ def check_nothing_kept(case: OffersCase) -> Iterator[InputProblem]:
         yield case.document.problem(("existing",), remedy)
 
 
+def check_kept_nodes_fit(case: OffersCase) -> Iterator[InputProblem]:
+    """Nodes that stay whatever happens find room below the limits of their leaf."""
+    limits = case.spec.limits
+    most_ports = max(limits.node_ports.values(), default=1)
+    for leaf in () if case.spec.from_nothing else case.scenario.fleet.network.leaves:
+        kept = sum(
+            nodes
+            for name, nodes in leaf.nodes.items()
+            if name in case.spec.existing and case.spec.existing[name].keep
+        )
+        stay = f"{kept} nodes stay there (existing: keep: true)"
+        if kept > limits.rack_places.get(leaf.name, kept):
+            remedy = f"{stay}; write {kept} or more, or keep: false"
+            yield case.document.problem(("limits", "rack_places", leaf.name), remedy)
+        if kept > limits.ports.get(leaf.name, kept * most_ports) // most_ports:
+            remedy = f"{stay}; write {kept * most_ports} or more, or keep: false"
+            yield case.document.problem(("limits", "ports", leaf.name), remedy)
+
+
+def check_kept_power(case: OffersCase) -> Iterator[InputProblem]:
+    """Nodes that stay whatever happens take no more power than their spine has."""
+    spec = case.spec
+    shapes = {each.name: each for each in case.scenario.fleet.node_types}
+    taken: dict[str, float] = {}
+    for leaf in () if spec.from_nothing else case.scenario.fleet.network.leaves:
+        for name, nodes in leaf.nodes.items():
+            kw = spec.limits.node_kw.get(name)
+            if kw is None and (of_gpu := shapes[name].gpu.power_w):
+                kw = BESIDE_GPUS * shapes[name].gpus * of_gpu / 1000
+            if name in spec.existing and spec.existing[name].keep and kw is not None:
+                taken[leaf.spine] = taken.get(leaf.spine, 0.0) + nodes * kw
+    for spine, limit in spec.limits.power_kw.items():
+        if taken.get(spine, 0.0) > limit:
+            remedy = (
+                f"nodes that stay there (existing: keep: true) take {taken[spine]:.4g} kW; write "
+                "as much or more, or keep: false"
+            )
+            yield case.document.problem(("limits", "power_kw", spine), remedy)
+
+
 RULES = (
     check_offer_names_unique,
     check_new_node_types,
@@ -147,4 +191,6 @@ RULES = (
     check_power_known,
     check_ports_known,
     check_nothing_kept,
+    check_kept_nodes_fit,
+    check_kept_power,
 )

@@ -212,6 +212,8 @@ def _model(model: type[BaseModel], path: FieldPath) -> type[BaseModel] | None:
         elif isinstance(found, type) and issubclass(found, BaseModel):
             field = _field(found, (step,))
             found = _without_none(field.annotation) if field else None
+        elif get_origin(found) is dict:
+            found = _without_none(get_args(found)[1])
         else:
             return None
     return found if isinstance(found, type) and issubclass(found, BaseModel) else None

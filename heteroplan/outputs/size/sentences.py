@@ -343,6 +343,8 @@ def _worth_it(each: WorthPart) -> str:
         return "worth more: a limit binds"
     if worth >= price * (1 - _AS_MUCH):
         return "worth its price"
+    if worth <= price * _AS_MUCH:
+        return "of no use"
     return f"worth it at {percent(1 - worth / price)} less"
 
 

@@ -276,5 +276,7 @@ def test_one_more_node_is_worth_its_price_or_what_it_would_have_to_cost(answer: 
     assert [row[0] for row in rows] == ["c8", "d8"]
     assert rows[0][1:] == (f"{2 * MONTH:,.0f}", f"{MONTH:,.0f}", "worth more: a limit binds")
     assert rows[1][3] == "worth it at 83.3 % less"
+    none = document_of(replace(answer, worth=Worth({"c8": 0.0, "d8": 0.0}, whole=True)))
+    assert [row[3] for row in words.worth_rows(none)] == ["of no use", "of no use"]
     assert "One more node" in shown(found)
     assert "One more node" in size_html(found)
