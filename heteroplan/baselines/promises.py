@@ -12,7 +12,7 @@ from math import ceil, inf, isfinite
 
 from heteroplan.clock import Stop
 from heteroplan.entities.arrivals import POISSON
-from heteroplan.entities.capacity import Candidate, busy, queues
+from heteroplan.entities.capacity import Candidate, busy, queue_place, queues
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.plan import EasierPromise, Plan, Pool, PromiseCost
 from heteroplan.entities.slo import Slo
@@ -127,7 +127,7 @@ def _queues(plan: Plan, rates: Rates) -> list[list[Pool]]:
     found: dict[tuple[str, int], list[Pool]] = {}
     for pool in plan.pools:
         own = _of(plan, pool, rates)
-        place = pool.group if own.engine.part is None else pool.domain
+        place = queue_place(own, pool.group, pool.domain)
         found.setdefault((place, number[id(own)]), []).append(pool)
     return list(found.values())
 

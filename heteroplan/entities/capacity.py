@@ -145,3 +145,9 @@ def queues(candidates: Sequence[Candidate]) -> tuple[int, ...]:
             known.append(number)
         found.append(first)
     return tuple(found)
+
+
+def queue_place(candidate: Candidate, group: str, domain: str) -> str:
+    """Where pools of alike candidates are one queue: in their group, or for parts of divided
+    engines, whose two parts stand on one leaf, in their domain."""
+    return group if candidate.engine.part is None else domain

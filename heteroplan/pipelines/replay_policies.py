@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.entities.capacity import Candidate, queues
+from heteroplan.entities.capacity import Candidate, queue_place, queues
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import HeteroplanError, UsageError
 from heteroplan.outputs.plan.document.plan_document import PlanDocument, PoolPart
@@ -230,8 +230,7 @@ def pool_sizes(
     found: Counter[tuple[str, int]] = Counter()
     for pool in plan.pools:
         queue = queue_of[pool.workload, pool.engine, pool.node_type]
-        divided = candidates[queue].engine.part is not None
-        place = pool.domain if divided else pool.group
+        place = queue_place(candidates[queue], pool.group, pool.domain)
         found[place, queue] += pool.replicas[at[pool.workload]]
     largest: dict[int, int] = {}
     for (_, queue), replicas in found.items():

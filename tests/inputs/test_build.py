@@ -214,7 +214,8 @@ def test_a_start_with_an_offset_is_moved_to_the_zone(files: ScenarioFiles) -> No
         ({"days": 1}, "intervals: 2: days is given as well; keep one of them"),
         (
             {"intervals": None, "interval": "7min"},
-            "interval: 7min: does not divide the horizon of 24 h; write one that does, such as 6min",
+            "interval: 7min: does not divide the horizon of 24 h; write one that does, "
+            "such as 6min",
         ),
         (
             {

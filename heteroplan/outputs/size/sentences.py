@@ -349,7 +349,7 @@ def _worth_it(each: WorthPart) -> str:
 
 
 def spare_rows(found: SizeDocument) -> list[tuple[str, ...]]:
-    """One row a node type with spares."""
+    """One row a node type with nodes or spares."""
     return [
         (
             each.node_type,
@@ -359,6 +359,7 @@ def spare_rows(found: SizeDocument) -> list[tuple[str, ...]]:
             "" if each.cost_usd_per_month is None else f"{each.cost_usd_per_month:,.0f}",
         )
         for each in found.spares
+        if each.nodes or each.spare_nodes
     ]
 
 

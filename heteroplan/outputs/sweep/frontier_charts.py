@@ -152,15 +152,16 @@ def _cell(case: CaseResult | None, objective: Objective) -> str:
 
 
 def _sentences(found: Frontier, objective: Objective) -> Iterator[str]:
-    for line in found.lines[:MOST_SENTENCES]:
+    told = []
+    for line in found.lines:
         parts = [_cost_text(found, line, objective), _end_text(found, line)]
         said = "; ".join(each for each in parts if each)
-        if said and line.others:
-            yield f"{_capital(line_label(line))}: {said}."
-        elif said:
-            yield f"{_capital(said)}."
-    if len(found.lines) > MOST_SENTENCES:
-        yield f"{len(found.lines):,} settings of the other inputs, of which these are the first."
+        if said:
+            name = f"{line_label(line)}: " if line.others else ""
+            told.append(f"{_capital(f'{name}{said}')}.")
+    yield from told[:MOST_SENTENCES]
+    if len(told) > MOST_SENTENCES:
+        yield f"{len(told):,} settings of the other inputs, of which these are the first."
     if len(found.lines) > MOST_LINES:
         yield f"{MOST_LINES} of them are drawn; cases.csv has all."
 

@@ -72,7 +72,7 @@ def _pictures(document: SweepDocument, unit: str) -> Iterator[str]:
         return
     objective, cases = document.objective, document.cases
     moved = swings(cases, objective)
-    if len(moved) > 1:
+    if len(moved) > 1 and moved[0].base.status is not CaseStatus.FAILED:
         yield tornado_section(moved, objective, unit)
     gridded = [
         Variation(each.path, each.values)

@@ -35,8 +35,8 @@ class Spread:
     values: Sequence[float]
 
     def quantile(self, share: float) -> float:
-        """The least value that `share` of the samples does not exceed."""
-        return float(np.quantile(self.values, share, method="inverted_cdf"))
+        """That `share` of the samples does not exceed, between two of them as in all tables."""
+        return float(np.quantile(self.values, share))
 
     @property
     def mean(self) -> float:

@@ -98,6 +98,9 @@ def test_spares_and_what_they_cost(document: SizeDocument) -> None:
     (spare,) = document.spares
     assert (spare.nodes, spare.spare_nodes) == (3, 1)
     assert spare.cost_usd_per_month == pytest.approx(2 * MONTH)
+    none = spare.model_copy(update={"nodes": 0, "spare_nodes": 0})
+    both = document.model_copy(update={"spares": (none, spare)})
+    assert [row[1] for row in words.spare_rows(both)] == ["3"]
 
 
 def test_what_node_types_are_there_for(document: SizeDocument) -> None:

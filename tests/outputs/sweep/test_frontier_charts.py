@@ -2,6 +2,7 @@ import re
 
 from heteroplan.entities.scenario import Objective
 from heteroplan.outputs.sweep.frontier_charts import frontier_chart, frontier_sections
+from heteroplan.studies.case import Value
 from heteroplan.studies.frontier import Frontier, frontier
 from heteroplan.studies.result import CaseResult
 from tests.case_results import case_result, short
@@ -52,6 +53,17 @@ def test_of_an_slo_the_tighter_limit_comes_second() -> None:
     assert "TTFT limit 2,000 ms costs 100, 500 ms costs 120 (+20.0 %)." in html(
         "slo.ttft_ms", cases
     )
+
+
+def test_lines_of_which_nothing_is_known_count_as_no_settings() -> None:
+    """Of four settings one has more than failed cases; of five with figures three are told."""
+    one: list[dict[str, Value]] = [{"demand": d, "n": 0} for d in (1, 2)]
+    none: list[dict[str, Value]] = [{"demand": d, "n": n} for d in (1, 2) for n in (1, 2, 3)]
+    cases = [case_result(100.0, each) for each in one] + [case_result(None, each) for each in none]
+    assert "settings of the other inputs" not in html("demand", cases)
+    many: list[dict[str, Value]] = [{"demand": d, "n": n} for d in (1, 2) for n in range(5)]
+    text = html("demand", [case_result(100.0, each) for each in many])
+    assert "5 settings of the other inputs, of which these are the first." in text
 
 
 def test_where_nothing_is_covered_that_is_said() -> None:

@@ -54,6 +54,14 @@ def heads(text: str) -> list[str]:
     return re.findall(r"<h2>(.*?)</h2>", text)
 
 
+def test_a_base_case_that_failed_is_compared_with_nothing() -> None:
+    inputs: list[dict[str, Value]] = [{"demand": d, "n": n} for d in (1, 2) for n in (5, 6)]
+    cases = [case_result(None if each["n"] == 5 else 100.0, each) for each in inputs]
+    found = heads(sweep_html(document(cases, {"demand": (1, 2), "n": (5, 6)})))
+    assert "Which input moves cost most" not in found
+    assert "Cost against demand" in found
+
+
 def test_a_grid_has_all_pictures() -> None:
     assert heads(sweep_html(GRID)) == [
         "Which input moves cost most",
