@@ -11,7 +11,7 @@ from heteroplan.cli import completion, options
 from heteroplan.cli.arguments import passed, taking, written
 from heteroplan.cli.exporting import MOST_MINUTES, MOST_REPLICAS
 from heteroplan.cli.interrupts import Interrupt
-from heteroplan.cli.streams import emit, say
+from heteroplan.cli.streams import emit, emit_lines, say
 from heteroplan.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def nightly(given: NightlyArguments) -> None:
         except KeyboardInterrupt:
             say(["The last schedule stays in force."])
             raise typer.Exit(ExitCode.INTERRUPTED) from None
-    emit(result.summary)
+    emit_lines(result.summary)
     if result.removed:
         say([f"Removed of the old nights: {', '.join(result.removed)}."])
     if result.exit_code is not ExitCode.OK and result.folder is not None:

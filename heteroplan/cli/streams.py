@@ -102,6 +102,21 @@ def emit(text: str) -> None:
     _write(text.encode(errors="backslashreplace"))
 
 
+def emit_lines(text: str) -> None:
+    """`emit`, with long lines broken between words where a terminal shows them."""
+    from heteroplan.outputs.shared.terminal import Text, make_console, print_wrapped
+
+    if not make_console().is_terminal:
+        emit(text)
+        return
+
+    def render(console: "Console") -> None:
+        for line in text.splitlines():
+            print_wrapped(Text(line), console) if line else console.print()
+
+    show(render)
+
+
 def show(render: "Callable[[Console], None]") -> None:
     """What `render` prints, on standard output and for the terminal there."""
     from heteroplan.outputs.shared.terminal import make_console

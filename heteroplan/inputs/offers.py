@@ -158,7 +158,7 @@ class _Building:
         spec, horizon = self.spec.limits, self.scenario.horizon
         hours = horizon.intervals * horizon.interval_hours
         budget = spec.budget_usd_per_month
-        watts, notes = {}, []
+        watts, assumed = {}, []
         used = self._used_types
         for name in types:
             gpu, gpus = types[name].gpu, types[name].gpus
@@ -167,17 +167,18 @@ class _Building:
             elif gpu.power_w is not None:
                 watts[name] = BESIDE_GPUS * gpus * gpu.power_w
                 if spec.power_kw and name in used:
-                    notes.append(
-                        f"Power of {name} is not given: {watts[name] / 1000:.3g} kW is assumed, "
-                        f"{BESIDE_GPUS:g} times that of its GPUs, as of a DGX H100 (node_kw)."
-                    )
+                    assumed.append(f"{name} ({watts[name] / 1000:.3g} kW)")
+        note = (
+            f"Power is not given of {', '.join(assumed)}: {BESIDE_GPUS:g} times that of their GPUs "
+            "is assumed, as of a DGX H100 (node_kw)."
+        )
         limits = SizeLimits(
             budget_usd=None if budget is None else budget_of_hours(budget, hours),
             rack_places=tuple(self._places().items()),
             power_w=tuple((name, 1000 * kw) for name, kw in spec.power_kw.items()),
             node_watts=tuple(watts.items()),
         )
-        return limits, tuple(notes)
+        return limits, (note,) if assumed else ()
 
     def _offer(self, spec: OfferSpec, payment: Payment, types: Mapping[str, NodeType]) -> Offer:
         """Its replicas start as long as the slowest engine for its GPUs."""
@@ -196,7 +197,7 @@ class _Building:
     def _spares(self, types: Mapping[str, NodeType]) -> tuple[dict[str, Spares], tuple[str, ...]]:
         """As the file says; of other node types for the failures that the fleet states."""
         spares = {name: Spares(**dict(each)) for name, each in self.spec.spares.items()}
-        stated = []
+        stated: dict[tuple[float, float], list[str]] = {}
         for name in self._used_types:
             failures = types[name].failures
             if name in spares or failures is None or failures.nodes_per_1000_days == 0:
@@ -204,11 +205,12 @@ class _Building:
             a_year = failures.nodes_per_1000_days / 1000 * HOURS_PER_YEAR / HOURS_PER_DAY
             given = SparesSpec(failures_per_node_year=a_year, repair_hours=failures.repair_hours)
             spares[name] = Spares(**dict(given))
-            stated.append(
-                f"Spares of {name} are for the failures that the fleet states: {a_year:.3g} a node "
-                f"and year, {failures.repair_hours:g} h of repair."
-            )
-        return spares, tuple(stated)
+            stated.setdefault((a_year, failures.repair_hours), []).append(name)
+        return spares, tuple(
+            f"Spares of {', '.join(names)} are for the failures that the fleet states: "
+            f"{a_year:.3g} a node and year, {repair_hours:g} h of repair."
+            for (a_year, repair_hours), names in stated.items()
+        )
 
     @property
     def _used_types(self) -> list[str]:

@@ -9,8 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from heteroplan.cli.streams import deliver, delivering, emit, say, show, writing_stdout
+from heteroplan.cli.streams import (
+    deliver,
+    delivering,
+    emit,
+    emit_lines,
+    say,
+    show,
+    writing_stdout,
+)
 from heteroplan.errors import UsageError
 from tests.cli.conftest import COMMAND, Run
 from tests.scenario_files import ScenarioFiles
@@ -33,6 +42,20 @@ def test_a_closed_or_full_stream_ends_with_2(tmp_path: Path, command: str, told:
     assert done.returncode == 2
     assert told in done.stderr
     assert done.stderr.count("\n") == (1 if told else 0)
+
+
+def test_long_lines_are_broken_between_words_on_a_terminal_alone(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "**a heading**\n\n- one two three four\n"
+    emit_lines(text)
+    assert capfd.readouterr().out == text
+    monkeypatch.setattr(
+        "heteroplan.outputs.shared.terminal.make_console",
+        lambda: Console(force_terminal=True, width=12),
+    )
+    emit_lines(text)
+    assert capfd.readouterr().out == "**a\nheading**\n\n- one two\nthree four\n"
 
 
 def test_help_that_nobody_reads_is_no_error(tmp_path: Path) -> None:
