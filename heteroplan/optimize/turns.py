@@ -20,7 +20,7 @@ import numpy as np
 from heteroplan.numerics.tolerances import LEAST_GAIN
 from heteroplan.optimize.bound.bound import priced_bound
 from heteroplan.optimize.bound.bounding import Round, Rounds
-from heteroplan.optimize.bound.relaxation import relax
+from heteroplan.optimize.bound.relaxation import Relaxation, relax
 from heteroplan.optimize.construct.all_workloads import (
     by_size,
     fits_one_group,
@@ -65,6 +65,7 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
     others = [w for w in order if w not in by_class.workloads]
     sweeps, found = Sweeps(search), None
     near = NearGuide.of(search) if problem.large and search.uses("near guide") else None
+    relaxed = yield from _relaxed(search)
     yield from by_class.improved(search.plan, FIRST_PASSES)
     for turn in range(TURNS):
         if near is not None:
@@ -73,7 +74,7 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
             plan = yield from _begun(search, sweeps, near, orders[turn % len(orders)])
             prices: Floats | None = near.first.prices
         elif turn == 0:
-            plan = yield from _near_lp(search, sweeps, order)
+            plan = yield from _near_lp(search, sweeps, order, relaxed)
             if not plan.covered and search.unproven_shortage() and search.uses("near guide"):
                 near = NearGuide.of(search)
                 continue
@@ -133,18 +134,26 @@ def _offer_constant_sizes(search: Search) -> None:
         search.offer(incumbent(search.problem, Solution(replicas, found.flow)))
 
 
+def _relaxed(search: Search) -> Generator[None, None, Relaxation | None]:
+    """The LP of the whole program, what it proves kept; None of a large one."""
+    if search.problem.large or not search.uses("near LP"):
+        return None
+    relaxed = relax(search.problem, search.effort())
+    if relaxed is not None:
+        search.shortage_bounds.append(ShortageBound(relaxed.unserved, relaxed.unserved))
+        if not any(relaxed.unserved.values()):
+            search.raise_covering_bound(relaxed.bound)
+        yield
+    return relaxed
+
+
 def _near_lp(
-    search: Search, sweeps: Sweeps, order: Sequence[int]
+    search: Search, sweeps: Sweeps, order: Sequence[int], relaxed: Relaxation | None
 ) -> Generator[None, None, Incumbent]:
     """The best of some plans near the LP of the whole program, swept once where it goes short."""
     problem = search.problem
-    relaxed = relax(problem, search.effort()) if search.uses("near LP") else None
     if relaxed is None:
         return search.plan
-    search.shortage_bounds.append(ShortageBound(relaxed.unserved, relaxed.unserved))
-    if not any(relaxed.unserved.values()):
-        search.raise_covering_bound(relaxed.bound)
-        yield
     best: Incumbent | None = None
     for found in near_lp(problem, relaxed, search.out_of_time):
         if best is None or found.rank < best.rank:

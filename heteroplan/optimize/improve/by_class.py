@@ -4,7 +4,8 @@ Elsewhere every pool of a group takes the same mix of classes, which leaves unus
 serves long prompts cheaper and another short ones.
 
 1. *Configurations.* A MIP of each interval alone, all classes in it, says which sizes serve it for
-   least beside the other workloads. The sizes of the plan at hand belong to them.
+   least beside the other workloads. The sizes of the plan at hand belong to them, and at first
+   those of LPs of all workloads, rounded up.
 2. *A path.* The cheapest sequence of configurations over the day, starts and the GPUs that starting
    replicas hold included, by dynamic programming.
 3. *Flow.* An LP of each interval says how classes divide among the pools. Where one finds that a
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.numerics.tolerances import COVER_TOLERANCE, LEAST_GAIN
+from heteroplan.optimize.bound.relaxation import relax
 from heteroplan.optimize.construct.all_workloads import by_size
 from heteroplan.optimize.covering.role_blocks import cover_share, cover_weights
 from heteroplan.optimize.formulation.model import build_model, read_flow, read_solution
@@ -38,7 +40,8 @@ type Configurations = dict[tuple[int, ...], int]
 LOOKS, FRUITLESS = 4, 6
 """Intervals of a workload that are looked at in a pass, and passes in a row without a gain."""
 SIZED_ROUNDS = 3
-"""Times that an interval is solved with the capacities of the sizes found before."""
+"""Times that an interval, or at first the LP of all, is solved with the capacities of the sizes
+found before."""
 INTERVAL_GAP, INTERVAL_NODES = 1e-2, 1
 """Of the MIP of one interval."""
 FACTORS = (0.5, 0.8, 1.25, 2.0)
@@ -85,6 +88,8 @@ class ByClass:
         After `most` passes at the latest.
         """
         problem, fruitless, passes, helped = self.search.problem, 0, 0, [*self.workloads]
+        if not any(self._known.values()):
+            yield from self._know_from_lps(plan)
         while self.workloads and fruitless < FRUITLESS and passes != most:
             active, helped = helped or self.workloads, []
             for w in active:
@@ -101,6 +106,20 @@ class ByClass:
             passes += 1
             fruitless = 0 if helped else fruitless + 1
         return plan
+
+    def _know_from_lps(self, plan: Incumbent) -> Iterator[None]:
+        """Sizes of LPs of all workloads, from the capacities of the plan's; of no large program."""
+        problem, sizes = self.search.problem, plan.solution.replicas
+        turns = 0 if problem.large or not self.workloads else SIZED_ROUNDS if problem.sized else 1
+        for _ in range(turns):
+            relaxed = relax(at_sizes(problem, sizes), self.search.effort())
+            if relaxed is None:
+                return
+            sizes = np.ceil(relaxed.sizes - COVER_TOLERANCE).astype(np.int64)
+            for w, known in self._known.items():
+                for each in sizes[list(problem.workloads[w].pools)].T.tolist():
+                    known.setdefault(tuple(each), len(known))
+            yield
 
 
 def most_expensive(

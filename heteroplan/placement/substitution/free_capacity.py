@@ -10,7 +10,7 @@ from heteroplan.entities.scenario import Scenario
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.construct.one_group import is_plain
 from heteroplan.optimize.program.mix import group_cover, safe_share
-from heteroplan.optimize.program.problem import Ints, Problem
+from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.rules import open_pools
 from heteroplan.placement.before import is_known, left_on_nodes
 from heteroplan.placement.first_fit import Footprint, Placed
@@ -68,6 +68,9 @@ class FreeCapacity:
     of_pool: dict[int, tuple[int, ...]] = field(default_factory=dict)
     added: int = 0
     """Pieces so far, those that went included."""
+    lacking: dict[int, Floats] = field(default_factory=dict)
+    """Workload -> [T] share of its demand that is left unserved, of those asked for since they
+    last changed."""
 
     @classmethod
     def of(
@@ -108,6 +111,7 @@ class FreeCapacity:
             nodes={name: nodes.copy() for name, nodes in self.nodes.items()},
             pieces=dict(self.pieces),
             of_pool=dict(self.of_pool),
+            lacking=dict(self.lacking),
         )
 
     def packed(self) -> Packing:
@@ -126,12 +130,18 @@ class FreeCapacity:
 
     def missing(self, w: int, t: int) -> float:
         """Share of a workload's demand that is left unserved in an interval."""
-        if not self.problem.workloads[w].rps[:, t].any():
-            return 0.0
-        groups = self.problem.groups(w).values()
-        cover = sum(group_cover(self.problem, pools, self.replicas)[t] for pools in groups)
-        missing = 1.0 - min(cover, safe_share(self.problem, w, self.replicas)[t])
-        return float(missing) if missing > COVER_TOLERANCE else 0.0
+        if w not in self.lacking:
+            groups = self.problem.groups(w).values()
+            covers = [group_cover(self.problem, pools, self.replicas) for pools in groups]
+            served = np.minimum(np.sum(covers, axis=0), safe_share(self.problem, w, self.replicas))
+            missing = np.where(self.problem.workloads[w].rps.any(axis=0), 1.0 - served, 0.0)
+            self.lacking[w] = np.where(missing > COVER_TOLERANCE, missing, 0.0)
+        return float(self.lacking[w][t])
+
+    def _changed(self, pool: int, times: int | list[int], by: int) -> None:
+        """So many more replicas of a pool in some intervals."""
+        self.replicas[pool, times] += by
+        self.lacking.pop(self.problem.pools[pool].workload, None)
 
     def serve_more(self, pool: int, t: int) -> bool:
         """One replica more in an interval; False without room, or where a rule closes the pool.
@@ -149,7 +159,7 @@ class FreeCapacity:
         else:
             self._nodes(pool).take(way.piece.spot, way.hold)
             self.pieces[way.instead] = way.piece
-        self.replicas[pool, t] += 1
+        self._changed(pool, t, 1)
         return True
 
     def _stands(self, pool: int, instead: int | None, piece: Placed | None) -> bool:
@@ -221,7 +231,7 @@ class FreeCapacity:
         else:
             nodes.take(piece.spot, self._held_by(cut.kept))
             self.pieces[cut.number] = cut.kept
-        self.replicas[pool, list(cut.lost)] -= 1
+        self._changed(pool, list(cut.lost), -1)
         return True
 
     def way(self, pool: int, t: int) -> Extension | None:

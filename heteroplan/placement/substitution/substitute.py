@@ -81,6 +81,8 @@ def _elsewhere(
 ) -> None:
     """Replicas of another group until nothing is short, on the side that could serve less."""
     problem = free_capacity.problem
+    if not free_capacity.missing(w, t):
+        return
     able = [p for p in _whole(problem, members) if free_capacity.way(p, t) is not None]
     roles = {problem.pools[p].role for p in able}
     sides = [Role.AGGREGATED] if Role.AGGREGATED in roles else [Role.PREFILL, Role.DECODE]
