@@ -77,6 +77,8 @@ class Search:
     prices: Prices | None = None
     """Those that proved the bound of a large program."""
     interrupted: bool = False
+    exhausted: bool = False
+    """Whether no step of the method was left, and time was."""
     without: frozenset[str] = frozenset()
     """Ingredients that are left out."""
     steps: int | None = None

@@ -66,7 +66,7 @@ class Outcome:
     calming: Calming | None = None
     """What the last pass gave up for fewer changes."""
     unfinished: Termination = Termination.TIME_LIMIT
-    """What ended the search, or would have, before its gap: the clock, or steps."""
+    """What ended the search, or would have, before its gap: the clock, steps, or none left."""
 
     @property
     def missed(self) -> bool:
@@ -145,6 +145,8 @@ def solve(
         search.taken += 1
         if search.done() or search.closed(OPTIMAL_GAP) or search.steps_left() == 0:
             break
+    else:
+        search.exhausted = not search.out_of_time()
     if search.best is None or search.best.broken:
         late = search.out_of_time()
         raise NoPlanError(
@@ -289,7 +291,9 @@ def _agreed(bound: float, cost: float) -> float:
 def outcome(search: Search) -> Outcome:
     """The best plan of a search that ended, and what was proved."""
     counted = search.steps is not None and not search.out_of_time()
-    unfinished = Termination.EFFORT_REACHED if counted else Termination.TIME_LIMIT
+    unfinished = Termination.EXHAUSTED if search.exhausted else Termination.TIME_LIMIT
+    if counted:
+        unfinished = Termination.EFFORT_REACHED
     if search.closed(OPTIMAL_GAP):
         termination = Termination.OPTIMAL
     elif search.closed(search.gap):

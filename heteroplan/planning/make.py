@@ -10,7 +10,7 @@ from heteroplan.baselines.promises import easier_promises
 from heteroplan.baselines.savings import baselines
 from heteroplan.clock import Clock, Late, Progress, Stop, never, silent
 from heteroplan.entities.capacity import Candidate
-from heteroplan.entities.plan import Plan, Termination
+from heteroplan.entities.plan import Plan
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import NoPlanError, PlanViolationError, UsageError
 from heteroplan.numerics.tolerances import OPTIMAL_GAP
@@ -41,9 +41,6 @@ PACK_CPU_S, LEAST_PACK_CPU_S, VERIFY_CPU_S = 2.2e-6, 1e-6, 2e-7
 write it down and verify it."""
 MOST_PACKING = 0.35
 """Share of the time of a plan that is kept for packing at most."""
-CLOCK_SHARE = 0.85
-"""Of the time of one solve: a search that ends before was not ended by the clock, which keeps a
-tenth of it for proofs."""
 AGAIN_SHARE = 0.15
 """Of the time to solve, kept to solve again where replicas find no room on nodes."""
 PACKING_SHARE = 0.1
@@ -123,20 +120,6 @@ def make_plan(
         better=partial(stages.better, end=clock.end, slowness=slowness),
     )
     return replace(plan, savings=savings, easier=easier_promises(plan, Late(stop, clock.end)))
-
-
-def _ended(outcome: Outcome, limit_s: float) -> Outcome:
-    """`outcome` as it is told: a search that ended well before its clock had no step left.
-
-    A search also ends without a step left where none of them can reach the gap: where the bound
-    leaves out a rule, or no plan is as cheap as the bound.
-    """
-    if outcome.unfinished is not Termination.TIME_LIMIT or outcome.seconds >= CLOCK_SHARE * limit_s:
-        return outcome
-    ended = outcome.termination
-    if ended is Termination.TIME_LIMIT:
-        ended = Termination.EXHAUSTED
-    return replace(outcome, termination=ended, unfinished=Termination.EXHAUSTED)
 
 
 def _rank(plan: Plan) -> tuple[float, ...]:
@@ -278,16 +261,14 @@ class _Stages:
 
     def _solved(self, todo: "_Round") -> tuple[Outcome, Incumbent, Settled]:
         """What was proved, the plan, and the plan on nodes."""
-        limit_s = (self.times.solved - monotonic()) * (1.0 - todo.kept)
         outcome = self.solving(
             todo.program,
             gap=todo.gap,
-            time_limit_s=limit_s,
+            time_limit_s=(self.times.solved - monotonic()) * (1.0 - todo.kept),
             stop=self.stop,
             progress=partial(self._told, todo.program is self.problem),
             starts=todo.starts,
         )
-        outcome = _ended(outcome, limit_s)
         plan = incumbent(self.problem, outcome.solution)
         return outcome, plan, self._settled(plan, self.times.settled, self._greedy_plan)
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from heteroplan.entities.plan import Termination
 from heteroplan.entities.workload import Role
 from heteroplan.errors import NoPlanError
 from heteroplan.optimize.incumbent import Incumbent, incumbent
@@ -157,3 +158,12 @@ def test_without_an_ingredient_plan_and_bound_hold(ingredient: str, large: bool)
     )
     assert found.objective > found.bound > 0
     assert_encloses(problem, found, optimum(problem))
+
+
+def test_a_search_that_left_time_over_is_not_told_as_stopped_by_the_clock() -> None:
+    """What a large program's bound leaves out stays between its plan and its bound."""
+    problem = replace(random_problem(4024), large=True)
+    no_mip = frozenset({"whole first"})
+    found = solve(problem, gap=0.0, time_limit_s=TIME_LIMIT_S, without=no_mip, beside=False)
+    assert found.objective > found.bound
+    assert found.termination is found.unfinished is Termination.EXHAUSTED

@@ -218,23 +218,6 @@ def test_where_moves_cost_the_gap_it_is_solved_closer_by_twice_of_what_they_add(
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"), [(0.0, Termination.EXHAUSTED), (1e6, Termination.TIME_LIMIT)]
-)
-def test_a_search_that_left_time_over_was_not_stopped_by_the_clock(
-    noted: Noted, seconds: float, told: Termination
-) -> None:
-    """With a bound of a hundredth of its cost, the plan misses the gap."""
-    noted.change_outcome = lambda call, found: replace(
-        found,
-        bound=found.objective / 100,
-        termination=Termination.TIME_LIMIT,
-        unfinished=Termination.TIME_LIMIT,
-        seconds=seconds,
-    )
-    assert noted.plan(simple()).report.termination is told
-
-
-@pytest.mark.parametrize(
     ("gap", "bound", "termination", "solves"),
     [
         (0.17, 80.0, Termination.GAP_REACHED, 1),
