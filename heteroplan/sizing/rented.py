@@ -25,7 +25,7 @@ from heteroplan.optimize.program.problem import Floats, Ints
 from heteroplan.optimize.program.sizes import at_sizes
 from heteroplan.optimize.rules.mip import INTEGER, Model, Terms
 from heteroplan.optimize.solvers import solver
-from heteroplan.optimize.solvers.solver import Effort, Verdict
+from heteroplan.optimize.solvers.solver import Answer, Effort, Verdict
 from heteroplan.sizing.counts import Counts
 from heteroplan.sizing.offered import Offered
 from heteroplan.sizing.potential import MANY_NODES, Potential
@@ -34,27 +34,23 @@ from heteroplan.sizing.spot import limit_shares
 
 NODES = 2_000
 """Branch-and-bound nodes of one interval; counted, so that a run does not depend on the clock."""
-RENT_GAP = 1e-3
-"""To which one interval is solved."""
-BESIDE_GAP = 3e-3
+FLOOR_GAP, RENT_GAP = 1e-2, 1e-3
+"""To which all intervals are solved for a bound at first, and then."""
+BESIDE_GAP = 1e-2
 """The same where what stands beside the nodes bought is looked for, not a bound."""
-SIZED_ROUNDS = 3
+BELOW, ABOVE = 0, 1
+"""Replicas of a pool, by which its size may be less or more than in the fractional program."""
+SIZED_ROUNDS = 2
 """Times that an interval is solved where capacities depend on the sizes of pools."""
-LAPS = 1
-"""Times that intervals are decided again, each between the one before and the one after."""
-STARTS = 0.05
-"""Of what the GPUs of a starting replica cost: they cost nothing where a node has room, but few
-starts are easier to put on nodes."""
+STARTS = 0.5
+"""Of what the GPUs cost that a starting replica holds: some start on nodes that run only then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rent:
     """What one interval rents."""
 
-    bound_usd: float
     usd: float
-    taken: tuple[int, ...]
-    """[node type] of those that are paid anyway."""
     rented: tuple[int, ...]
     """[hourly offer]"""
     replicas: tuple[int, ...]
@@ -73,54 +69,30 @@ class IntervalModel:
     starting: Terms = field(default_factory=list)
     """What starts beside the intervals before and after cost, in `scale_usd`."""
 
-    def next_to(self, potential: Potential, other: "Rent", most: Floats, *, later: bool) -> None:
-        """Count starts from an interval, already decided, to this one, or from this to a `later`.
+    def start_after(self, potential: Potential, earlier: "Rent") -> None:
+        """Count what starts since the interval before.
 
-        Replicas hold GPUs in the interval before the one that they start for: of nodes that run in
-        it, of those that run only from then on, or of others, for which that interval is paid. Of
-        `most` [node type] nodes none is paid.
+        A replica that starts holds its GPUs in that one as well: of a node that runs then, or for
+        less time of one that runs only from then on.
         """
-        program, tag = potential.program, int(later)
-        ups = []
-        for p, pool in enumerate(program.pools):
-            up = self.model.lp.add_variable(f"up_{p}_{tag}", 0)
-            sign = 1.0 if later else -1.0
-            row: Terms = [(up, 1.0), (self.model.n[p][0], sign)]
-            self.model.add(row, ">=", sign * other.replicas[p], f"starts_{p}_{tag}")
-            self.starting.append((up, STARTS * pool.start_cost / self.scale_usd))
-            ups.append(up)
-        for j, node_type in enumerate(self.offered.node_types):
-            size = float(self.offered.scenario.fleet.node_type(node_type).gpus)
-            row, there = [], size * float(most[j])
-            for p, pool in enumerate(program.pools):
-                if pool.node_type == node_type and pool.lead > 0:
-                    row.append((ups[p], float(pool.gpus)))
-                    if later:
-                        row.append((self.model.n[p][0], float(pool.gpus)))
-                    else:
-                        there -= pool.gpus * other.replicas[p]
-            for i, offer in enumerate(self.offered.hourly):
-                if offer.node_type == node_type:
-                    row += self._nodes_started(potential, i, other.rented[i], later=later)
-                    there += 0.0 if later else size * other.rented[i]
-            self.model.add(row, "<=", there, f"starting_{j}_{tag}")
+        fleet = self.offered.scenario.fleet
+        hours = self.offered.scenario.horizon.interval_hours
+        for p, pool in enumerate(potential.program.pools):
+            up = self.model.lp.add_variable(f"up_{p}", 0)
+            row: Terms = [(up, 1.0), (self.model.n[p][0], -1.0)]
+            self.model.add(row, ">=", -earlier.replicas[p], f"starts_{p}")
+            usd = pool.gpus * hours * fleet.node_type(pool.node_type).usd_per_gpu_hour
+            self.starting.append((up, STARTS * pool.lead * usd / self.scale_usd))
 
-    def _nodes_started(self, potential: Potential, i: int, others: int, *, later: bool) -> Terms:
-        """Minus the GPUs of an offer's nodes on which replicas may start, of those not counted."""
-        offer, tag = self.offered.hourly[i], int(later)
-        size = float(self.offered.scenario.fleet.node_type(offer.node_type).gpus)
-        usd = offer.usd_per_node_hour * self.offered.scenario.horizon.interval_hours
-        new = self.model.lp.add_variable(f"y_up_{i}_{tag}", 0, None, INTEGER)
-        sign = 1.0 if later else -1.0
-        row: Terms = [(new, 1.0), (self.rented[i], sign)]
-        self.model.add(row, ">=", sign * others, f"nodes_started_{i}_{tag}")
-        pause = potential.pause_intervals(offer.node_type)
-        self.starting.append((new, pause * usd / self.scale_usd))
-        if later:
-            return [(new, -size), (self.rented[i], -size)]
-        extra = self.model.lp.add_variable(f"y_more_{i}", 0, None, INTEGER)
-        self.starting.append((extra, usd / self.scale_usd))
-        return [(new, -size), (extra, -size)]
+    def stay_near(self, prices_usd: Floats, most: Floats, effort: Effort) -> None:
+        """Leave only sizes that differ little from those of the program whose sizes and nodes may
+        be fractional: most of the cheapest are among them, and found far sooner."""
+        if self.least(prices_usd, most, effort, integer=False) is None:
+            return
+        for (count,) in self.model.n:
+            value = count.varValue or 0.0
+            low, high = floor(value + SOLVER_TOLERANCE), ceil(value - SOLVER_TOLERANCE)
+            count.lowBound, count.upBound = max(0, low - BELOW), high + ABOVE
 
     @classmethod
     def of(
@@ -164,9 +136,29 @@ class IntervalModel:
         return cls(offered, model, max(prices, default=1.0) or 1.0, taken, rented)
 
     def least(
-        self, prices_usd: Floats, most: Floats | None, effort: Effort, *, integer: bool = True
+        self, prices_usd: Floats, most: Floats, effort: Effort, *, integer: bool = True
     ) -> Rent | None:
         """The cheapest at prices [node type] of nodes taken, `most` [node type] of them."""
+        answer = self._answer(prices_usd, most, effort, integer=integer)
+        if answer.verdict is Verdict.INFEASIBLE or not answer.has_solution:
+            return None
+        value = answer.objective if answer.objective is not None else answer.bound or 0.0
+        return Rent(
+            usd=value * self.scale_usd,
+            rented=tuple(round(y.varValue or 0.0) for y in self.rented),
+            replicas=tuple(round(over[0].varValue or 0.0) for over in self.model.n),
+        )
+
+    def floor_usd(
+        self, prices_usd: Floats, most: Floats, effort: Effort, *, integer: bool
+    ) -> float:
+        """What the interval costs at least at such prices; 0 where nothing is proved."""
+        answer = self._answer(prices_usd, most, effort, integer=integer)
+        if answer.bound is None or answer.verdict not in (Verdict.OPTIMAL, Verdict.LIMIT):
+            return 0.0
+        return max(0.0, answer.bound * self.scale_usd * (1.0 - SOLVER_TOLERANCE))
+
+    def _answer(self, prices_usd: Floats, most: Floats, effort: Effort, *, integer: bool) -> Answer:
         hours = self.offered.scenario.horizon.interval_hours
         terms: Terms = [
             (u, float(price) / self.scale_usd)
@@ -176,21 +168,10 @@ class IntervalModel:
             (y, offer.usd_per_node_hour * hours / self.scale_usd)
             for y, offer in zip(self.rented, self.offered.hourly, strict=True)
         ]
-        terms += self.starting
-        for j, u in enumerate(self.taken):
-            u.upBound = MANY_NODES if most is None else float(most[j])
-        self.model.lp.setObjective(pulp.LpAffineExpression.from_list(terms))
-        answer = solver.run(self.model.lp, effort, integer=integer)
-        if answer.verdict is Verdict.INFEASIBLE or answer.bound is None or not answer.has_solution:
-            return None
-        value = answer.objective if answer.objective is not None else answer.bound
-        return Rent(
-            bound_usd=max(0.0, answer.bound * self.scale_usd * (1.0 - SOLVER_TOLERANCE)),
-            usd=value * self.scale_usd,
-            taken=tuple(round(u.varValue or 0.0) for u in self.taken),
-            rented=tuple(round(y.varValue or 0.0) for y in self.rented),
-            replicas=tuple(round(over[0].varValue or 0.0) for over in self.model.n),
-        )
+        for u, nodes in zip(self.taken, most.tolist(), strict=True):
+            u.upBound = nodes
+        self.model.lp.setObjective(pulp.LpAffineExpression.from_list(terms + self.starting))
+        return solver.run(self.model.lp, effort, integer=integer)
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,11 +191,10 @@ def rented(potential: Potential, effort: Effort) -> Rented:
     What is bought is what the program of fractional nodes and replicas says, rounded. The bound
     is that of the program; `priced_bound` has a better one.
     """
-    nothing = Rented(Least(Verdict.LIMIT, 0.0, None, {}), {}, np.zeros((0, 0)))
     model = node_model(potential, list(range(potential.program.intervals)))
     prices = model.duals(effort)
     if prices is None:
-        return nothing
+        return Rented(Least(Verdict.LIMIT, 0.0, None, {}), {}, np.zeros((0, 0)))
     offered = potential.offered
     bought = _rounded(model, effort)
     rents = _beside(potential, bought, effort)
@@ -284,59 +264,42 @@ def _beside(potential: Potential, bought: Counts, effort: Effort) -> list[Rent |
     """What each interval rents beside the nodes that are paid anyway; None where time ran out.
 
     Each after the one before, whose replicas need not start: else two intervals that are alike
-    could have different nodes of the same cost. Then again, between the one before and the one
-    after.
+    could have different nodes of the same cost.
     """
-    offered, intervals = potential.offered, potential.program.intervals
+    offered = potential.offered
     most = np.zeros(len(offered.node_types))
     for offer in offered.paid:
         most[offered.node_types.index(offer.node_type)] += bought[offer.name]
-    found: list[Rent | None] = [None] * intervals
-    for _ in range(1 + LAPS):
-        for t in range(intervals):
-            if effort.over():
-                return found
-            before = potential.earlier(t, 1)
-            after = (t + 1) % intervals if potential.program.cyclic else t + 1
-            earlier = found[before] if before >= 0 else None
-            later = found[after] if after < intervals else None
-            found[t] = _between(potential, t, (found[t], earlier, later), most, effort)
+    found: list[Rent | None] = []
+    for t in range(potential.program.intervals):
+        earlier = found[-1] if found else None
+        found.append(None if effort.over() else _after(potential, t, earlier, most, effort))
     return found
 
 
-def _between(
-    potential: Potential,
-    t: int,
-    known: tuple[Rent | None, Rent | None, Rent | None],
-    most: Floats,
-    effort: Effort,
+def _after(
+    potential: Potential, t: int, earlier: Rent | None, most: Floats, effort: Effort
 ) -> Rent | None:
-    """What interval t rents beside at most so many nodes [node type], where the one before and the
-    one after are decided or not; `known` are what it rented, and what these do.
+    """What interval t rents beside at most so many nodes [node type], after the one before.
 
     Again with the capacities in smaller pools until those found serve all demand; at last with
     those of single replicas.
     """
-    now, earlier, later = known
     alone, free = potential.at([t]), np.zeros(len(most))
-    guess = now or earlier
-    sizes = None if guess is None else np.array(guess.replicas, dtype=np.int64)[:, None]
-    found = now
+    sizes = None if earlier is None else np.array(earlier.replicas, dtype=np.int64)[:, None]
+    found = None
     for turn in range(SIZED_ROUNDS + 1):
         if sizes is not None and turn == SIZED_ROUNDS:
             sizes = 0 * sizes
         model = IntervalModel.of(potential, t, sizes)
-        for other in (earlier, later):
-            if other is not None:
-                model.next_to(potential, other, most, later=other is later)
+        if earlier is not None:
+            model.start_after(potential, earlier)
+        model.stay_near(free, most, effort)
         tried = model.least(free, most, replace(effort, nodes=NODES, gap=BESIDE_GAP))
         if tried is None:
             return found
-        counts = np.array(tried.replicas, dtype=np.int64)[:, None]
-        covered = of_sizes(alone, counts).covered
-        if covered or now is None:
-            found = tried
-        if covered:
+        found, counts = tried, np.array(tried.replicas, dtype=np.int64)[:, None]
+        if of_sizes(alone, counts).covered:
             break
         sizes = counts if sizes is None else np.minimum(sizes, counts)
     return found
@@ -349,34 +312,36 @@ def _of_program(model: NodeModel, t: int) -> Rent:
     hours = model.offered.scenario.horizon.interval_hours
     offers = model.offered.hourly
     usd = sum(n * offer.usd_per_node_hour * hours for n, offer in zip(whole, offers, strict=True))
-    return Rent(0.0, usd, (), tuple(whole), tuple(sizes))
+    return Rent(usd, tuple(whole), tuple(sizes))
 
 
 def priced_bound(potential: Potential, prices_usd: Floats, effort: Effort) -> float:
     """The bound at prices [node type, T] of nodes taken.
 
-    Intervals that time did not suffice for count what fractional nodes cost in them. Where no node
-    is paid anyway, more of them than in the interval before start up, for which they are paid too.
+    Each interval first counts what fractional nodes cost in it, then whole ones to a wide gap as
+    far as time suffices, at last those with the capacities of each size. Where no node is paid
+    anyway, more of them than in the interval before start up, for which they are paid too.
     """
-    offered, floors = potential.offered, list[float]()
+    offered, program = potential.offered, potential.program
     fair = _affordable(offered, prices_usd)
-    bound = _worth_at_most(offered, fair)
-    most = None if offered.paid else np.zeros(len(offered.node_types))
-    for t in range(potential.program.intervals):
-        model = IntervalModel.of(potential, t, by_size=potential.program.sized)
-        found = None
-        if not effort.over():
-            found = model.least(fair[:, t], most, replace(effort, nodes=NODES, gap=RENT_GAP))
-        if found is None:
-            whole = replace(effort, deadline=None)
-            found = model.least(fair[:, t], most, whole, integer=False)
-        floors.append(0.0 if found is None else found.bound_usd)
+    bought = {offer.node_type for offer in offered.paid}
+    most = np.array([float(MANY_NODES * (name in bought)) for name in offered.node_types])
+    floors = np.zeros(program.intervals)
+    passes = [(False, False, 0.0), (True, False, FLOOR_GAP), (True, program.sized, RENT_GAP)]
+    for integer, by_size, gap in passes:
+        each = replace(effort, nodes=NODES, gap=gap)
+        for t in range(program.intervals):
+            if integer and effort.over():
+                break
+            model = IntervalModel.of(potential, t, by_size=by_size)
+            late = each if integer else replace(each, deadline=None)
+            found = model.floor_usd(fair[:, t], most, late, integer=integer)
+            floors[t] = max(floors[t], found)
+    bound = _worth_at_most(offered, fair) + float(floors.sum())
     if not offered.paid:
-        rises = np.maximum(0.0, np.array(floors) - np.roll(floors, 1))
-        bound += potential.least_pause_intervals * float(
-            rises[not potential.program.cyclic :].sum()
-        )
-    return bound + sum(floors)
+        rises = np.maximum(0.0, floors - np.roll(floors, 1))[not program.cyclic :]
+        bound += potential.least_pause_intervals * float(rises.sum())
+    return bound
 
 
 def _affordable(offered: Offered, prices_usd: Floats) -> Floats:
