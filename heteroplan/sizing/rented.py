@@ -14,6 +14,7 @@ are the duals of the program whose nodes may be fractional, improved by subgradi
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil, floor, inf
+from time import monotonic
 
 import numpy as np
 import pulp
@@ -36,12 +37,17 @@ NODES = 2_000
 """Branch-and-bound nodes of one interval; counted, so that a run does not depend on the clock."""
 FLOOR_GAP, RENT_GAP = 1e-2, 1e-3
 """To which all intervals are solved for a bound at first, and then."""
-BESIDE_GAP = 1e-2
-"""The same where what stands beside the nodes bought is looked for, not a bound."""
+CHOSEN_GAP, AGAIN_GAP = 1e-2, 3e-3
+"""The same where nodes beside those bought are looked for, not a bound: at first, and again."""
 BELOW, ABOVE = 0, 1
 """Replicas of a pool, by which its size may be less or more than in the fractional program."""
-SIZED_ROUNDS = 2
+SIZED_ROUNDS = 3
 """Times that an interval is solved where capacities depend on the sizes of pools."""
+LAP_SHARE = 0.25
+"""Of the time: where all intervals took no more, each is decided again."""
+FEW_STARTS = 0.05
+"""Of what the GPUs of a starting replica cost, where there is room for it: few starts are easier to
+put on nodes."""
 STARTS = 0.5
 """Of what the GPUs cost that a starting replica holds: some start on nodes that run only then."""
 
@@ -83,6 +89,55 @@ class IntervalModel:
             self.model.add(row, ">=", -earlier.replicas[p], f"starts_{p}")
             usd = pool.gpus * hours * fleet.node_type(pool.node_type).usd_per_gpu_hour
             self.starting.append((up, STARTS * pool.lead * usd / self.scale_usd))
+
+    def next_to(self, potential: Potential, other: "Rent", most: Floats, *, later: bool) -> None:
+        """Count starts from an interval, already decided, to this one, or from this to a `later`.
+
+        Replicas hold GPUs in the interval before the one that they start for: of nodes that run in
+        it, of those that run only from then on, or of others, for which that interval is paid. Of
+        `most` [node type] nodes none is paid.
+        """
+        program, tag = potential.program, int(later)
+        ups = []
+        for p, pool in enumerate(program.pools):
+            up = self.model.lp.add_variable(f"up_{p}_{tag}", 0)
+            sign = 1.0 if later else -1.0
+            row: Terms = [(up, 1.0), (self.model.n[p][0], sign)]
+            self.model.add(row, ">=", sign * other.replicas[p], f"starts_{p}_{tag}")
+            self.starting.append((up, FEW_STARTS * pool.start_cost / self.scale_usd))
+            ups.append(up)
+        for j, node_type in enumerate(self.offered.node_types):
+            size = float(self.offered.scenario.fleet.node_type(node_type).gpus)
+            row, there = [], size * float(most[j])
+            for p, pool in enumerate(program.pools):
+                if pool.node_type == node_type and pool.lead > 0:
+                    row.append((ups[p], float(pool.gpus)))
+                    if later:
+                        row.append((self.model.n[p][0], float(pool.gpus)))
+                    else:
+                        there -= pool.gpus * other.replicas[p]
+            for i, offer in enumerate(self.offered.hourly):
+                if offer.node_type == node_type:
+                    row += self._nodes_started(potential, i, other.rented[i], later=later)
+                    there += 0.0 if later else size * other.rented[i]
+            self.model.add(row, "<=", there, f"starting_{j}_{tag}")
+
+    def _nodes_started(self, potential: Potential, i: int, others: int, *, later: bool) -> Terms:
+        """Minus the GPUs of an offer's nodes on which replicas may start, of those not counted."""
+        offer, tag = self.offered.hourly[i], int(later)
+        size = float(self.offered.scenario.fleet.node_type(offer.node_type).gpus)
+        usd = offer.usd_per_node_hour * self.offered.scenario.horizon.interval_hours
+        new = self.model.lp.add_variable(f"y_up_{i}_{tag}", 0, None, INTEGER)
+        sign = 1.0 if later else -1.0
+        row: Terms = [(new, 1.0), (self.rented[i], sign)]
+        self.model.add(row, ">=", sign * others, f"nodes_started_{i}_{tag}")
+        pause = potential.pause_intervals(offer.node_type)
+        self.starting.append((new, pause * usd / self.scale_usd))
+        if later:
+            return [(new, -size), (self.rented[i], -size)]
+        extra = self.model.lp.add_variable(f"y_more_{i}", 0, None, INTEGER)
+        self.starting.append((extra, usd / self.scale_usd))
+        return [(new, -size), (extra, -size)]
 
     def stay_near(self, prices_usd: Floats, most: Floats, effort: Effort) -> None:
         """Leave only sizes that differ little from those of the program whose sizes and nodes may
@@ -264,42 +319,71 @@ def _beside(potential: Potential, bought: Counts, effort: Effort) -> list[Rent |
     """What each interval rents beside the nodes that are paid anyway; None where time ran out.
 
     Each after the one before, whose replicas need not start: else two intervals that are alike
-    could have different nodes of the same cost.
+    could have different nodes of the same cost. Where time suffices, each again between the one
+    before and the one after, with room for what starts.
     """
-    offered = potential.offered
+    offered, intervals = potential.offered, potential.program.intervals
     most = np.zeros(len(offered.node_types))
     for offer in offered.paid:
         most[offered.node_types.index(offer.node_type)] += bought[offer.name]
-    found: list[Rent | None] = []
-    for t in range(potential.program.intervals):
-        earlier = found[-1] if found else None
-        found.append(None if effort.over() else _after(potential, t, earlier, most, effort))
+    found: list[Rent | None] = [None] * intervals
+    began = monotonic()
+    for t in range(intervals):
+        if effort.over():
+            return found
+        earlier = found[t - 1] if t else None
+        found[t] = _chosen(potential, t, (None, earlier, None), most, effort)
+    if effort.deadline is not None and monotonic() - began > LAP_SHARE * (effort.deadline - began):
+        return found
+    for t in range(intervals):
+        if effort.over():
+            return found
+        before = potential.earlier(t, 1)
+        after = (t + 1) % intervals if potential.program.cyclic else t + 1
+        earlier = found[before] if before >= 0 else None
+        later = found[after] if after < intervals else None
+        found[t] = _chosen(potential, t, (found[t], earlier, later), most, effort)
     return found
 
 
-def _after(
-    potential: Potential, t: int, earlier: Rent | None, most: Floats, effort: Effort
+def _chosen(
+    potential: Potential,
+    t: int,
+    known: tuple[Rent | None, Rent | None, Rent | None],
+    most: Floats,
+    effort: Effort,
 ) -> Rent | None:
-    """What interval t rents beside at most so many nodes [node type], after the one before.
+    """What interval t rents beside at most so many nodes [node type]; `known` are what it rented
+    until now, and what the intervals before and after it do.
 
     Again with the capacities in smaller pools until those found serve all demand; at last with
     those of single replicas.
     """
+    now, earlier, later = known
     alone, free = potential.at([t]), np.zeros(len(most))
-    sizes = None if earlier is None else np.array(earlier.replicas, dtype=np.int64)[:, None]
-    found = None
+    guess = now or earlier
+    sizes = None if guess is None else np.array(guess.replicas, dtype=np.int64)[:, None]
+    found = now
     for turn in range(SIZED_ROUNDS + 1):
         if sizes is not None and turn == SIZED_ROUNDS:
             sizes = 0 * sizes
         model = IntervalModel.of(potential, t, sizes)
-        if earlier is not None:
+        if now is None and earlier is not None:
             model.start_after(potential, earlier)
-        model.stay_near(free, most, effort)
-        tried = model.least(free, most, replace(effort, nodes=NODES, gap=BESIDE_GAP))
+        for other in (earlier, later) if now is not None else ():
+            if other is not None:
+                model.next_to(potential, other, most, later=other is later)
+        if now is None:
+            model.stay_near(free, most, effort)
+        gap = CHOSEN_GAP if now is None else AGAIN_GAP
+        tried = model.least(free, most, replace(effort, nodes=NODES, gap=gap))
         if tried is None:
             return found
-        found, counts = tried, np.array(tried.replicas, dtype=np.int64)[:, None]
-        if of_sizes(alone, counts).covered:
+        counts = np.array(tried.replicas, dtype=np.int64)[:, None]
+        covered = of_sizes(alone, counts).covered
+        if covered or now is None:
+            found = tried
+        if covered:
             break
         sizes = counts if sizes is None else np.minimum(sizes, counts)
     return found
