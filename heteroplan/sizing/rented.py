@@ -28,8 +28,7 @@ from heteroplan.optimize.rules.mip import INTEGER, Model, Terms
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Answer, Effort, Verdict
 from heteroplan.sizing.counts import Counts
-from heteroplan.sizing.offered import Offered
-from heteroplan.sizing.potential import MANY_NODES, Potential
+from heteroplan.sizing.potential import MANY_NODES, Offered, Potential
 from heteroplan.sizing.program import Least, NodeModel, define_sizes, node_model
 from heteroplan.sizing.spot import limit_shares
 
