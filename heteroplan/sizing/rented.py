@@ -8,7 +8,7 @@ least. With prices mu[j,t] >= 0 of a node of type j that interval t takes,
 
 bounds that from below: of any fleet, each interval may take no more than x[j] nodes, and paying mu
 for them adds Σ_t mu[j,t]·x[j] at most. An offer without a limit needs Σ_t mu[j,t] <= usd[o]. Prices
-are the duals of the program whose nodes may be fractional, improved by subgradient steps.
+are the duals of the program whose nodes may be fractional.
 """
 
 from collections.abc import Sequence
