@@ -43,7 +43,7 @@ BELOW, ABOVE = 0, 1
 SIZED_ROUNDS = 3
 """Times that an interval is solved where capacities depend on the sizes of pools."""
 LAP_SHARE = 0.25
-"""Of the time: where all intervals took no more, each is decided again."""
+"""Of the time left: where all intervals took no more, each is decided again in half of it."""
 FEW_STARTS = 0.05
 """Of what the GPUs of a starting replica cost, where there is room for it: few starts are easier to
 put on nodes."""
@@ -332,8 +332,11 @@ def _beside(potential: Potential, bought: Counts, effort: Effort) -> list[Rent |
             return found
         earlier = found[t - 1] if t else None
         found[t] = _chosen(potential, t, (None, earlier, None), most, effort)
-    if effort.deadline is not None and monotonic() - began > LAP_SHARE * (effort.deadline - began):
-        return found
+    if effort.deadline is not None:
+        now, left_s = monotonic(), effort.deadline - monotonic()
+        if now - began > LAP_SHARE * left_s:
+            return found
+        effort = replace(effort, deadline=now + left_s / 2)
     for t in range(intervals):
         if effort.over():
             return found
