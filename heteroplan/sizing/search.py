@@ -239,9 +239,9 @@ class _Bought:
                     yield Tried(fewer)
 
 
-RENTED_SHARE, PROVING_SHARE = 0.5, 0.7
+RENTED_SHARE, BOUND_SHARE = 0.5, 0.7
 """Of the time, at most, for the nodes of single intervals where hours are paid; of what is left
-after a plan on them for the bound."""
+after a plan on them for the bound, where no plan covers the demand yet."""
 LONGER = 3
 """Times that nodes by the hour are tried: each time with those that the plan before lacked."""
 BUDGET_SHARE = 0.5
@@ -321,9 +321,10 @@ def _try_rented(attempts: Attempts) -> None:
         if more is None:
             break
         tried = more
-    effort = attempts.effort(PROVING_SHARE * attempts.left_s)
+    share = 1.0 if attempts.covered else BOUND_SHARE
+    effort = attempts.effort(share * attempts.left_s)
     attempts.raise_bound(priced_bound(attempts.potential, found.prices_usd, effort))
-    if not attempts.closed and not attempts.over:
+    if not attempts.covered and not attempts.over:
         attempts.attempt(replace(tried, needed=None))
 
 
