@@ -9,12 +9,10 @@ from heteroplan.entities.plan import Plan, Pool
 from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.optimize.program.problem import Ints
 from heteroplan.optimize.solvers.solver import Effort
-from heteroplan.sizing.bill import bill
 from heteroplan.sizing.counts import Counts, with_fewer, with_room
-from heteroplan.sizing.offered import Offered
-from heteroplan.sizing.outcome import Nodes
+from heteroplan.sizing.outcome import Nodes, bill
 from heteroplan.sizing.planned import PACKING_SHARE, Trying, trial, without
-from heteroplan.sizing.potential import Potential
+from heteroplan.sizing.potential import Offered, Potential
 from heteroplan.sizing.site import Built, Standing, built, only_needed, placed
 from heteroplan.sizing.spot import too_much
 from heteroplan.sizing.starts import start_pools

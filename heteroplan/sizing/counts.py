@@ -9,8 +9,7 @@ from heteroplan.entities.offers import Offer, OfferKind
 from heteroplan.entities.plan import Plan
 from heteroplan.numerics.tolerances import SOLVER_TOLERANCE
 from heteroplan.optimize.program.problem import Ints, PoolSpec
-from heteroplan.sizing.offered import Offered
-from heteroplan.sizing.potential import Potential
+from heteroplan.sizing.potential import Offered, Potential
 
 FEWER = 0.6
 """Of the nodes of an offer that are left where too much of a workload stands on them."""

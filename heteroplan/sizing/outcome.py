@@ -1,12 +1,25 @@
-"""A sized fleet: its nodes, the plan that stands on them, and what is proved of the cost."""
+"""A sized fleet: its nodes and what they cost, the plan on it, and what is proved of the cost.
 
+All hours are paid of nodes that are paid anyway, of others those in which they run. A node by the
+hour runs from the start-up of its first replica until the last one has drained, as a whole,
+whatever part of it is taken. Between two replicas it is given back where that saves anything.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+import numpy as np
 
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.offers import OfferKind
-from heteroplan.entities.plan import Plan
-from heteroplan.sizing.offered import Offered
-from heteroplan.sizing.site import Site, Standing
+from heteroplan.entities.placement import Stay
+from heteroplan.entities.plan import Plan, Pool
+from heteroplan.entities.scenario import Horizon
+from heteroplan.entities.workload import Engine
+from heteroplan.sizing.potential import Offered
+from heteroplan.sizing.site import Built, Site, Standing
+from heteroplan.units import s_to_hours
 
 NO_FLEET = (
     "no fleet of these offers was found; raise --time-limit",
@@ -81,3 +94,115 @@ def binding(
     elif budget_usd is not None and not covered:
         found.append(f"the budget of {budget_usd:,.2f} USD is spent")
     return tuple(found)
+
+
+type Node = tuple[str, str, str]
+"""(leaf, node type, name)."""
+
+
+def bill(offered: Offered, standing: Standing, built: Built, plan: Plan) -> tuple[Nodes, ...]:
+    """The nodes of a fleet, by offer and leaf; of hourly offers those that ever run."""
+    rows = [
+        Nodes(
+            offer=offer.name,
+            node_type=offer.node_type,
+            leaf=leaf,
+            nodes=count,
+            node_hours=count * offered.hours,
+            cost_usd=count * offered.usd(offer),
+        )
+        for (name, leaf), count in standing.items()
+        if count > 0 and not (offer := offered.by_name[name]).hourly
+    ]
+    by_leaf: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+    for (leaf, node_type, _), hours in node_hours(plan, built.hourly).items():
+        by_leaf[built.hourly[node_type].name, leaf].append(hours)
+    for (name, leaf), each in by_leaf.items():
+        offer = offered.by_name[name]
+        hours = sum(each)
+        usd = hours * offer.usd_per_node_hour
+        rows.append(Nodes(name, offer.node_type, leaf, len(each), hours, usd))
+    order = [offer.name for offer in offered.offers]
+    return tuple(sorted(rows, key=lambda row: order.index(row.offer)))
+
+
+def node_hours(plan: Plan, node_types: Iterable[str]) -> dict[Node, float]:
+    """Hours that each node of some types runs; those that never do are left out."""
+    wanted, engines = set(node_types), _engines(plan)
+    stays: defaultdict[Node, list[tuple[Stay, Engine]]] = defaultdict(list)
+    for stay in plan.stays:
+        pool = plan.pools[stay.pool]
+        if pool.node_type in wanted:
+            for name in stay.nodes:
+                stays[stay.leaf, pool.node_type, name].append((stay, engines[_key(pool)]))
+    return {node: running_hours(plan.scenario.horizon, here) for node, here in stays.items()}
+
+
+def running_hours(horizon: Horizon, stays: Iterable[tuple[Stay, Engine]]) -> float:
+    """Hours from start-ups to drains of the replicas on one node, idle times given back."""
+    here = list(stays)
+    serving = np.zeros(horizon.intervals, dtype=np.bool_)
+    for stay, _ in here:
+        serving[_times(horizon, stay)] = True
+    hours = float(serving.sum()) * horizon.interval_hours
+    for first, length in _gaps(serving, horizon.cyclic):
+        after = (first + length) % horizon.intervals
+        drain_s = max(
+            (
+                engine.drain_s
+                for stay, engine in here
+                if (stay.first + stay.intervals) % horizon.intervals == first
+            ),
+            default=0.0,
+        )
+        startup_s = max(
+            (engine.startup_s for stay, engine in here if stay.first == after), default=0.0
+        )
+        hours += min(length * horizon.interval_hours, s_to_hours(drain_s + startup_s))
+    return hours + _ends(horizon, here, serving)
+
+
+def _ends(horizon: Horizon, here: list[tuple[Stay, Engine]], serving: np.ndarray) -> float:
+    """Hours of the first start-up and the last drain of a day that is not cyclic."""
+    if horizon.cyclic or serving.all():
+        return 0.0
+    first = min(stay.first for stay, _ in here)
+    last = max(stay.first + stay.intervals for stay, _ in here)
+    hours = 0.0
+    if first > 0:
+        hours += s_to_hours(max(e.startup_s for stay, e in here if stay.first == first))
+    if last < horizon.intervals:
+        ends = (e.drain_s for stay, e in here if stay.first + stay.intervals == last)
+        hours += s_to_hours(max(ends))
+    return hours
+
+
+def _gaps(serving: np.ndarray, cyclic: bool) -> list[tuple[int, int]]:
+    """(first interval, intervals) of each idle time between two times of service."""
+    length = len(serving)
+    starts = [t for t in range(length) if not serving[t] and serving[t - 1] and (cyclic or t > 0)]
+    gaps = []
+    for first in starts:
+        idle = 1
+        while idle < length and not serving[(first + idle) % length]:
+            idle += 1
+        if cyclic or first + idle < length:
+            gaps.append((first, idle))
+    return gaps
+
+
+def _times(horizon: Horizon, stay: Stay, lead: int = 0) -> np.ndarray:
+    times = np.arange(stay.first - lead, stay.first + stay.intervals)
+    if horizon.cyclic:
+        return times % horizon.intervals
+    return times[(times >= 0) & (times < horizon.intervals)]
+
+
+def _engines(plan: Plan) -> dict[tuple[str, str, str], Engine]:
+    return {
+        (each.workload, each.engine.name, each.node_type): each.engine for each in plan.candidates
+    }
+
+
+def _key(pool: Pool) -> tuple[str, str, str]:
+    return pool.workload, pool.engine, pool.node_type

@@ -43,8 +43,7 @@ from heteroplan.optimize.rules.mip import INTEGER, Model, Terms
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict
 from heteroplan.sizing.counts import Counts
-from heteroplan.sizing.offered import Offered
-from heteroplan.sizing.potential import Potential
+from heteroplan.sizing.potential import Offered, Potential
 from heteroplan.sizing.spot import limit_shares
 
 RANGE_GROWTH = 1.5

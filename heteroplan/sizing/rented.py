@@ -8,12 +8,13 @@ least. With prices mu[j,t] >= 0 of a node of type j that interval t takes,
 
 bounds that from below: of any fleet, each interval may take no more than x[j] nodes, and paying mu
 for them adds Σ_t mu[j,t]·x[j] at most. An offer without a limit needs Σ_t mu[j,t] <= usd[o]. Prices
-are the duals of the program whose nodes may be fractional, improved by subgradient steps.
+are the duals of the program whose nodes may be fractional.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil, floor, inf
+from time import monotonic
 
 import numpy as np
 import pulp
@@ -25,36 +26,36 @@ from heteroplan.optimize.program.problem import Floats, Ints
 from heteroplan.optimize.program.sizes import at_sizes
 from heteroplan.optimize.rules.mip import INTEGER, Model, Terms
 from heteroplan.optimize.solvers import solver
-from heteroplan.optimize.solvers.solver import Effort, Verdict
+from heteroplan.optimize.solvers.solver import Answer, Effort, Verdict
 from heteroplan.sizing.counts import Counts
-from heteroplan.sizing.offered import Offered
-from heteroplan.sizing.potential import MANY_NODES, Potential
+from heteroplan.sizing.potential import MANY_NODES, Offered, Potential
 from heteroplan.sizing.program import Least, NodeModel, define_sizes, node_model
 from heteroplan.sizing.spot import limit_shares
 
 NODES = 2_000
 """Branch-and-bound nodes of one interval; counted, so that a run does not depend on the clock."""
-RENT_GAP = 1e-3
-"""To which one interval is solved."""
-BESIDE_GAP = 3e-3
-"""The same where what stands beside the nodes bought is looked for, not a bound."""
+FLOOR_GAP, RENT_GAP = 1e-2, 1e-3
+"""To which all intervals are solved for a bound at first, and then."""
+CHOSEN_GAP, AGAIN_GAP = 1e-2, 3e-3
+"""The same where nodes beside those bought are looked for, not a bound: at first, and again."""
+BELOW, ABOVE = 0, 1
+"""Replicas of a pool, by which its size may be less or more than in the fractional program."""
 SIZED_ROUNDS = 3
 """Times that an interval is solved where capacities depend on the sizes of pools."""
-LAPS = 1
-"""Times that intervals are decided again, each between the one before and the one after."""
-STARTS = 0.05
-"""Of what the GPUs of a starting replica cost: they cost nothing where a node has room, but few
-starts are easier to put on nodes."""
+LAP_SHARE = 0.25
+"""Of the time left: where all intervals took no more, each is decided again in half of it."""
+FEW_STARTS = 0.05
+"""Of what the GPUs of a starting replica cost, where there is room for it: few starts are easier to
+put on nodes."""
+STARTS = 0.5
+"""Of what the GPUs cost that a starting replica holds: some start on nodes that run only then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rent:
     """What one interval rents."""
 
-    bound_usd: float
     usd: float
-    taken: tuple[int, ...]
-    """[node type] of those that are paid anyway."""
     rented: tuple[int, ...]
     """[hourly offer]"""
     replicas: tuple[int, ...]
@@ -73,6 +74,21 @@ class IntervalModel:
     starting: Terms = field(default_factory=list)
     """What starts beside the intervals before and after cost, in `scale_usd`."""
 
+    def start_after(self, potential: Potential, earlier: "Rent") -> None:
+        """Count what starts since the interval before.
+
+        A replica that starts holds its GPUs in that one as well: of a node that runs then, or for
+        less time of one that runs only from then on.
+        """
+        fleet = self.offered.scenario.fleet
+        hours = self.offered.scenario.horizon.interval_hours
+        for p, pool in enumerate(potential.program.pools):
+            up = self.model.lp.add_variable(f"up_{p}", 0)
+            row: Terms = [(up, 1.0), (self.model.n[p][0], -1.0)]
+            self.model.add(row, ">=", -earlier.replicas[p], f"starts_{p}")
+            usd = pool.gpus * hours * fleet.node_type(pool.node_type).usd_per_gpu_hour
+            self.starting.append((up, STARTS * pool.lead * usd / self.scale_usd))
+
     def next_to(self, potential: Potential, other: "Rent", most: Floats, *, later: bool) -> None:
         """Count starts from an interval, already decided, to this one, or from this to a `later`.
 
@@ -87,7 +103,7 @@ class IntervalModel:
             sign = 1.0 if later else -1.0
             row: Terms = [(up, 1.0), (self.model.n[p][0], sign)]
             self.model.add(row, ">=", sign * other.replicas[p], f"starts_{p}_{tag}")
-            self.starting.append((up, STARTS * pool.start_cost / self.scale_usd))
+            self.starting.append((up, FEW_STARTS * pool.start_cost / self.scale_usd))
             ups.append(up)
         for j, node_type in enumerate(self.offered.node_types):
             size = float(self.offered.scenario.fleet.node_type(node_type).gpus)
@@ -121,6 +137,16 @@ class IntervalModel:
         extra = self.model.lp.add_variable(f"y_more_{i}", 0, None, INTEGER)
         self.starting.append((extra, usd / self.scale_usd))
         return [(new, -size), (extra, -size)]
+
+    def stay_near(self, prices_usd: Floats, most: Floats, effort: Effort) -> None:
+        """Leave only sizes that differ little from those of the program whose sizes and nodes may
+        be fractional: most of the cheapest are among them, and found far sooner."""
+        if self.least(prices_usd, most, effort, integer=False) is None:
+            return
+        for (count,) in self.model.n:
+            value = count.varValue or 0.0
+            low, high = floor(value + SOLVER_TOLERANCE), ceil(value - SOLVER_TOLERANCE)
+            count.lowBound, count.upBound = max(0, low - BELOW), high + ABOVE
 
     @classmethod
     def of(
@@ -164,9 +190,29 @@ class IntervalModel:
         return cls(offered, model, max(prices, default=1.0) or 1.0, taken, rented)
 
     def least(
-        self, prices_usd: Floats, most: Floats | None, effort: Effort, *, integer: bool = True
+        self, prices_usd: Floats, most: Floats, effort: Effort, *, integer: bool = True
     ) -> Rent | None:
         """The cheapest at prices [node type] of nodes taken, `most` [node type] of them."""
+        answer = self._answer(prices_usd, most, effort, integer=integer)
+        if answer.verdict is Verdict.INFEASIBLE or not answer.has_solution:
+            return None
+        value = answer.objective if answer.objective is not None else answer.bound or 0.0
+        return Rent(
+            usd=value * self.scale_usd,
+            rented=tuple(round(y.varValue or 0.0) for y in self.rented),
+            replicas=tuple(round(over[0].varValue or 0.0) for over in self.model.n),
+        )
+
+    def floor_usd(
+        self, prices_usd: Floats, most: Floats, effort: Effort, *, integer: bool
+    ) -> float:
+        """What the interval costs at least at such prices; 0 where nothing is proved."""
+        answer = self._answer(prices_usd, most, effort, integer=integer)
+        if answer.bound is None or answer.verdict not in (Verdict.OPTIMAL, Verdict.LIMIT):
+            return 0.0
+        return max(0.0, answer.bound * self.scale_usd * (1.0 - SOLVER_TOLERANCE))
+
+    def _answer(self, prices_usd: Floats, most: Floats, effort: Effort, *, integer: bool) -> Answer:
         hours = self.offered.scenario.horizon.interval_hours
         terms: Terms = [
             (u, float(price) / self.scale_usd)
@@ -176,21 +222,10 @@ class IntervalModel:
             (y, offer.usd_per_node_hour * hours / self.scale_usd)
             for y, offer in zip(self.rented, self.offered.hourly, strict=True)
         ]
-        terms += self.starting
-        for j, u in enumerate(self.taken):
-            u.upBound = MANY_NODES if most is None else float(most[j])
-        self.model.lp.setObjective(pulp.LpAffineExpression.from_list(terms))
-        answer = solver.run(self.model.lp, effort, integer=integer)
-        if answer.verdict is Verdict.INFEASIBLE or answer.bound is None or not answer.has_solution:
-            return None
-        value = answer.objective if answer.objective is not None else answer.bound
-        return Rent(
-            bound_usd=max(0.0, answer.bound * self.scale_usd * (1.0 - SOLVER_TOLERANCE)),
-            usd=value * self.scale_usd,
-            taken=tuple(round(u.varValue or 0.0) for u in self.taken),
-            rented=tuple(round(y.varValue or 0.0) for y in self.rented),
-            replicas=tuple(round(over[0].varValue or 0.0) for over in self.model.n),
-        )
+        for u, nodes in zip(self.taken, most.tolist(), strict=True):
+            u.upBound = nodes
+        self.model.lp.setObjective(pulp.LpAffineExpression.from_list(terms + self.starting))
+        return solver.run(self.model.lp, effort, integer=integer)
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,11 +245,10 @@ def rented(potential: Potential, effort: Effort) -> Rented:
     What is bought is what the program of fractional nodes and replicas says, rounded. The bound
     is that of the program; `priced_bound` has a better one.
     """
-    nothing = Rented(Least(Verdict.LIMIT, 0.0, None, {}), {}, np.zeros((0, 0)))
     model = node_model(potential, list(range(potential.program.intervals)))
     prices = model.duals(effort)
     if prices is None:
-        return nothing
+        return Rented(Least(Verdict.LIMIT, 0.0, None, {}), {}, np.zeros((0, 0)))
     offered = potential.offered
     bought = _rounded(model, effort)
     rents = _beside(potential, bought, effort)
@@ -284,35 +318,45 @@ def _beside(potential: Potential, bought: Counts, effort: Effort) -> list[Rent |
     """What each interval rents beside the nodes that are paid anyway; None where time ran out.
 
     Each after the one before, whose replicas need not start: else two intervals that are alike
-    could have different nodes of the same cost. Then again, between the one before and the one
-    after.
+    could have different nodes of the same cost. Where time suffices, each again between the one
+    before and the one after, with room for what starts.
     """
     offered, intervals = potential.offered, potential.program.intervals
     most = np.zeros(len(offered.node_types))
     for offer in offered.paid:
         most[offered.node_types.index(offer.node_type)] += bought[offer.name]
     found: list[Rent | None] = [None] * intervals
-    for _ in range(1 + LAPS):
-        for t in range(intervals):
-            if effort.over():
-                return found
-            before = potential.earlier(t, 1)
-            after = (t + 1) % intervals if potential.program.cyclic else t + 1
-            earlier = found[before] if before >= 0 else None
-            later = found[after] if after < intervals else None
-            found[t] = _between(potential, t, (found[t], earlier, later), most, effort)
+    began = monotonic()
+    for t in range(intervals):
+        if effort.over():
+            return found
+        earlier = found[t - 1] if t else None
+        found[t] = _chosen(potential, t, (None, earlier, None), most, effort)
+    if effort.deadline is not None:
+        now, left_s = monotonic(), effort.deadline - monotonic()
+        if now - began > LAP_SHARE * left_s:
+            return found
+        effort = replace(effort, deadline=now + left_s / 2)
+    for t in range(intervals):
+        if effort.over():
+            return found
+        before = potential.earlier(t, 1)
+        after = (t + 1) % intervals if potential.program.cyclic else t + 1
+        earlier = found[before] if before >= 0 else None
+        later = found[after] if after < intervals else None
+        found[t] = _chosen(potential, t, (found[t], earlier, later), most, effort)
     return found
 
 
-def _between(
+def _chosen(
     potential: Potential,
     t: int,
     known: tuple[Rent | None, Rent | None, Rent | None],
     most: Floats,
     effort: Effort,
 ) -> Rent | None:
-    """What interval t rents beside at most so many nodes [node type], where the one before and the
-    one after are decided or not; `known` are what it rented, and what these do.
+    """What interval t rents beside at most so many nodes [node type]; `known` are what it rented
+    until now, and what the intervals before and after it do.
 
     Again with the capacities in smaller pools until those found serve all demand; at last with
     those of single replicas.
@@ -326,10 +370,15 @@ def _between(
         if sizes is not None and turn == SIZED_ROUNDS:
             sizes = 0 * sizes
         model = IntervalModel.of(potential, t, sizes)
-        for other in (earlier, later):
+        if now is None and earlier is not None:
+            model.start_after(potential, earlier)
+        for other in (earlier, later) if now is not None else ():
             if other is not None:
                 model.next_to(potential, other, most, later=other is later)
-        tried = model.least(free, most, replace(effort, nodes=NODES, gap=BESIDE_GAP))
+        if now is None:
+            model.stay_near(free, most, effort)
+        gap = CHOSEN_GAP if now is None else AGAIN_GAP
+        tried = model.least(free, most, replace(effort, nodes=NODES, gap=gap))
         if tried is None:
             return found
         counts = np.array(tried.replicas, dtype=np.int64)[:, None]
@@ -349,34 +398,36 @@ def _of_program(model: NodeModel, t: int) -> Rent:
     hours = model.offered.scenario.horizon.interval_hours
     offers = model.offered.hourly
     usd = sum(n * offer.usd_per_node_hour * hours for n, offer in zip(whole, offers, strict=True))
-    return Rent(0.0, usd, (), tuple(whole), tuple(sizes))
+    return Rent(usd, tuple(whole), tuple(sizes))
 
 
 def priced_bound(potential: Potential, prices_usd: Floats, effort: Effort) -> float:
     """The bound at prices [node type, T] of nodes taken.
 
-    Intervals that time did not suffice for count what fractional nodes cost in them. Where no node
-    is paid anyway, more of them than in the interval before start up, for which they are paid too.
+    Each interval first counts what fractional nodes cost in it, then whole ones to a wide gap as
+    far as time suffices, at last those with the capacities of each size. Where no node is paid
+    anyway, more of them than in the interval before start up, for which they are paid too.
     """
-    offered, floors = potential.offered, list[float]()
+    offered, program = potential.offered, potential.program
     fair = _affordable(offered, prices_usd)
-    bound = _worth_at_most(offered, fair)
-    most = None if offered.paid else np.zeros(len(offered.node_types))
-    for t in range(potential.program.intervals):
-        model = IntervalModel.of(potential, t, by_size=potential.program.sized)
-        found = None
-        if not effort.over():
-            found = model.least(fair[:, t], most, replace(effort, nodes=NODES, gap=RENT_GAP))
-        if found is None:
-            whole = replace(effort, deadline=None)
-            found = model.least(fair[:, t], most, whole, integer=False)
-        floors.append(0.0 if found is None else found.bound_usd)
+    bought = {offer.node_type for offer in offered.paid}
+    most = np.array([float(MANY_NODES * (name in bought)) for name in offered.node_types])
+    floors = np.zeros(program.intervals)
+    passes = [(False, False, 0.0), (True, False, FLOOR_GAP), (True, program.sized, RENT_GAP)]
+    for integer, by_size, gap in passes:
+        each = replace(effort, nodes=NODES, gap=gap)
+        for t in range(program.intervals):
+            if integer and effort.over():
+                break
+            model = IntervalModel.of(potential, t, by_size=by_size)
+            late = each if integer else replace(each, deadline=None)
+            found = model.floor_usd(fair[:, t], most, late, integer=integer)
+            floors[t] = max(floors[t], found)
+    bound = _worth_at_most(offered, fair) + float(floors.sum())
     if not offered.paid:
-        rises = np.maximum(0.0, np.array(floors) - np.roll(floors, 1))
-        bound += potential.least_pause_intervals * float(
-            rises[not potential.program.cyclic :].sum()
-        )
-    return bound + sum(floors)
+        rises = np.maximum(0.0, floors - np.roll(floors, 1))[not program.cyclic :]
+        bound += potential.least_pause_intervals * float(rises.sum())
+    return bound
 
 
 def _affordable(offered: Offered, prices_usd: Floats) -> Floats:

@@ -1,13 +1,18 @@
 """The cheapest fleet: nodes by a program that proves a bound, and a plan that stands on them.
 
 1. A program says which nodes would do, and that none cost less: of the intervals that cost most
-   where nodes are paid for the whole horizon (`bought`), of all where hours are paid (`rented`).
-2. They are put on leaves (`site`), and a plan is made on them (`planned`); what is unserved then
-   says which others are tried (`attempts`).
+   where nodes are paid for the whole horizon, of all where hours are paid (`rented`).
+2. They are put on leaves (`site`), and a plan is made on them (`planned`). Where nodes that are all
+   paid anyway leave demand unserved, in another interval than those of the program, that becomes
+   part of it; then so many nodes more are tried as what is unserved calls for, and more than that
+   the more have been tried. Once some have covered the demand, cheaper ones between, and then one
+   less of each offer.
 3. With the fleet known, the time left goes to its plan.
 """
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain
 
 from heteroplan.clock import Progress, Stop, never, silent
@@ -15,19 +20,228 @@ from heteroplan.entities.offers import Offers
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import NoPlanError
 from heteroplan.numerics.tolerances import ROUNDING
-from heteroplan.optimize.solvers.solver import Effort
+from heteroplan.optimize.solvers.solver import Effort, Verdict
 from heteroplan.profiles.capacity.candidates import candidates_of
-from heteroplan.sizing.attempts import Attempts, Fitted, Tried
-from heteroplan.sizing.bought import larger, try_bought
-from heteroplan.sizing.counts import Counts, with_more_hours
-from heteroplan.sizing.offered import Offered, Rate
+from heteroplan.sizing.attempts import LEAST_TRIAL_S, TRIAL_SHARE, Attempts, Fitted, Tried
+from heteroplan.sizing.counts import (
+    Counts,
+    full_usd,
+    grown,
+    usd_of,
+    with_lacking,
+    with_more_hours,
+    with_room,
+)
 from heteroplan.sizing.outcome import NO_FLEET, Sized, binding
-from heteroplan.sizing.program import node_model
+from heteroplan.sizing.potential import Offered, Rate
+from heteroplan.sizing.program import Least, node_model
 from heteroplan.sizing.rented import priced_bound, rented
 
-RENTED_SHARE, PROVING_SHARE = 0.5, 0.7
+PROGRAM_SHARE = 0.15
+"""Of the time, at most, for the first program of nodes."""
+PROVING_SHARE = 0.8
+"""Of what is left of it, for the program of all intervals at the end."""
+NEXT_SHARE = 0.05
+"""Of the time, for each program after it."""
+EXACT_CELLS = 400
+"""Pools times intervals of a program that says what small pools serve."""
+FIRST_STEP = 1e-6
+"""Relative difference of costs of nodes that the program tries one after the other."""
+MOST_NEXT = 3
+"""Answers of the program that are tried after the first."""
+GROWN, MOST_GROWN = 0.02, 8.0
+"""Of the cost, by which nodes grow at first where nothing says what they lack; twice as much each
+time, up to so many times."""
+FAR = 0.05
+"""Of the cost, between nodes that failed and those that covered, that is halved; below it nodes are
+taken away one by one."""
+BETWEEN = 6
+"""Times that it is halved at most."""
+
+
+def try_bought(attempts: Attempts) -> None:
+    """Until nodes cover the demand within the gap, none are left to try, or time is over."""
+    search = _Bought(attempts)
+    for tried in chain(search.cheapest_first(), search.of_all()):
+        attempts.attempt(tried)
+        if attempts.over or attempts.closed:
+            return
+
+
+def larger(attempts: Attempts, counts: Counts) -> Iterator[Counts]:
+    """More and more nodes than some that do not cover the demand, as far as there are any.
+
+    As many as the plan tried last lacks, where those are few, and twice as many each time; else a
+    part of the cost, which doubles too.
+    """
+    offered, step, times = attempts.offered, GROWN, 1
+    while step <= MOST_GROWN:
+        more = grown(offered, counts, 1 + step)
+        if attempts.last is not None and attempts.last.plan.shortages:
+            lacking = with_lacking(attempts.potential, counts, attempts.last.plan, times)
+            if counts != lacking and full_usd(offered, lacking) < full_usd(offered, more):
+                more = lacking
+        if full_usd(offered, more) <= full_usd(offered, counts):
+            return
+        counts, step, times = more, 2 * step, 2 * times
+        yield counts
+
+
+@dataclass(frozen=True, eq=False)
+class _Bought:
+    attempts: Attempts
+    failed: list[Counts] = field(default_factory=list)
+    """Nodes on which no plan covered the demand."""
+
+    def cheapest_first(self) -> Iterator[Tried]:
+        """Nodes that would do, from the cheapest on; once some have covered, cheaper ones.
+
+        First those that the interval which costs most needs. Where a plan on them goes short in
+        another one, that becomes part of the program. After some of them, and where the program has
+        no good answer in time, more of each: a plan on many nodes is found soon, that there is none
+        on few nodes never.
+        """
+        attempts, failing_usd = self.attempts, 0.0
+        for tried in chain(self._of_programs(), self._larger()):
+            yield tried
+            if attempts.covered:
+                yield from self._between(max(attempts.bound_usd, failing_usd))
+                yield from self._fewer()
+                return
+            self.failed.append(with_room(attempts.offered, tried.counts))
+            failing_usd = usd_of(attempts.offered, tried.counts)
+
+    def of_all(self) -> Iterator[Tried]:
+        """Those of the program of all intervals that no other outdoes, for what it proves too.
+
+        Where they are many, and the first program had few of them.
+        """
+        attempts = self.attempts
+        if attempts.impossible or self._exact(self._busiest):
+            return
+        share = max(0.0, attempts.left_s) * PROVING_SHARE / attempts.time_limit_s
+        found = self._solved(self._busiest, share, by_size=False)
+        usd = found.cost_usd
+        if usd is not None and (attempts.best is None or usd < attempts.best_usd):
+            yield Tried(found.counts)
+
+    def _of_programs(self) -> Iterator[Tried]:
+        """The nodes of programs, each time the cheapest that cost more than those before.
+
+        What small pools serve is left out where all intervals are in the program: it would take
+        much of the time, and prove less in it.
+        """
+        attempts = self.attempts
+        busiest = self._busiest
+        exact = self._exact(busiest)
+        times = busiest if exact else self._dearest(busiest)
+        low_usd, by_size = 0.0, not exact
+        found = self._solved(times, PROGRAM_SHARE, by_size=by_size)
+        for _ in range(1 + MOST_NEXT):
+            if low_usd == 0.0:
+                attempts.impossible = found.verdict is Verdict.INFEASIBLE
+            usd = found.cost_usd
+            if usd is None or (low_usd > 0.0 and usd > (1 + attempts.gap) * low_usd):
+                return
+            yield Tried(found.counts, times, found.replicas)
+            low_usd = usd_of(attempts.offered, found.counts) * (1 + FIRST_STEP)
+            times = self._short_elsewhere(times) or times
+            found = self._solved(times, NEXT_SHARE, low_usd, by_size=by_size)
+
+    def _larger(self) -> Iterator[Tried]:
+        """More than the nodes that were tried last, if the program has any, while there is time
+        for a plan on them."""
+        attempts = self.attempts
+        if attempts.impossible or not attempts.counts:
+            return
+        for counts in larger(attempts, attempts.counts):
+            if attempts.left_s * TRIAL_SHARE < LEAST_TRIAL_S:
+                return
+            yield Tried(counts)
+
+    @cached_property
+    def _busiest(self) -> list[int]:
+        """Intervals that no other one outdoes, and those whose starts hold GPUs in them."""
+        potential = self.attempts.potential
+        return potential.with_starts(potential.busiest())
+
+    def _dearest(self, busiest: list[int]) -> list[int]:
+        """The interval for which most is paid, and those whose starts hold GPUs in it."""
+        attempts = self.attempts
+        prices = node_model(attempts.potential, busiest).duals(attempts.effort(attempts.left_s))
+        if prices is None:
+            return busiest
+        attempts.raise_bound(prices.bound_usd)
+        worth = prices.usd.sum(axis=0)
+        return attempts.potential.with_starts([busiest[int(worth.argmax())]])
+
+    def _exact(self, times: list[int]) -> bool:
+        """Whether a program of so many intervals may look closely."""
+        return len(times) * len(self.attempts.potential.program.pools) <= EXACT_CELLS
+
+    def _solved(
+        self, times: list[int], share: float, low_usd: float = 0.0, *, by_size: bool = True
+    ) -> Least:
+        """The cheapest nodes of the program of some intervals that cost so much at least."""
+        attempts = self.attempts
+        by_size = by_size and attempts.potential.program.sized and self._exact(times)
+        model = node_model(attempts.potential, times, by_size=by_size)
+        if low_usd > 0.0:
+            model.cost_at_least(low_usd)
+        found = model.least(attempts.effort(share * attempts.time_limit_s))
+        if low_usd == 0.0:
+            attempts.raise_bound(found.bound_usd)
+        return found
+
+    def _short_elsewhere(self, times: list[int]) -> list[int] | None:
+        """The intervals, and that in which the last plan goes shortest of others; None where there
+        is none, or they would be too many."""
+        last = self.attempts.last
+        if last is None:
+            return None
+        short: dict[int, float] = {}
+        for each in last.plan.shortages:
+            if each.interval not in times:
+                short[each.interval] = short.get(each.interval, 0.0) + each.unserved_rps
+        if not short:
+            return None
+        worst = max(short, key=lambda t: short[t])
+        more = sorted({*times, *self.attempts.potential.with_starts([worst])})
+        return more if self._exact(more) else None
+
+    def _between(self, failing_usd: float) -> Iterator[Tried]:
+        """Nodes that cost less than those that covered, and more than what did not."""
+        attempts = self.attempts
+        for _ in range(BETWEEN):
+            best_usd = attempts.best_usd
+            if best_usd - failing_usd <= max(FAR, attempts.gap / 2) * best_usd:
+                return
+            middle = (failing_usd + best_usd) / 2
+            assert attempts.best is not None
+            counts = grown(attempts.offered, attempts.best.counts, middle / best_usd)
+            if usd_of(attempts.offered, counts) >= best_usd:
+                return
+            yield Tried(counts)
+            if attempts.best_usd == best_usd:
+                failing_usd = middle
+
+    def _fewer(self) -> Iterator[Tried]:
+        """The nodes that covered, but one: the dearest offer first, again where that covers."""
+        attempts = self.attempts
+        for offer in sorted(attempts.offered.paid, key=lambda each: -each.usd_per_node_hour):
+            best = None
+            while offer.usd_per_node_hour > 0 and attempts.best is not best:
+                best = attempts.best
+                if best is None or best.counts.get(offer.name, 0) == 0:
+                    break
+                fewer = best.counts | {offer.name: best.counts[offer.name] - 1}
+                if fewer not in self.failed:
+                    yield Tried(fewer)
+
+
+RENTED_SHARE, BOUND_SHARE = 0.5, 0.7
 """Of the time, at most, for the nodes of single intervals where hours are paid; of what is left
-after a plan on them for the bound."""
+after a plan on them for the bound, where no plan covers the demand yet."""
 LONGER = 3
 """Times that nodes by the hour are tried: each time with those that the plan before lacked."""
 BUDGET_SHARE = 0.5
@@ -107,9 +321,10 @@ def _try_rented(attempts: Attempts) -> None:
         if more is None:
             break
         tried = more
-    effort = attempts.effort(PROVING_SHARE * attempts.left_s)
+    share = 1.0 if attempts.covered else BOUND_SHARE
+    effort = attempts.effort(share * attempts.left_s)
     attempts.raise_bound(priced_bound(attempts.potential, found.prices_usd, effort))
-    if not attempts.closed and not attempts.over:
+    if not attempts.covered and not attempts.over:
         attempts.attempt(replace(tried, needed=None))
 
 

@@ -17,7 +17,7 @@ from heteroplan.entities.network import Affinity, Leaf, Network
 from heteroplan.entities.offers import Offer, OfferKind
 from heteroplan.entities.workload import Loss
 from heteroplan.optimize.program.problem import Ints
-from heteroplan.sizing.offered import Offered
+from heteroplan.sizing.potential import Offered
 
 type Standing = dict[tuple[str, str], int]
 """(offer, leaf) -> nodes."""

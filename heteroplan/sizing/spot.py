@@ -31,7 +31,7 @@ from heteroplan.numerics.tolerances import ROUNDING
 from heteroplan.optimize.program.problem import Floats, Problem, ProgramResilience
 from heteroplan.optimize.rules.mip import Model, Terms
 from heteroplan.optimize.rules.resilience import load_of
-from heteroplan.sizing.offered import Offered
+from heteroplan.sizing.potential import Offered
 from heteroplan.verify.plan_index import PlanIndex
 
 

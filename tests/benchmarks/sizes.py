@@ -17,9 +17,8 @@ from heteroplan.errors import NoPlanError
 from heteroplan.inputs import load
 from heteroplan.optimize.solvers.solver import Effort
 from heteroplan.sizing import size
-from heteroplan.sizing.offered import Offered
 from heteroplan.sizing.outcome import Sized
-from heteroplan.sizing.potential import Potential
+from heteroplan.sizing.potential import Offered, Potential
 from heteroplan.sizing.program import node_model
 from tests.benchmarks.markdown import header, row
 

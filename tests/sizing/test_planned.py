@@ -11,9 +11,8 @@ from heteroplan.entities.offers import Offer, OfferKind, Offers
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.profiles.capacity.candidates import candidates_of
-from heteroplan.sizing.offered import Offered
 from heteroplan.sizing.planned import CALM, Trying, calmer, mended, within_supply
-from heteroplan.sizing.potential import Potential
+from heteroplan.sizing.potential import Offered, Potential
 from heteroplan.sizing.site import built, placed
 from heteroplan.sizing.starts import start_pools
 from tests.sizing.offers import BIG, offers, on_demand, purchase, two_types

@@ -10,8 +10,7 @@ from heteroplan.entities.scenario import Scenario
 from heteroplan.optimize.program.sizes import SizedLoad
 from heteroplan.optimize.solvers.solver import Effort
 from heteroplan.sizing import size
-from heteroplan.sizing.offered import Offered
-from heteroplan.sizing.potential import Potential
+from heteroplan.sizing.potential import Offered, Potential
 from heteroplan.sizing.program import node_model, size_ranges
 from tests.sizing.offers import BIG, offers, on_demand, purchase, two_types
 

@@ -17,9 +17,8 @@ from heteroplan.optimize.solvers.solver import Effort
 from heteroplan.sizing import search, size
 from heteroplan.sizing.attempts import Attempts, Tried
 from heteroplan.sizing.counts import grown, usd_of, with_lacking, with_more_hours, with_room
-from heteroplan.sizing.offered import Offered
 from heteroplan.sizing.outcome import Sized
-from heteroplan.sizing.potential import Potential
+from heteroplan.sizing.potential import Offered, Potential
 from heteroplan.sizing.program import node_model
 from heteroplan.sizing.spot import too_much
 from tests.sizing.offers import (

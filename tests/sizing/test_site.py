@@ -3,7 +3,7 @@
 import pytest
 
 from heteroplan.entities.offers import Offer, OfferKind, SizeLimits
-from heteroplan.sizing.offered import Offered
+from heteroplan.sizing.potential import Offered
 from heteroplan.sizing.site import placed
 from tests.sizing.offers import BIG, SMALL, offers, purchase, two_spines
 

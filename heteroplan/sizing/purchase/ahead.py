@@ -29,8 +29,7 @@ from heteroplan.optimize.formulation.model import build_model
 from heteroplan.optimize.rules.mip import Model, Terms
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict
-from heteroplan.sizing.offered import Offered
-from heteroplan.sizing.potential import Potential
+from heteroplan.sizing.potential import Offered, Potential
 from heteroplan.sizing.spot import limit_shares
 
 QUARTERS_A_YEAR = 4

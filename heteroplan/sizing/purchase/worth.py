@@ -13,8 +13,7 @@ from heteroplan.entities.purchasing import Purchasing
 from heteroplan.entities.scenario import Scenario
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict
-from heteroplan.sizing.offered import Offered
-from heteroplan.sizing.potential import Potential
+from heteroplan.sizing.potential import Offered, Potential
 from heteroplan.sizing.program import NodeModel, node_model
 from heteroplan.sizing.purchase.terms import as_searched
 

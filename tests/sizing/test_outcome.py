@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from heteroplan.entities.fleet import Outage
 from heteroplan.entities.placement import Stay, node_name
 from heteroplan.entities.plan import Plan
-from heteroplan.sizing.bill import node_hours, running_hours
+from heteroplan.sizing.outcome import node_hours, running_hours
 from heteroplan.sizing.together import Shape, together
 from tests import plans
 from tests.builders import candidates, engine, fleet, horizon, scenario, workload

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from heteroplan.entities.offers import Offer, OfferKind
 from heteroplan.optimize.program.problem import Ints
-from heteroplan.sizing.division import divided
-from heteroplan.sizing.offered import Offered
-from heteroplan.sizing.potential import Potential
+from heteroplan.sizing.potential import Offered, Potential
+from heteroplan.sizing.starts import divided
 from tests.sizing.offers import BIG, offers, on_demand, purchase, two_types
 
 SPOT = Offer("spot", BIG, OfferKind.SPOT, 4.0, most_share=0.5)
