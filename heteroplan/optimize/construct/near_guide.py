@@ -110,7 +110,10 @@ def _anywhere(task: Task, replicas: Ints) -> Tried:
 
 
 def _near(task: Task, replicas: Ints, near: Guide) -> Tried:
-    """With the workload near the guide's sizes, only as near as it takes to serve its demand."""
+    """With the workload near the guide's sizes, only as near as it takes to serve its demand.
+
+    Or until another step away serves no more of it.
+    """
     problem, w, held_price = task.problem, task.w, task.held_price
     best: Tried | None = None
     for slack in SLACKS:
@@ -119,9 +122,10 @@ def _near(task: Task, replicas: Ints, near: Guide) -> Tried:
         place(task_of(problem, w, tried, held_price, limit, floor), tried, parts)
         refit(problem, w, tried, held_price)
         rank = rank_of(task, tried)
+        helped = best is None or rank[0] < best[0][0]
         if best is None or rank < best[0]:
             best = (rank, tried)
-        if rank[0] == 0.0:
+        if rank[0] == 0.0 or not helped:
             break
     assert best is not None
     return best
