@@ -35,9 +35,7 @@ INGREDIENTS = (
     "near guide",
     "sweeps",
     "regroup",
-    "swaps",
     "by class",
-    "polish",
     "fewer changes",
 )
 """What the method can do without, to see what each is worth: see `optimize`."""

@@ -27,7 +27,6 @@ from heteroplan.optimize.construct.all_workloads import (
     local_move,
     near_lp,
     place_all,
-    reinsert,
 )
 from heteroplan.optimize.construct.near_guide import NearGuide
 from heteroplan.optimize.improve.by_class import ByClass
@@ -45,8 +44,6 @@ FADING = (0.6, 0.2, 0.0, 0.0)
 """Parts of supply prices at which sweeps follow."""
 TOO_EXPENSIVE = 1.005
 """Multiple of the best plan's cost from which no further sweeps follow."""
-SWAPPED = 4
-"""Workloads that are tried to be taken out with every other."""
 STATIC_GAP = 0.01
 """To which sizes that never change are solved."""
 FIRST_PASSES = 10
@@ -63,7 +60,7 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
     order.sort(key=lambda w: problem.workloads[w].priority)
     by_class = ByClass(search)
     others = [w for w in order if w not in by_class.workloads]
-    sweeps, found = Sweeps(search), None
+    sweeps = Sweeps(search)
     near = NearGuide.of(search) if problem.large and search.uses("near guide") else None
     relaxed = yield from _relaxed(search)
     yield from by_class.improved(search.plan, FIRST_PASSES)
@@ -87,9 +84,7 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
         plan = yield from by_class.improved(plan)
         if prices is not None and search.uses("sweeps"):
             yield from _swept(search, sweeps, plan, prices, others)
-        if found is not None and not problem.large and search.uses("swaps"):
-            yield from _swap(search, others, found.by_work)
-        found = (yield from _more_rounds(search, rounds, MEANWHILE)) or found
+        yield from _more_rounds(search, rounds, MEANWHILE)
 
 
 def _more_rounds(search: Search, rounds: Rounds, count: int) -> Generator[None, None, Round | None]:
@@ -184,25 +179,6 @@ def _swept(
         expensive = plan.cost > TOO_EXPENSIVE * search.plan.cost
         if expensive or plan.rank[:-1] > search.plan.rank[:-1]:
             return
-
-
-def _swap(search: Search, workloads: Sequence[int], least: Floats) -> Iterator[None]:
-    """Those that cost most above their own bound first: out with another, and back before it.
-
-    `least` [W] is that bound.
-    """
-    problem = search.problem
-    no_prices = np.zeros((len(problem.supplies), problem.intervals))
-    replicas = search.plan.solution.replicas
-    cost = [problem.cost_of(work.pools, replicas[list(work.pools)]) for work in problem.workloads]
-    excess = np.array(cost) - least
-    most_expensive = sorted(sorted(workloads), key=lambda w: -excess[w])
-    for w in most_expensive[:SWAPPED]:
-        for other in most_expensive:
-            if other != w:
-                two = (w, other)
-                search.offer(reinsert(problem, search.plan, no_prices, two, search.out_of_time))
-                yield
 
 
 def _begun(

@@ -19,7 +19,7 @@ from threading import Thread
 import numpy as np
 
 from heteroplan.clock import Stop, never
-from heteroplan.optimize.bound.ascent import FIRST_STEP, improve_prices
+from heteroplan.optimize.bound.ascent import FIRST_STEP, LAST_STEP, improve_prices
 from heteroplan.optimize.bound.bound import priced_bound
 from heteroplan.optimize.bound.lp_prices import (
     best_of,
@@ -28,7 +28,7 @@ from heteroplan.optimize.bound.lp_prices import (
     plainer,
 )
 from heteroplan.optimize.program.prices import Prices, supply_prices
-from heteroplan.optimize.program.problem import Floats, Problem
+from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort
 
@@ -51,8 +51,6 @@ class Round:
     value: float
     """Proven bound; minus infinity where there is none yet."""
     prices: Prices
-    by_work: Floats
-    """[W] least cost of each workload at these prices."""
 
 
 def rounds(
@@ -62,7 +60,7 @@ def rounds(
 
     `without` names ingredients of the method to leave out (`search.INGREDIENTS`).
     """
-    best = Round(-np.inf, supply_prices(problem), np.zeros(len(problem.workloads)))
+    best = Round(-np.inf, supply_prices(problem))
     single = partial(interval_prices, every=EVERY)
     for find in (single,) if "one domain" in without else (one_domain_prices, single):
         found = _suited(problem, find(problem, Effort(stop=stop)), without, stop)
@@ -73,7 +71,8 @@ def rounds(
     best = _best(best, _proven(problem, best.prices, MOST_CELLS, stop))
     yield best
     length = FIRST_STEP
-    while not {"balance prices", "price steps"} & without and not stop():
+    steps = not {"balance prices", "price steps"} & without
+    while steps and length >= LAST_STEP and not stop():
         found = _improved(problem, best, length, stop)
         best = _best(best, _proven(problem, found, MOST_CELLS, stop))
         yield best
@@ -112,8 +111,7 @@ def _best(one: Round, other: Round) -> Round:
 
 
 def _proven(problem: Problem, prices: Prices, cells: int, stop: Stop) -> Round:
-    found = priced_bound(problem, prices, stop, cells=cells)
-    return Round(found.value, prices, found.by_work)
+    return Round(priced_bound(problem, prices, stop, cells=cells).value, prices)
 
 
 class Rounds:

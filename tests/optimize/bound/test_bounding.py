@@ -62,7 +62,6 @@ def started_fixture(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[subprocess
 
 def assert_same(one: Round, other: Round) -> None:
     assert one.value == other.value
-    np.testing.assert_array_equal(one.by_work, other.by_work)
     np.testing.assert_array_equal(one.prices.supply, other.prices.supply)
     np.testing.assert_array_equal(one.prices.balance, other.prices.balance)
     np.testing.assert_array_equal(one.prices.starting, other.prices.starting)
@@ -71,7 +70,7 @@ def assert_same(one: Round, other: Round) -> None:
 def test_rounds_are_the_same_beside_and_here(
     problem: Problem, started: list[subprocess.Popen[bytes]]
 ) -> None:
-    """Values, prices and what each workload costs, for the first three."""
+    """Values and prices, for the first three."""
     with opened(problem, beside=False) as here:
         assert not started
         plain = [here.take() for _ in range(3)]
