@@ -55,12 +55,12 @@ TURNS = 4
 def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
     """The method in order; the caller may stop at each yield."""
     problem = search.problem
-    yield from _first_plans(search)
+    sweeps = Sweeps(search)
+    yield from _first_plans(search, sweeps)
     order = by_size(problem)[::-1]
     order.sort(key=lambda w: problem.workloads[w].priority)
     by_class = ByClass(search)
     others = [w for w in order if w not in by_class.workloads]
-    sweeps = Sweeps(search)
     near = NearGuide.of(search) if problem.large and search.uses("near guide") else None
     relaxed = yield from _relaxed(search)
     yield from by_class.improved(search.plan, FIRST_PASSES)
@@ -96,7 +96,7 @@ def _more_rounds(search: Search, rounds: Rounds, count: int) -> Generator[None, 
     return last
 
 
-def _first_plans(search: Search) -> Iterator[None]:
+def _first_plans(search: Search, sweeps: Sweeps) -> Iterator[None]:
     """Workloads one after another where they cost least, the largest first, where they may fit.
 
     Of small programs also a first bound, and a plan that serves everything where there is one.
@@ -117,6 +117,9 @@ def _first_plans(search: Search) -> Iterator[None]:
             yield
             for w in order:
                 search.offer(local_move(problem, search.plan, w, 0, search.out_of_time))
+                yield
+            if search.plan.covered and search.uses("sweeps"):
+                search.offer(sweeps.swept(search.plan, no_prices, order))
                 yield
 
 
