@@ -8,7 +8,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from heteroplan.clock import LEAST_SHARE, Clock, Progress, Stop, never, silent
+from heteroplan.clock import LEAST_SHARE, Clock, Late, Progress, Stop, never, silent
 from heteroplan.errors import NoPlanError
 from heteroplan.pipelines.shared import limits
 from heteroplan.pipelines.shared.arguments import Name, check_limits, keywords, names
@@ -262,8 +262,9 @@ def _alternatives(
 ) -> "Iterator[Alternative]":
     from heteroplan.sizing.purchase.alternatives import alternative, todo
 
+    in_time = Late(options.stop, times.clock.end)
     for kind, gpu in todo(terms):
-        search = _search(options, times.take(ALTERNATIVE_WEIGHT))
+        search = replace(_search(options, times.take(ALTERNATIVE_WEIGHT)), stop=in_time)
         yield alternative(loaded.scenario, terms, kind, gpu, search)
 
 

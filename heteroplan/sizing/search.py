@@ -356,8 +356,8 @@ def _until_covered(attempts: Attempts) -> tuple[str, ...]:
         attempts.attempt(Tried(counts, patient=True))
         if attempts.covered:
             return (
-                f"the time limit of {attempts.time_limit_s:g} s: it ended before a fleet covered "
-                "the demand, so nodes were added until one did; raise --time-limit",
+                f"its share of the time limit, {attempts.time_limit_s:.3g} s, ended before a fleet "
+                "covered the demand, so nodes were added until one did; raise --time-limit",
             )
         if attempts.full:
             break

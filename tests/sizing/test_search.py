@@ -224,7 +224,7 @@ def test_where_time_ends_before_any_fleet_nodes_are_added_until_one_covers(
     assert found.covered
     assert 2 * 2 * 16.0 - 1e-6 <= found.cost_usd <= 2 * 3 * 16.0
     assert found.bound_usd <= found.cost_usd
-    assert "the time limit of 0.001 s" in found.binding[-1]
+    assert "its share of the time limit, 0.001 s" in found.binding[-1]
 
 
 def test_where_no_more_nodes_are_offered_it_ends_short(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,7 +87,7 @@ def alternative(
     try:
         found = sized(scenario, fewer, search)
     except NoPlanError:
-        return Alternative(kind, gpu, covered=False)
+        return Alternative(kind, gpu, covered=None if search.stop() else False)
     counts: dict[str, int] = {}
     for row in found.nodes:
         counts[row.node_type] = counts.get(row.node_type, 0) + row.nodes

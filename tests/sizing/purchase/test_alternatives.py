@@ -1,5 +1,7 @@
 """What a size is compared with."""
 
+from dataclasses import replace
+
 import pytest
 
 from heteroplan.entities.offers import OfferKind
@@ -37,6 +39,14 @@ def test_one_gpu_type_costs_what_its_nodes_cost() -> None:
     )
     assert found.cost_usd == pytest.approx(12.0)
     assert (found.covered, dict(found.nodes)) == (True, {"d8": 3})
+
+
+def test_where_no_time_was_left_it_is_not_known_whether_one_gpu_type_serves_all() -> None:
+    made = asking(3.0)
+    late = replace(QUICK, stop=lambda: True)
+    both = terms(made, offer(usd=2.0), offer("d", "d8", usd=4.0))
+    found = alternative(made, both, AlternativeKind.ONE_GPU_TYPE, "D", late)
+    assert (found.cost_usd, found.covered) == (None, None)
 
 
 def test_rented_nodes_are_paid_while_they_run_and_others_always() -> None:
