@@ -34,10 +34,10 @@ two at a time, along the cheapest path through ways to divide what the others le
 their workload's classes in one mix there; `by_class` divides classes among engines. Plans are begun
 anew in `turns`: of a small program near its LP, at prices that rise where demand is short; of a
 large one, and where that goes short, near LPs of the workloads left (`guide`), solved again after
-some are placed (`near_guide`). `sweeps` improve them while prices fade. MIPs of a few workloads or
-hours (`polish`; large-neighbourhood search, Shaw 1998) serve what goes short, also of plans that
-find no room on nodes (`repair`). Shortage counts first, by priority class; last, free moves spare
-mixed hardware (`scarce`).
+some are placed (`near_guide`). `sweeps` improve them while prices fade, and large-neighbourhood
+search does by MIPs of a few workloads or hours (`polish`; Shaw 1998): on tight fleets of some nodes
+that is worth 1 to 2 %. Plans that find no room on nodes are repaired (`repair`). Shortage counts
+first, by priority class; last, free moves spare mixed hardware (`scarce`).
 
 **Shortage.** Where the best plan leaves demand unserved, programs of single intervals say what no
 plan serves (`least_short`): early, so that a short search can tell too, and at the end. Minima of

@@ -36,6 +36,7 @@ INGREDIENTS = (
     "sweeps",
     "regroup",
     "by class",
+    "polish",
     "fewer changes",
 )
 """What the method can do without, to see what each is worth: see `optimize`."""

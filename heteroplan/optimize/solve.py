@@ -3,8 +3,8 @@
 1. *Starts.* Plans that the caller has, such as a greedy schedule, are where the search begins.
 2. *A first plan.* Workloads placed one after another, the largest first, each where it costs least.
 3. *Turns.* Plans begun anew and improved, while rounds of the bound find better prices (`turns`).
-4. *The end.* MIPs of the hours that go short; on programs that are not large the whole program at
-   last, from the best plan, until the gap or the time is reached.
+4. *Polish.* MIPs near the best plan; on programs that are not large the whole program at last, from
+   the best plan, until the gap or the time is reached.
 5. *Scarce hardware.* Moves that cost nothing take workloads off leaves that mix GPU types
    (`scarce`).
 6. *Handover.* Where more starts before the horizon than what ran then leaves room for, old pools
@@ -13,8 +13,9 @@
 Shortage comes first, priority class by priority class; the gap is that of the cost.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import combinations
 from time import monotonic
 
 from heteroplan.clock import Late, Progress, Stop, never, silent
@@ -26,8 +27,8 @@ from heteroplan.optimize.bound.bounding import Rounds
 from heteroplan.optimize.bound.relaxation import bound_at_shortage
 from heteroplan.optimize.improve.handover import hand_over
 from heteroplan.optimize.improve.last_pass import last_pass
-from heteroplan.optimize.improve.polish import polish
-from heteroplan.optimize.improve.repair import short_hours
+from heteroplan.optimize.improve.polish import Neighbourhood, polish
+from heteroplan.optimize.improve.repair import WINDOW, short_hours
 from heteroplan.optimize.improve.scarce import spare_scarce
 from heteroplan.optimize.incumbent import WHOLE, Incumbent
 from heteroplan.optimize.program.before import without_handover
@@ -40,8 +41,8 @@ from heteroplan.optimize.whole_program import whole_program
 
 FIRST_NODES = 200
 """Branch-and-bound nodes of the whole program before anything else, where it is small."""
-SHORT_NODES = 20
-"""Branch-and-bound nodes of the MIP around some hours that go short."""
+POLISH_NODES = 20
+"""Branch-and-bound nodes of one neighbourhood."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -229,7 +230,10 @@ def _stages(search: Search, starts: Iterable[Ints], beside: bool | None) -> Iter
         if problem.cells <= ONE_MIP_CELLS and search.uses("whole first"):
             yield from whole_program(search, FIRST_NODES)
         yield from in_turns(search, rounds)
-        yield from _last_steps(search, rounds)
+        if search.uses("polish"):
+            yield from _polish_stage(search, rounds)
+        while problem.large and prove_round(search, rounds) is not None:
+            yield
     finally:
         if search.out_of_time():
             for found in rounds.ready():
@@ -239,15 +243,46 @@ def _stages(search: Search, starts: Iterable[Ints], beside: bool | None) -> Iter
         yield from whole_program(search, search.steps_left())
 
 
-def _last_steps(search: Search, rounds: Rounds) -> Iterator[None]:
-    """MIPs of the hours that go short; of large programs the rounds of the bound that are left."""
+def _polish_stage(search: Search, rounds: Rounds) -> Iterator[None]:
+    """Neighbourhoods until none helps: short hours, single workloads, windows, pairs."""
     problem = search.problem
-    for around in short_hours(problem, search.plan, None):
-        effort = search.effort(gap=search.gap / 10, nodes=SHORT_NODES)
-        search.offer(polish(problem, search.plan, around, effort))
+    workloads = tuple(range(len(problem.workloads)))
+    pairs = list(combinations(workloads, 2))
+    yield from _polish_all(search, short_hours(problem, search.plan, None))
+    for neighbourhoods in (
+        [Neighbourhood((w,), times, 1) for w in workloads for times in _windows(problem, 6)],
+        [Neighbourhood((w,), radius=1) for w in workloads],
+        [Neighbourhood(workloads, times, 1) for times in _windows(problem, WINDOW)],
+        [Neighbourhood((w,), times, 2) for w in workloads for times in _windows(problem, 12)],
+        [Neighbourhood(two, times, 2) for two in pairs for times in _windows(problem, 6)],
+    ):
+        helped = True
+        while helped:
+            helped = any((yield from _polish_all(search, neighbourhoods)))
+            prove_round(search, rounds)
+            yield
+
+
+def _polish_all(
+    search: Search, neighbourhoods: Iterable[Neighbourhood]
+) -> Generator[None, None, list[bool]]:
+    """Each neighbourhood once; returns which of them helped."""
+    helped = []
+    for around in neighbourhoods:
+        effort = search.effort(gap=search.gap / 10, nodes=POLISH_NODES)
+        helped.append(search.offer(polish(search.problem, search.plan, around, effort)))
         yield
-    while problem.large and prove_round(search, rounds) is not None:
-        yield
+    return helped
+
+
+def _windows(problem: Problem, length: int) -> list[tuple[int, ...]]:
+    """Windows of time over the day, each half over the one before."""
+    length = min(length, problem.intervals)
+    last = problem.intervals if problem.cyclic else problem.intervals - length + 1
+    return [
+        tuple((first + i) % problem.intervals for i in range(length))
+        for first in range(0, last, max(1, length // 2))
+    ]
 
 
 def _agreed(bound: float, cost: float) -> float:

@@ -124,19 +124,19 @@ def test_ablation_leaves_out_what_is_asked_for(
     ran: list[Setting], capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = ["--only", "ablation", "--instances", "quickstart", "--limits", "5", "--repeats", "2"]
-    scale.main([*asked, "--without", "sweeps,near LP+swaps"])
+    scale.main([*asked, "--without", "sweeps,near LP+regroup"])
     left_out = [setting.without for setting in ran]
     assert left_out == [
         (),
         (),
         ("sweeps",),
         ("sweeps",),
-        ("near LP", "swaps"),
-        ("near LP", "swaps"),
+        ("near LP", "regroup"),
+        ("near LP", "regroup"),
     ]
     rows = rows_of(capsys.readouterr().out)
-    assert [row[1] for row in rows[:6:2]] == ["plan", "without sweeps", "without near LP, swaps"]
-    assert [row[0] for row in rows[6:]] == ["none", "near LP+swaps", "sweeps"]
+    assert [row[1] for row in rows[:6:2]] == ["plan", "without sweeps", "without near LP, regroup"]
+    assert [row[0] for row in rows[6:]] == ["none", "near LP+regroup", "sweeps"]
 
 
 def test_ablation_leaves_out_each_ingredient_by_default() -> None:

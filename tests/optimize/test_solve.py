@@ -52,7 +52,7 @@ def same(one: Outcome, other: Outcome) -> bool:
 
 @pytest.mark.slow
 def test_the_same_problem_gives_the_same_plan_while_bounds_rise_and_costs_fall() -> None:
-    """Prices, swaps and moves included: the first placement is 9 % above the bound."""
+    """Prices, sweeps and small MIPs included: the first placement is 9 % above the bound."""
     seen: list[tuple[float | None, float]] = []
     one, other = (
         solve(

@@ -57,5 +57,5 @@ def test_the_json_has_every_leaf() -> None:
 
 def test_numbers_are_whole_on_a_narrow_terminal() -> None:
     lines = text(FOUR, width=40).splitlines()
-    assert lines[lines.index("h200x8") + 1].strip() == "GPU H200-SXM-141GB, nodes 28, GPUs 224"
+    assert "h200x8     H200-SXM-141GB     28   224" in lines
     assert max(map(len, lines)) <= 40
