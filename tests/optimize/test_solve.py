@@ -154,7 +154,7 @@ def test_steps_end_a_search_with_the_same_plan_whatever_the_time_limit() -> None
     few = [solve(day(nodes=4), gap=0.0, steps=2, time_limit_s=limit) for limit in (100.0, 300.0)]
     assert same(*few)
     assert few[0].termination is Termination.EFFORT_REACHED
-    more = solve(day(nodes=4), gap=0.0, steps=12, time_limit_s=100.0)
+    more = solve(day(nodes=4), gap=0.0, steps=24, time_limit_s=100.0)
     assert (sum(more.unserved.values()), more.objective) < (
         sum(few[0].unserved.values()),
         few[0].objective,
