@@ -19,7 +19,7 @@ from heteroplan.entities.purchasing import (
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import InputError, InputProblem
 from heteroplan.inputs import build
-from heteroplan.inputs.checks.offers import BESIDE_GPUS, OffersCase, offers_problems
+from heteroplan.inputs.checks.offers import BESIDE_GPUS, OffersCase, node_watts, offers_problems
 from heteroplan.inputs.checks.schema_problems import checked
 from heteroplan.inputs.gpu_types import built_in
 from heteroplan.inputs.schemas.offers import (
@@ -161,13 +161,11 @@ class _Building:
         watts, assumed = {}, []
         used = self._used_types
         for name in types:
-            gpu, gpus = types[name].gpu, types[name].gpus
-            if name in spec.node_kw:
-                watts[name] = 1000 * spec.node_kw[name]
-            elif gpu.power_w is not None:
-                watts[name] = BESIDE_GPUS * gpus * gpu.power_w
-                if spec.power_kw and name in used:
-                    assumed.append(f"{name} ({watts[name] / 1000:.3g} kW)")
+            taken = node_watts(spec, types[name])
+            if taken is not None:
+                watts[name] = taken
+                if name not in spec.node_kw and spec.power_kw and name in used:
+                    assumed.append(f"{name} ({taken / 1000:.3g} kW)")
         note = (
             f"Power is not given of {', '.join(assumed)}: {BESIDE_GPUS:g} times that of their GPUs "
             "is assumed, as of a DGX H100 (node_kw)."

@@ -63,7 +63,7 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
     others = [w for w in order if w not in by_class.workloads]
     near = NearGuide.of(search) if problem.large and search.uses("near guide") else None
     relaxed = yield from _relaxed(search)
-    yield from by_class.improved(search.plan, FIRST_PASSES)
+    yield from by_class.improved(search.plan, FIRST_PASSES, relaxed)
     for turn in range(TURNS):
         if near is not None:
             near = near.after(search.plan) if turn else near

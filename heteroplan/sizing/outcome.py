@@ -191,8 +191,8 @@ def _gaps(serving: np.ndarray, cyclic: bool) -> list[tuple[int, int]]:
     return gaps
 
 
-def _times(horizon: Horizon, stay: Stay, lead: int = 0) -> np.ndarray:
-    times = np.arange(stay.first - lead, stay.first + stay.intervals)
+def _times(horizon: Horizon, stay: Stay) -> np.ndarray:
+    times = np.arange(stay.first, stay.first + stay.intervals)
     if horizon.cyclic:
         return times % horizon.intervals
     return times[(times >= 0) & (times < horizon.intervals)]

@@ -26,6 +26,18 @@ from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort
 from heteroplan.units import s_to_hours
 
+NODES, GAP = 200, 3e-3
+"""Branch-and-bound nodes of one interval, and to which gap it is solved."""
+START = 0.02
+"""Of a node's interval, that a replica which starts on all its GPUs counts as, at least: what holds
+them to start and drain counts as long as it does."""
+FIRST_NODES = 1e-4
+"""Of a node's interval, for each place in their order: nodes that are alike are told apart."""
+CHANGED = 8
+"""Nodes with room on which replicas may change in an interval, beside those on which some stop."""
+SPARE = 2
+"""Nodes that may run in an interval, beside those that suffice, and those of the one before."""
+
 
 @dataclass(slots=True)
 class Piece:
@@ -154,19 +166,6 @@ def _chains(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
     for piece in pieces:
         if piece.later is None:
             yield list(_back(piece))[::-1]
-
-
-NODES, GAP = 200, 3e-3
-"""Branch-and-bound nodes of one interval, and to which gap it is solved."""
-START = 0.02
-"""Of a node's interval, that a replica which starts on all its GPUs counts as, at least: what holds
-them to start and drain counts as long as it does."""
-FIRST_NODES = 1e-4
-"""Of a node's interval, for each place in their order: nodes that are alike are told apart."""
-CHANGED = 8
-"""Nodes with room on which replicas may change in an interval, beside those on which some stop."""
-SPARE = 2
-"""Nodes that may run in an interval, beside those that suffice, and those of the one before."""
 
 
 type Stand = dict[tuple[int, int], pulp.LpVariable]

@@ -1,15 +1,17 @@
 """Rules across an offers file and the scenario that it is for, one function a rule."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from heteroplan.entities.network import Affinity
+from heteroplan.entities.fleet import NodeType
+from heteroplan.entities.network import Affinity, Leaf
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import MOST_NOTED, InputProblem
 from heteroplan.inputs.checks.fleet import close_names, doubled, unknown
 from heteroplan.inputs.gpu_types import built_in
-from heteroplan.inputs.schemas.offers import OffersFile
+from heteroplan.inputs.schemas.offers import OffersFile, SizeLimitsSpec
 from heteroplan.reading.yaml_source import Document, FieldPath
 
 BESIDE_GPUS = 1.8
@@ -144,42 +146,52 @@ def check_nothing_kept(case: OffersCase) -> Iterator[InputProblem]:
         yield case.document.problem(("existing",), remedy)
 
 
+def node_watts(limits: SizeLimitsSpec, shape: NodeType) -> float | None:
+    """Full load of a node: as the file says, or of its GPUs and what is beside; None if unknown."""
+    if shape.name in limits.node_kw:
+        return 1000 * limits.node_kw[shape.name]
+    watts = shape.gpu.power_w
+    return None if watts is None else BESIDE_GPUS * shape.gpus * watts
+
+
+def _kept_nodes(case: OffersCase) -> Iterator[tuple[Leaf, str, int]]:
+    """Leaf, node type and nodes of those that stay whatever happens."""
+    existing = case.spec.existing
+    for leaf in () if case.spec.from_nothing else case.scenario.fleet.network.leaves:
+        for name, nodes in leaf.nodes.items():
+            if name in existing and existing[name].keep:
+                yield leaf, name, nodes
+
+
 def check_kept_nodes_fit(case: OffersCase) -> Iterator[InputProblem]:
     """Nodes that stay whatever happens find room below the limits of their leaf."""
     limits = case.spec.limits
     most_ports = max(limits.node_ports.values(), default=1)
-    for leaf in () if case.spec.from_nothing else case.scenario.fleet.network.leaves:
-        kept = sum(
-            nodes
-            for name, nodes in leaf.nodes.items()
-            if name in case.spec.existing and case.spec.existing[name].keep
-        )
-        stay = f"{kept} nodes stay there (existing: keep: true)"
-        if kept > limits.rack_places.get(leaf.name, kept):
-            remedy = f"{stay}; write {kept} or more, or keep: false"
-            yield case.document.problem(("limits", "rack_places", leaf.name), remedy)
-        if kept > limits.ports.get(leaf.name, kept * most_ports) // most_ports:
-            remedy = f"{stay}; write {kept * most_ports} or more, or keep: false"
-            yield case.document.problem(("limits", "ports", leaf.name), remedy)
+    kept: Counter[str] = Counter()
+    for leaf, _, nodes in _kept_nodes(case):
+        kept[leaf.name] += nodes
+    for name, nodes in kept.items():
+        stay = f"{nodes} nodes stay there (existing: keep: true)"
+        if nodes > limits.rack_places.get(name, nodes):
+            remedy = f"{stay}; write {nodes} or more, or keep: false"
+            yield case.document.problem(("limits", "rack_places", name), remedy)
+        if nodes > limits.ports.get(name, nodes * most_ports) // most_ports:
+            remedy = f"{stay}; write {nodes * most_ports} or more, or keep: false"
+            yield case.document.problem(("limits", "ports", name), remedy)
 
 
 def check_kept_power(case: OffersCase) -> Iterator[InputProblem]:
     """Nodes that stay whatever happens take no more power than their spine has."""
-    spec = case.spec
+    limits = case.spec.limits
     shapes = {each.name: each for each in case.scenario.fleet.node_types}
-    taken: dict[str, float] = {}
-    for leaf in () if spec.from_nothing else case.scenario.fleet.network.leaves:
-        for name, nodes in leaf.nodes.items():
-            kw = spec.limits.node_kw.get(name)
-            if kw is None and (of_gpu := shapes[name].gpu.power_w):
-                kw = BESIDE_GPUS * shapes[name].gpus * of_gpu / 1000
-            if name in spec.existing and spec.existing[name].keep and kw is not None:
-                taken[leaf.spine] = taken.get(leaf.spine, 0.0) + nodes * kw
-    for spine, limit in spec.limits.power_kw.items():
-        if taken.get(spine, 0.0) > limit:
+    taken_kw: defaultdict[str, float] = defaultdict(float)
+    for leaf, name, nodes in _kept_nodes(case):
+        taken_kw[leaf.spine] += nodes * (node_watts(limits, shapes[name]) or 0.0) / 1000
+    for spine, limit in limits.power_kw.items():
+        if taken_kw[spine] > limit:
             remedy = (
-                f"nodes that stay there (existing: keep: true) take {taken[spine]:.4g} kW; write "
-                "as much or more, or keep: false"
+                f"nodes that stay there (existing: keep: true) take {taken_kw[spine]:.4g} kW; "
+                "write as much or more, or keep: false"
             )
             yield case.document.problem(("limits", "power_kw", spine), remedy)
 
