@@ -1,7 +1,9 @@
 """Nodes that are tried one after the other: the plan on each, the best so far, and the clock."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from time import monotonic
 
 from heteroplan.clock import Progress, Stop
@@ -13,7 +15,16 @@ from heteroplan.sizing.counts import Counts, with_fewer, with_room
 from heteroplan.sizing.outcome import Nodes, bill
 from heteroplan.sizing.planned import PACKING_SHARE, Trying, trial, without
 from heteroplan.sizing.potential import Offered, Potential
-from heteroplan.sizing.site import Built, Standing, built, only_needed, placed
+from heteroplan.sizing.site import (
+    Built,
+    Section,
+    Standing,
+    built,
+    on_section,
+    only_needed,
+    placed,
+    sections,
+)
 from heteroplan.sizing.spot import too_much
 from heteroplan.sizing.starts import start_pools
 
@@ -30,9 +41,10 @@ PLAN_SHARE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class Tried:
-    """Nodes to try."""
+class Share:
+    """Nodes of a section, and what its program says of them."""
 
+    section: Section
     counts: Counts
     times: Sequence[int] = ()
     """Intervals of the program that found them."""
@@ -40,11 +52,34 @@ class Tried:
     """[P, times] its sizes of the merged pools."""
     needed: dict[str, Ints] | None = None
     """Hourly offer -> [T] nodes that are there at most; None for no such limit."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tried:
+    """Nodes to try."""
+
+    counts: Counts
+    shares: Sequence[Share] = ()
+    """Of sections; those that were tried last are in proportion to them."""
     pools: Sequence[Pool] = ()
     """Of a plan on nodes like these, at which the search may begin as well."""
     patient: bool = False
     """Whether the plan may take as long as a few steps take, and is made on those that find room
     where not all do."""
+
+    @classmethod
+    def of(cls, shares: Sequence[Share], pools: Sequence[Pool] = ()) -> "Tried":
+        """The nodes of all sections."""
+        counts = Counter[str]()
+        for each in shares:
+            counts.update(each.counts)
+        return cls(dict(counts), tuple(shares), pools)
+
+    @property
+    def all_there(self) -> "Tried":
+        """With nodes by the hour there in all intervals."""
+        shares = tuple(replace(each, needed=None) for each in self.shares)
+        return replace(self, shares=shares)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +123,16 @@ class Attempts:
     impossible: bool = False
     """Whether the limits are known to leave no fleet that covers the demand."""
     potential: Potential = field(init=False)
+    shares: Sequence[Share] = ()
+    """Sections that were tried last."""
 
     def __post_init__(self) -> None:
         self.potential = Potential.of(self.offered)
+
+    @cached_property
+    def sections(self) -> tuple[Section, ...]:
+        """Where nodes stand, and what they serve."""
+        return sections(self.potential)
 
     @property
     def left_s(self) -> float:
@@ -129,6 +171,7 @@ class Attempts:
     def attempt(self, tried: Tried) -> None:
         """Keep a fleet of these nodes if it is better than the best."""
         self.counts = tried.counts
+        self.shares = tried.shares or self.shares
         self.last = self.fitted(tried)
         if self.last is not None and (self.best is None or self.last.rank < self.best.rank):
             self.best = self.last
@@ -151,23 +194,23 @@ class Attempts:
                 return fitted
             for offer in over:
                 counts = with_fewer(self.offered, counts, offer)
-            tried = replace(tried, needed=None)
+            tried = tried.all_there
 
     def _on_nodes(self, counts: Counts, tried: Tried) -> Fitted | None:
-        standing = placed(self.offered, counts)
+        among = [(each.section.leaves, each.counts) for each in tried.shares or self.shares]
+        standing = placed(self.offered, counts, among)
         self.full = standing is None
         if tried.patient:
-            standing = placed(self.offered, counts, partly=True)
+            standing = placed(self.offered, counts, among, partly=True)
         if standing is None:
             return None
         made = built(self.offered, standing)
-        if tried.needed is not None:
-            made = only_needed(self.offered, made, tried.needed)
-        starts: list[tuple[Pool, ...]] = []
-        if tried.replicas is not None and self.offered.hourly:
-            limited = without(self._on(made), made.not_needed)
-            sizes = tried.replicas
-            starts.append(start_pools(self.potential, tried.times, sizes, limited, made.hourly))
+        needed = [
+            (each.section.leaves, each.needed) for each in tried.shares if each.needed is not None
+        ]
+        if needed:
+            made = only_needed(self.offered, made, needed)
+        starts = list(self._starts(tried, made))
         if tried.pools:
             starts.append(tuple(tried.pools))
         enough = made.not_needed or not made.hourly or tried.patient
@@ -187,6 +230,19 @@ class Attempts:
         plain = replace(trying, calm=False)
         other = self._planned(counts, standing, made, [found.plan.pools], plain)
         return found if other is None else min(found, other, key=lambda each: each.rank)
+
+    def _starts(self, tried: Tried, made: Built) -> Iterator[tuple[Pool, ...]]:
+        """At which a plan on nodes by the hour begins: those of all sections."""
+        known = [each for each in tried.shares if each.replicas is not None]
+        if not known or not self.offered.hourly:
+            return
+        limited, pools = without(self._on(made), made.not_needed), list[Pool]()
+        for each in known:
+            here, sizes = on_section(limited, each.section), each.replicas
+            assert sizes is not None
+            potential = each.section.potential
+            pools += start_pools(potential, each.times, sizes, here, made.hourly)
+        yield tuple(pools)
 
     @property
     def _steps(self) -> int:

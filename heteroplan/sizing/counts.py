@@ -137,10 +137,13 @@ def _lacking_at(
     goes short."""
     program, fleet = potential.program, potential.offered.scenario.fleet
     names = [work.name for work in program.workloads]
+    asked = {load.name: load.demand for load in plan.scenario.workloads}
     gpus: dict[str, dict[int, int]] = {}
     for short in plan.shortages:
+        if short.workload not in names:
+            continue
         w, t = names.index(short.workload), short.interval
-        share = short.unserved_rps / float(program.workloads[w].rps[:, t].sum())
+        share = short.unserved_rps / asked[short.workload][t].rps
         pools = _cheapest(potential, w, t, node_types)
         if {stage for pool in pools for stage in pool.stages} != set(
             range(program.workloads[w].stages)

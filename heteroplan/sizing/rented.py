@@ -29,7 +29,7 @@ from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Answer, Effort, Verdict
 from heteroplan.sizing.counts import Counts
 from heteroplan.sizing.potential import MANY_NODES, Offered, Potential
-from heteroplan.sizing.program import Least, NodeModel, define_sizes, node_model
+from heteroplan.sizing.program import Least, NodeModel, NodePrices, define_sizes, node_model
 from heteroplan.sizing.spot import limit_shares
 
 NODES = 2_000
@@ -235,8 +235,8 @@ class Rented:
     least: Least
     needed: dict[str, Ints]
     """Hourly offer -> [T] nodes."""
-    prices_usd: Floats
-    """[node type, T] of a node that is taken of those paid anyway."""
+    prices: NodePrices | None
+    """Of a node that is taken of those paid anyway; None where time ran out."""
 
 
 def rented(potential: Potential, effort: Effort) -> Rented:
@@ -248,7 +248,7 @@ def rented(potential: Potential, effort: Effort) -> Rented:
     model = node_model(potential, list(range(potential.program.intervals)))
     prices = model.duals(effort)
     if prices is None:
-        return Rented(Least(Verdict.LIMIT, 0.0, None, {}), {}, np.zeros((0, 0)))
+        return Rented(Least(Verdict.LIMIT, 0.0, None, {}), {}, None)
     offered = potential.offered
     bought = _rounded(model, effort)
     rents = _beside(potential, bought, effort)
@@ -261,7 +261,7 @@ def rented(potential: Potential, effort: Effort) -> Rented:
     usd = sum(offered.usd(offer) * bought[offer.name] for offer in offered.paid)
     usd += sum(each.usd for each in whole)
     least = Least(Verdict.LIMIT, prices.bound_usd, usd, counts, replicas)
-    return Rented(least, needed, prices.usd)
+    return Rented(least, needed, prices)
 
 
 def _needed(

@@ -22,7 +22,7 @@ from heteroplan.errors import NoPlanError
 from heteroplan.numerics.tolerances import ROUNDING
 from heteroplan.optimize.solvers.solver import Effort, Verdict
 from heteroplan.profiles.capacity.candidates import candidates_of
-from heteroplan.sizing.attempts import LEAST_TRIAL_S, TRIAL_SHARE, Attempts, Fitted, Tried
+from heteroplan.sizing.attempts import LEAST_TRIAL_S, TRIAL_SHARE, Attempts, Fitted, Share, Tried
 from heteroplan.sizing.counts import (
     Counts,
     full_usd,
@@ -33,9 +33,10 @@ from heteroplan.sizing.counts import (
     with_room,
 )
 from heteroplan.sizing.outcome import NO_FLEET, Sized, binding
-from heteroplan.sizing.potential import Offered, Rate
+from heteroplan.sizing.potential import Offered, Potential, Rate
 from heteroplan.sizing.program import Least, node_model
 from heteroplan.sizing.rented import priced_bound, rented
+from heteroplan.sizing.site import Section
 
 PROGRAM_SHARE = 0.15
 """Of the time, at most, for the first program of nodes."""
@@ -117,10 +118,11 @@ class _Bought:
         Where they are many, and the first program had few of them.
         """
         attempts = self.attempts
-        if attempts.impossible or self._exact(self._busiest):
+        whole = attempts.potential
+        if attempts.impossible or _is_exact(whole, self._busiest):
             return
         share = max(0.0, attempts.left_s) * PROVING_SHARE / attempts.time_limit_s
-        found = self._solved(self._busiest, share, by_size=False)
+        found = self._solved(whole, self._busiest, share, by_size=False)
         usd = found.cost_usd
         if usd is not None and (attempts.best is None or usd < attempts.best_usd):
             yield Tried(found.counts)
@@ -132,21 +134,35 @@ class _Bought:
         much of the time, and prove less in it.
         """
         attempts = self.attempts
-        busiest = self._busiest
-        exact = self._exact(busiest)
-        times = busiest if exact else self._dearest(busiest)
-        low_usd, by_size = 0.0, not exact
-        found = self._solved(times, PROGRAM_SHARE, by_size=by_size)
+        whole, low_usd = attempts.potential, 0.0
+        times, by_size = self._first(whole)
+        found = self._solved(whole, times, PROGRAM_SHARE, by_size=by_size)
+        attempts.impossible = found.verdict is Verdict.INFEASIBLE
+        if len(attempts.sections) > 1:
+            yield from self._of_sections()
+            return
         for _ in range(1 + MOST_NEXT):
-            if low_usd == 0.0:
-                attempts.impossible = found.verdict is Verdict.INFEASIBLE
             usd = found.cost_usd
             if usd is None or (low_usd > 0.0 and usd > (1 + attempts.gap) * low_usd):
                 return
-            yield Tried(found.counts, times, found.replicas)
+            yield Tried(found.counts)
             low_usd = usd_of(attempts.offered, found.counts) * (1 + FIRST_STEP)
             times = self._short_elsewhere(times) or times
-            found = self._solved(times, NEXT_SHARE, low_usd, by_size=by_size)
+            found = self._solved(whole, times, NEXT_SHARE, low_usd, by_size=by_size)
+
+    def _of_sections(self) -> Iterator[Tried]:
+        """The nodes that each section needs."""
+        attempts = self.attempts
+        found: dict[Potential, Least] = {}
+        for each in attempts.sections:
+            if each.potential not in found:
+                times, by_size = self._first(each.potential)
+                share = PROGRAM_SHARE / len(attempts.sections)
+                found[each.potential] = self._solved(each.potential, times, share, by_size=by_size)
+        if all(each.cost_usd is not None for each in found.values()):
+            yield Tried.of(
+                [Share(each, found[each.potential].counts) for each in attempts.sections]
+            )
 
     def _larger(self) -> Iterator[Tried]:
         """More than the nodes that were tried last, if the program has any, while there is time
@@ -165,31 +181,40 @@ class _Bought:
         potential = self.attempts.potential
         return potential.with_starts(potential.busiest())
 
-    def _dearest(self, busiest: list[int]) -> list[int]:
+    def _first(self, potential: Potential) -> tuple[list[int], bool]:
+        """Intervals of a first program, and whether it looks at what small pools serve."""
+        busiest = potential.with_starts(potential.busiest())
+        exact = _is_exact(potential, busiest)
+        return busiest if exact else self._dearest(potential, busiest), not exact
+
+    def _dearest(self, potential: Potential, busiest: list[int]) -> list[int]:
         """The interval for which most is paid, and those whose starts hold GPUs in it."""
         attempts = self.attempts
-        prices = node_model(attempts.potential, busiest).duals(attempts.effort(attempts.left_s))
+        prices = node_model(potential, busiest).duals(attempts.effort(attempts.left_s))
         if prices is None:
             return busiest
-        attempts.raise_bound(prices.bound_usd)
+        if potential is attempts.potential:
+            attempts.raise_bound(prices.bound_usd)
         worth = prices.usd.sum(axis=0)
-        return attempts.potential.with_starts([busiest[int(worth.argmax())]])
-
-    def _exact(self, times: list[int]) -> bool:
-        """Whether a program of so many intervals may look closely."""
-        return len(times) * len(self.attempts.potential.program.pools) <= EXACT_CELLS
+        return potential.with_starts([busiest[int(worth.argmax())]])
 
     def _solved(
-        self, times: list[int], share: float, low_usd: float = 0.0, *, by_size: bool = True
+        self,
+        potential: Potential,
+        times: list[int],
+        share: float,
+        low_usd: float = 0.0,
+        *,
+        by_size: bool = True,
     ) -> Least:
         """The cheapest nodes of the program of some intervals that cost so much at least."""
         attempts = self.attempts
-        by_size = by_size and attempts.potential.program.sized and self._exact(times)
-        model = node_model(attempts.potential, times, by_size=by_size)
+        by_size = by_size and potential.program.sized and _is_exact(potential, times)
+        model = node_model(potential, times, by_size=by_size)
         if low_usd > 0.0:
             model.cost_at_least(low_usd)
         found = model.least(attempts.effort(share * attempts.time_limit_s))
-        if low_usd == 0.0:
+        if low_usd == 0.0 and potential is attempts.potential:
             attempts.raise_bound(found.bound_usd)
         return found
 
@@ -207,7 +232,7 @@ class _Bought:
             return None
         worst = max(short, key=lambda t: short[t])
         more = sorted({*times, *self.attempts.potential.with_starts([worst])})
-        return more if self._exact(more) else None
+        return more if _is_exact(self.attempts.potential, more) else None
 
     def _between(self, failing_usd: float) -> Iterator[Tried]:
         """Nodes that cost less than those that covered, and more than what did not."""
@@ -237,6 +262,11 @@ class _Bought:
                 fewer = best.counts | {offer.name: best.counts[offer.name] - 1}
                 if fewer not in self.failed:
                     yield Tried(fewer)
+
+
+def _is_exact(potential: Potential, times: list[int]) -> bool:
+    """Whether a program of so many intervals may look closely."""
+    return len(times) * len(potential.program.pools) <= EXACT_CELLS
 
 
 RENTED_SHARE, BOUND_SHARE = 0.5, 0.7
@@ -303,16 +333,23 @@ def find(attempts: Attempts) -> None:
 
 def _try_rented(attempts: Attempts) -> None:
     """Nodes by the hour: as many in each interval as it needs, or any at any time."""
-    found = rented(attempts.potential, attempts.effort(RENTED_SHARE * attempts.time_limit_s))
-    attempts.raise_bound(found.least.bound_usd)
-    if found.least.cost_usd is None:
+    effort = attempts.effort(RENTED_SHARE * attempts.time_limit_s)
+    whole, intervals = attempts.potential, attempts.potential.program.intervals
+    found = {each.potential: rented(each.potential, effort) for each in attempts.sections}
+    if whole in found:
+        prices = found[whole].prices
+    else:
+        prices = node_model(whole, range(intervals)).duals(effort)
+    if prices is None or any(each.least.cost_usd is None for each in found.values()):
         return
-    tried = Tried(
-        found.least.counts,
-        range(attempts.potential.program.intervals),
-        found.least.replicas,
-        found.needed,
-    )
+    attempts.raise_bound(prices.bound_usd)
+    shares = []
+    for section in attempts.sections:
+        mine = found[section.potential]
+        least = mine.least
+        share = Share(section, least.counts, range(intervals), least.replicas, mine.needed)
+        shares.append(share)
+    tried = Tried.of(shares)
     for _ in range(LONGER):
         attempts.attempt(tried)
         if attempts.closed or attempts.over:
@@ -321,23 +358,27 @@ def _try_rented(attempts: Attempts) -> None:
         if more is None:
             break
         tried = more
-    share = 1.0 if attempts.covered else BOUND_SHARE
-    effort = attempts.effort(share * attempts.left_s)
-    attempts.raise_bound(priced_bound(attempts.potential, found.prices_usd, effort))
+    part = 1.0 if attempts.covered else BOUND_SHARE
+    effort = attempts.effort(part * attempts.left_s)
+    attempts.raise_bound(priced_bound(whole, prices.usd, effort))
     if not attempts.covered and not attempts.over:
-        attempts.attempt(replace(tried, needed=None))
+        attempts.attempt(tried.all_there)
 
 
 def _with_more_hours(attempts: Attempts, tried: Tried) -> Tried | None:
     """Where the plan on some nodes goes short, the same with more of those by the hour then."""
     last = attempts.last
-    if last is None or last.plan.covered or tried.needed is None:
+    if last is None or last.plan.covered:
         return None
-    needed = with_more_hours(attempts.potential, tried.needed, last.plan)
-    if needed is None:
+    shares = []
+    for each in tried.shares:
+        assert each.needed is not None
+        needed = with_more_hours(each.section.potential, each.needed, last.plan) or each.needed
+        most = {name: int(count.max(initial=0)) for name, count in needed.items()}
+        shares.append(replace(each, counts=each.counts | most, needed=needed))
+    if all(one.needed is other.needed for one, other in zip(shares, tried.shares, strict=True)):
         return None
-    most = {name: int(count.max(initial=0)) for name, count in needed.items()}
-    return replace(tried, counts=tried.counts | most, needed=needed, pools=last.plan.pools)
+    return Tried.of(shares, last.plan.pools)
 
 
 def _until_covered(attempts: Attempts) -> tuple[str, ...]:
@@ -384,7 +425,9 @@ def _within_budget(attempts: Attempts) -> Fitted | None:
     found = model.most_served(budget_usd, attempts.effort(attempts.left_s / 2))
     fitted = None
     if found.cost_usd is not None:
-        fitted = attempts.fitted(Tried(found.counts, times, found.replicas))
+        everywhere = Section(attempts.offered.scenario.fleet.network.leaves, attempts.potential)
+        share = Share(everywhere, found.counts, times, found.replicas)
+        fitted = attempts.fitted(Tried.of([share]))
     if fitted is None or fitted.cost_usd > budget_usd * (1 + ROUNDING):
         raise NoPlanError(
             f"no fleet within budget_usd {budget_usd:g} was found; covering the demand costs "

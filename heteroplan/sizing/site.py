@@ -6,18 +6,22 @@ gets any, each domain with the same mix of types where one is too small for all.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import ceil
 
 import numpy as np
 
 from heteroplan.entities.fleet import Fleet, NodeType, Outage
 from heteroplan.entities.network import Affinity, Leaf, Network
 from heteroplan.entities.offers import Offer, OfferKind
-from heteroplan.entities.workload import Loss
+from heteroplan.entities.scenario import Scenario
+from heteroplan.entities.workload import Workload
+from heteroplan.numerics.tolerances import ROUNDING
+from heteroplan.optimize.program.build import LOST_LEVELS
 from heteroplan.optimize.program.problem import Ints
-from heteroplan.sizing.potential import Offered
+from heteroplan.sizing.potential import Offered, Potential
 
 type Standing = dict[tuple[str, str], int]
 """(offer, leaf) -> nodes."""
@@ -25,6 +29,135 @@ type Standing = dict[tuple[str, str], int]
 PAID_ANYWAY = 1e-3
 """Share of its price at which a plan counts a node that is paid whether it runs or not: less than
 any that is paid by the hour, and still better free than taken."""
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """Leaves, and the program of what is served on them."""
+
+    leaves: tuple[Leaf, ...]
+    potential: Potential
+
+
+def sections(whole: Potential) -> tuple[Section, ...]:
+    """Domains that may be lost, each with its share of the demand, and what else lives in it.
+
+    One with all leaves where none may be lost, or where a domain does not serve its share alone.
+    """
+    offered, found = whole.offered, list[Section]()
+    network = offered.scenario.fleet.network
+    known: dict[tuple[tuple[str, float], ...], Potential] = {}
+    alike = not any(offer.leaves or offer.most_nodes for offer in offered.offers)
+    for leaves, shares in _homes(offered):
+        key = tuple(sorted(shares.items()))
+        potential = known.get(key) if alike and not offered.limits.node_watts else None
+        potential = potential or Potential.of(_within(offered, leaves, shares))
+        known[key] = potential
+        if not potential.servable:
+            found.clear()
+            break
+        found.append(Section(leaves, potential))
+    return tuple(found) or (Section(network.leaves, whole),)
+
+
+def on_section(scenario: Scenario, section: Section) -> Scenario:
+    """The workloads that live in a section, on its nodes."""
+    names = {work.name for work in section.potential.program.workloads}
+    leaves = {leaf.name for leaf in section.leaves}
+    network = Network(tuple(leaf for leaf in scenario.fleet.network.leaves if leaf.name in leaves))
+    return replace(
+        scenario,
+        workloads=tuple(load for load in scenario.workloads if load.name in names),
+        fleet=replace(scenario.fleet, network=network),
+    )
+
+
+def _homes(offered: Offered) -> list[tuple[tuple[Leaf, ...], dict[str, float]]]:
+    """Leaves of domains that may be lost, and which share of which workload each serves; none
+    where none may be.
+
+    A workload that may lose one lives in as few as let the rest serve enough of it; any other one
+    in one, in which no other lives from which it keeps apart.
+    """
+    scenario = offered.scenario
+    loads = sorted(scenario.workloads, key=lambda load: _lost_level(load) is None)
+    levels = [level for load in loads if (level := _lost_level(load)) is not None]
+    if not levels:
+        return []
+    level = max(levels, key=list(Affinity).index)
+    domains = sorted(
+        scenario.fleet.network.domains(level).items(),
+        key=lambda each: -_standing_on(offered, each[1]),
+    )
+    shares: dict[str, dict[str, float]] = {name: {} for name, _ in domains}
+    for load in loads:
+        apart = {
+            each.name
+            for each in loads
+            if each.name in load.anti_affinity or load.name in each.anti_affinity
+        }
+        able = {
+            leaf.domain(level)
+            for leaves in load.domains(scenario.fleet.network).values()
+            for leaf in leaves
+        }
+        mine = [name for name in shares if name in able]
+        mine.sort(key=lambda name: len(apart & set(shares[name])))
+        parts, share = _spread(load, len(mine))
+        for name in mine[:parts]:
+            shares[name][load.name] = share
+    return [(leaves, shares[name]) for name, leaves in domains if shares[name]]
+
+
+def _lost_level(load: Workload) -> Affinity | None:
+    """Of the domains of which it may lose any one."""
+    return None if load.resilience is None else LOST_LEVELS.get(load.resilience.lose)
+
+
+def _spread(load: Workload, domains: int) -> tuple[int, float]:
+    """Over how many of the domains a workload is spread, and which share of it each serves."""
+    if load.resilience is None or _lost_level(load) is None or domains < 2:
+        return 1, 1.0
+    serve = load.resilience.serve
+    enough = ceil(1.0 / (1.0 - serve) - ROUNDING) if serve < 1.0 else domains
+    parts = min(domains, max(2, enough))
+    return parts, max(1.0 / parts, serve / (parts - 1))
+
+
+def _within(offered: Offered, leaves: Sequence[Leaf], shares: Mapping[str, float]) -> Offered:
+    """Of some leaves alone, with shares of some workloads."""
+    scenario, limits = offered.scenario, offered.limits
+    names, spines = {leaf.name for leaf in leaves}, {leaf.spine for leaf in leaves}
+    loads = [
+        _part_of(load, shares[load.name]) for load in scenario.workloads if load.name in shares
+    ]
+    fleet = replace(scenario.fleet, network=Network(tuple(leaves)), outages=())
+    offers = (
+        replace(offer, leaves=tuple(leaf for leaf in offered.leaves(offer) if leaf in names))
+        for offer in offered.offers
+    )
+    return replace(
+        offered,
+        scenario=replace(scenario, workloads=tuple(loads), fleet=fleet, current=None),
+        offers=tuple(offer for offer in offers if offer.leaves),
+        limits=replace(
+            limits,
+            budget_usd=None,
+            rack_places=tuple(each for each in limits.rack_places if each[0] in names),
+            power_w=tuple(each for each in limits.power_w if each[0] in spines),
+        ),
+    )
+
+
+def _part_of(load: Workload, share: float) -> Workload:
+    """A share of a workload, that nothing is asked of but to serve it."""
+    return replace(
+        load,
+        demand=tuple(replace(each, rps=each.rps * share) for each in load.demand),
+        min_replicas={role: ceil(n * share) for role, n in load.min_replicas.items()},
+        anti_affinity=(),
+        resilience=None if _lost_level(load) is not None else load.resilience,
+    )
 
 
 @dataclass
@@ -83,19 +216,50 @@ class Site:
         return {leaf.name: leaf.spine for leaf in self.offered.scenario.fleet.network.leaves}
 
 
-def placed(offered: Offered, counts: Mapping[str, int], *, partly: bool = False) -> Standing | None:
-    """So many nodes of each offer on leaves; where they find no room None, or what finds some."""
+type Shares = Sequence[tuple[Sequence[Leaf], Mapping[str, int]]]
+"""Leaves, and nodes of each offer on them."""
+
+
+def placed(
+    offered: Offered, counts: Mapping[str, int], shares: Shares = (), *, partly: bool = False
+) -> Standing | None:
+    """So many nodes of each offer on leaves; where they find no room None, or what finds some.
+
+    Where there are `shares`, these leaves have nodes in proportion to them.
+    """
     site = Site(offered)
+    network = offered.scenario.fleet.network
     left = {name: nodes for name, nodes in counts.items() if nodes > 0}
     standing = {name for name in left if offered.by_name[name].kind is OfferKind.EXISTING}
     domains = _domains(offered)
     for domain in domains:
         _fill(site, domain, left, {name: left[name] for name in standing})
-    for domain in domains:
-        new = {name: nodes for name, nodes in left.items() if name not in standing}
-        _fill(site, domain, left, _share(site, domain, new))
-    _fill(site, offered.scenario.fleet.network.leaves, left, dict(left))
+    new = {name: nodes for name, nodes in left.items() if name not in standing}
+    for leaves, share in _divided(shares or [(network.leaves, new)], new):
+        for domain in domains:
+            here = tuple(leaf for leaf in domain if leaf in leaves)
+            part = _share(site, here, share) if here else {}
+            before = dict(left)
+            _fill(site, here, left, part)
+            share = {name: nodes - before[name] + left[name] for name, nodes in share.items()}
+    _fill(site, network.leaves, left, dict(left))
     return site.standing if partly or not any(left.values()) else None
+
+
+def _divided(
+    shares: Shares, nodes: Mapping[str, int]
+) -> list[tuple[Sequence[Leaf], dict[str, int]]]:
+    """Nodes of each offer in proportion to some others; what is left goes to the first leaves."""
+    total = Counter[str]()
+    for _, share in shares:
+        total.update(share)
+    found = [
+        (leaves, {name: n * share.get(name, 0) // max(1, total[name]) for name, n in nodes.items()})
+        for leaves, share in shares
+    ]
+    for name, n in nodes.items():
+        found[0][1][name] += n - sum(here[name] for _, here in found)
+    return found
 
 
 def _fill(
@@ -115,25 +279,25 @@ def _fill(
 def _domains(offered: Offered) -> list[tuple[Leaf, ...]]:
     """Domains in which nodes of all types serve one another, those with most existing nodes first.
 
-    Of the narrowest affinity; where a domain may be lost, nodes are spread over all of them.
+    Of the narrowest affinity.
     """
-    network = offered.scenario.fleet.network
     level = min((load.affinity for load in offered.scenario.workloads), key=list(Affinity).index)
-    existing = {
-        leaf: offer.most_nodes or 0
+    domains = list(offered.scenario.fleet.network.domains(level).values())
+    return sorted(domains, key=lambda leaves: -_standing_on(offered, leaves))
+
+
+def _standing_on(offered: Offered, leaves: Iterable[Leaf]) -> int:
+    """Existing nodes on leaves."""
+    names = {leaf.name for leaf in leaves}
+    return sum(
+        (offer.most_nodes or 0) * len(names & set(offered.leaves(offer)))
         for offer in offered.paid
         if offer.kind is OfferKind.EXISTING
-        for leaf in offered.leaves(offer)
-    }
-    domains = list(network.domains(level).values())
-    return sorted(domains, key=lambda leaves: -sum(existing.get(leaf.name, 0) for leaf in leaves))
+    )
 
 
 def _share(site: Site, domain: tuple[Leaf, ...], left: Mapping[str, int]) -> dict[str, int]:
     """Nodes of each offer that a domain gets of those left: all, or in proportion to its room."""
-    lost = _lost_domains(site.offered)
-    if lost > 1:
-        return {name: -(-nodes // lost) for name, nodes in left.items()}
     part = min(1.0, _part_by_places(site, domain, left), _part_by_power(site, domain, left))
     return {name: nodes if part == 1.0 else round(nodes * part) for name, nodes in left.items()}
 
@@ -165,17 +329,6 @@ def _part_by_power(site: Site, domain: tuple[Leaf, ...], left: Mapping[str, int]
         nodes * watts[site.offered.by_name[name].node_type] for name, nodes in left.items()
     )
     return free_w / wanted_w if wanted_w > 0 else 1.0
-
-
-def _lost_domains(offered: Offered) -> int:
-    """Domains over which nodes are spread because one of them may be lost; 1 where none is."""
-    levels = {Loss.LEAF: Affinity.LEAF, Loss.SPINE: Affinity.SPINE}
-    lost = [
-        len(offered.scenario.fleet.network.domains(levels[load.resilience.lose]))
-        for load in offered.scenario.workloads
-        if load.resilience is not None and load.resilience.lose in levels
-    ]
-    return max(lost, default=1)
 
 
 def _best_leaf(site: Site, offer: Offer, leaves: tuple[Leaf, ...]) -> str | None:
@@ -236,30 +389,36 @@ def built(offered: Offered, standing: Standing) -> Built:
     return Built(fleet, replace(fleet, node_types=tuple(marginal)), hourly)
 
 
-def only_needed(offered: Offered, made: Built, needed: Mapping[str, Ints]) -> Built:
+def only_needed(
+    offered: Offered, made: Built, needed: Sequence[tuple[Sequence[Leaf], Mapping[str, Ints]]]
+) -> Built:
     """The fleet, and its nodes by the hour that an interval does not need.
 
     Nor those before and after it, in which replicas start, and serve until others do. `needed` are
-    nodes [T] by offer.
+    nodes [T] by offer of some leaves.
     """
     horizon = offered.scenario.horizon
     ends = horizon.boundaries()
     outages = []
-    for node_type, offer in made.hourly.items():
-        count = needed[offer.name]
-        before, after = np.roll(count, 1), np.roll(count, -1)
-        if not horizon.cyclic:
-            before[0], after[-1] = count[0], count[-1]
-        wanted = np.maximum(count, np.maximum(before, after))
-        for leaf in made.marginal.network.leaves:
-            there = leaf.nodes.get(node_type, 0)
-            here = np.minimum(wanted, there)
-            wanted = wanted - here
-            outages += [
-                Outage(leaf.name, node_type, there - int(here[t]), ends[t], ends[t + 1])
-                for t in range(horizon.intervals)
-                if there > here[t]
-            ]
+    for leaves, here in needed:
+        on = {leaf.name for leaf in leaves}
+        for node_type, offer in made.hourly.items():
+            count = here.get(offer.name, np.zeros(horizon.intervals, dtype=np.int64))
+            before, after = np.roll(count, 1), np.roll(count, -1)
+            if not horizon.cyclic:
+                before[0], after[-1] = count[0], count[-1]
+            wanted = np.maximum(count, np.maximum(before, after))
+            for leaf in made.marginal.network.leaves:
+                if leaf.name not in on:
+                    continue
+                there = leaf.nodes.get(node_type, 0)
+                used = np.minimum(wanted, there)
+                wanted = wanted - used
+                outages += [
+                    Outage(leaf.name, node_type, there - int(used[t]), ends[t], ends[t + 1])
+                    for t in range(horizon.intervals)
+                    if there > used[t]
+                ]
     return replace(made, not_needed=tuple(outages))
 
 

@@ -18,6 +18,7 @@ from heteroplan.entities.plan import Pool
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Workload
 from heteroplan.numerics.tolerances import ROUNDING
+from heteroplan.optimize.program.build import LOST_LEVELS
 from heteroplan.optimize.program.problem import Ints
 from heteroplan.optimize.program.sizes import reach
 from heteroplan.sizing.potential import Potential
@@ -258,8 +259,13 @@ def _covering(potential: Potential, times: Sequence[int]) -> list[int]:
 
 
 def _home(load: Workload, scenario: Scenario) -> tuple[Affinity, str]:
-    """Where most nodes stand of the domains in which a workload's groups may live."""
+    """Where most nodes stand of the domains in which a workload's replicas may live together."""
+    levels = [load.affinity]
+    if load.resilience is not None and load.resilience.lose in LOST_LEVELS:
+        levels.append(LOST_LEVELS[load.resilience.lose])
+    level = min(levels, key=list(Affinity).index)
     nodes: Counter[str] = Counter()
-    for name, leaves in load.domains(scenario.fleet.network).items():
-        nodes[name] = sum(sum(leaf.nodes.values()) for leaf in leaves)
-    return load.affinity, max(nodes, key=lambda name: nodes[name], default="")
+    for leaves in load.domains(scenario.fleet.network).values():
+        for leaf in leaves:
+            nodes[leaf.domain(level)] += sum(leaf.nodes.values())
+    return level, max(nodes, key=lambda name: nodes[name], default="")

@@ -42,7 +42,8 @@ def test_intervals_cost_what_brute_force_finds(rps: list[float], small_usd: floa
     least = sum(least_usd(rate, small_usd) for rate in rps)
     found = rented(potential, Effort())
     late = Effort(deadline=monotonic() - 1.0)
-    bounds = [priced_bound(potential, found.prices_usd, each) for each in (late, Effort())]
+    assert found.prices is not None
+    bounds = [priced_bound(potential, found.prices.usd, each) for each in (late, Effort())]
     assert found.least.bound_usd <= bounds[0] * (1 + 1e-9)
     assert bounds[0] <= bounds[1] * (1 + 1e-9)
     assert bounds[1] == pytest.approx(least, rel=1e-3)
@@ -63,7 +64,8 @@ def test_what_intervals_rent_serves_all_demand(rps: list[float]) -> None:
         mine = [p for p, pool in enumerate(potential.program.pools) if pool.node_type == node_type]
         held = 4 * found.least.replicas[mine].sum(axis=0)
         assert (8 * found.needed[f"{node_type} rented"] >= held).all()
-    bound_usd = priced_bound(potential, found.prices_usd, Effort())
+    assert found.prices is not None
+    bound_usd = priced_bound(potential, found.prices.usd, Effort())
     paid = sum(
         offer.usd_per_node_hour * float(np.sum(found.needed[offer.name])) for offer in made.hourly
     )

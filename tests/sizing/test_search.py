@@ -15,7 +15,7 @@ from heteroplan.errors import NoPlanError, UsageError
 from heteroplan.optimize.program.problem import Ints
 from heteroplan.optimize.solvers.solver import Effort
 from heteroplan.sizing import search, size
-from heteroplan.sizing.attempts import Attempts, Tried
+from heteroplan.sizing.attempts import Attempts, Share, Tried
 from heteroplan.sizing.counts import grown, usd_of, with_lacking, with_more_hours, with_room
 from heteroplan.sizing.outcome import Sized
 from heteroplan.sizing.potential import Offered, Potential
@@ -113,7 +113,9 @@ def test_hours_that_go_short_get_the_nodes_by_the_hour_that_they_lack() -> None:
         rented = on_demand(BIG, 16.0, most_nodes)
         made = Offered.of(two_types([10.0, 20.0, 30.0]), offers(purchase(BIG, 16.0), rented, spot))
         attempts = Attempts(made, 0.01, 60.0, never, silent)
-        fitted = attempts.fitted(Tried({f"{BIG} bought": 1}, needed=nothing(made)))
+        counts = {f"{BIG} bought": 1}
+        share = Share(attempts.sections[0], counts, needed=nothing(made))
+        fitted = attempts.fitted(Tried.of([share]))
         assert fitted is not None
         more = with_more_hours(attempts.potential, nothing(made), fitted.plan)
         assert more is not None
