@@ -18,6 +18,9 @@ more than share[p,s] of what the program says, with z[p,s,t] for which of the ra
 
     Σ_k load[p,k,t]·x[p,k,t] <= Σ_s share[p,s]·m[p,s,t],   lo[s]·z <= m <= hi[s]·z,   n = Σ_s m
 
+Of a workload that is to serve a share after the loss of any one of S domains, each stage has
+capacity for S / (S - 1) times that share.
+
 It knows no domains and no single nodes: every fleet that covers the demand meets it, so that its
 bound holds for all of them.
 """
@@ -44,7 +47,7 @@ from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict
 from heteroplan.sizing.counts import Counts
 from heteroplan.sizing.potential import Offered, Potential
-from heteroplan.sizing.spot import limit_shares
+from heteroplan.sizing.spot import leave_enough, limit_shares
 
 RANGE_GROWTH = 1.5
 """Of a range of sizes, by which its end lies above its beginning."""
@@ -192,8 +195,8 @@ def node_model(
     program with many more integers.
     """
     offered = potential.offered
-    program = potential.at(list(times))
-    model = build_model(program, allow_short=allow_short, constant=constant)
+    model = build_model(potential.at(list(times)), allow_short=allow_short, constant=constant)
+    survive_losses(model, potential)
     prices = [offered.usd(each) for each in offered.offers]
     made = NodeModel(offered, times, model, max(prices, default=1.0) or 1.0)
     for offer in offered.paid:
@@ -212,6 +215,13 @@ def node_model(
     define_places(made)
     model.lp.setObjective(pulp.LpAffineExpression.from_list(made.cost))
     return made
+
+
+def survive_losses(model: Model, potential: Potential) -> None:
+    """Workloads that may lose a domain have the capacity that they need for that at least."""
+    for w, need in enumerate(potential.needs):
+        for i in range(model.problem.intervals) if need > 1.0 else ():
+            leave_enough(model, i, w, need, "survive")
 
 
 def _nodes(model: Model, offer: Offer, name: str) -> pulp.LpVariable:

@@ -29,7 +29,14 @@ from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Answer, Effort, Verdict
 from heteroplan.sizing.counts import Counts
 from heteroplan.sizing.potential import MANY_NODES, Offered, Potential
-from heteroplan.sizing.program import Least, NodeModel, NodePrices, define_sizes, node_model
+from heteroplan.sizing.program import (
+    Least,
+    NodeModel,
+    NodePrices,
+    define_sizes,
+    node_model,
+    survive_losses,
+)
 from heteroplan.sizing.spot import limit_shares
 
 NODES = 2_000
@@ -138,15 +145,18 @@ class IntervalModel:
         self.starting.append((extra, usd / self.scale_usd))
         return [(new, -size), (extra, -size)]
 
-    def stay_near(self, prices_usd: Floats, most: Floats, effort: Effort) -> None:
+    def stay_near(self, prices_usd: Floats, most: Floats, effort: Effort, on_a_node: Ints) -> None:
         """Leave only sizes that differ little from those of the program whose sizes and nodes may
-        be fractional: most of the cheapest are among them, and found far sooner."""
+        be fractional: most of the cheapest are among them, and found far sooner.
+
+        By more where as many replicas as are `on_a_node` [P] may be lost, of which fractional
+        choices know little."""
         if self.least(prices_usd, most, effort, integer=False) is None:
             return
-        for (count,) in self.model.n:
+        for (count,), lost in zip(self.model.n, on_a_node.tolist(), strict=True):
             value = count.varValue or 0.0
             low, high = floor(value + SOLVER_TOLERANCE), ceil(value - SOLVER_TOLERANCE)
-            count.lowBound, count.upBound = max(0, low - BELOW), high + ABOVE
+            count.lowBound, count.upBound = max(0, low - BELOW), high + ABOVE + lost
 
     @classmethod
     def of(
@@ -159,6 +169,7 @@ class IntervalModel:
         alone = potential.at([t])
         program = alone if sizes is None else at_sizes(alone, sizes)
         model = build_model(program, allow_short=False)
+        survive_losses(model, potential)
         if by_size:
             define_sizes(model)
         taken = [
@@ -364,7 +375,8 @@ def _chosen(
     now, earlier, later = known
     alone, free = potential.at([t]), np.zeros(len(most))
     guess = now or earlier
-    sizes = None if guess is None else np.array(guess.replicas, dtype=np.int64)[:, None]
+    lost = potential.on_a_node[:, None]
+    sizes = None if guess is None else _left(guess, lost)
     found = now
     for turn in range(SIZED_ROUNDS + 1):
         if sizes is not None and turn == SIZED_ROUNDS:
@@ -376,19 +388,27 @@ def _chosen(
             if other is not None:
                 model.next_to(potential, other, most, later=other is later)
         if now is None:
-            model.stay_near(free, most, effort)
+            model.stay_near(free, most, effort, potential.on_a_node)
         gap = CHOSEN_GAP if now is None else AGAIN_GAP
         tried = model.least(free, most, replace(effort, nodes=NODES, gap=gap))
         if tried is None:
             return found
         counts = np.array(tried.replicas, dtype=np.int64)[:, None]
         covered = of_sizes(alone, counts).covered
+        counts = _left(tried, lost)
         if covered or now is None:
             found = tried
         if covered:
             break
         sizes = counts if sizes is None else np.minimum(sizes, counts)
     return found
+
+
+def _left(rent: Rent, lost: Ints) -> Ints:
+    """[P, 1] replicas after a loss of as many [P, 1], one at least of those that there are."""
+    counts = np.array(rent.replicas, dtype=np.int64)[:, None]
+    fewer: Ints = np.minimum(counts, np.maximum(1, counts - lost))
+    return fewer
 
 
 def _of_program(model: NodeModel, t: int) -> Rent:

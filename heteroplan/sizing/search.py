@@ -138,7 +138,7 @@ class _Bought:
         times, by_size = self._first(whole)
         found = self._solved(whole, times, PROGRAM_SHARE, by_size=by_size)
         attempts.impossible = found.verdict is Verdict.INFEASIBLE
-        if len(attempts.sections) > 1:
+        if all(each.potential is not whole for each in attempts.sections):
             yield from self._of_sections()
             return
         for _ in range(1 + MOST_NEXT):

@@ -19,6 +19,7 @@ Every fleet within the shares meets these rows, so that the bound holds.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 import pulp
@@ -66,7 +67,8 @@ def limit_shares(
             model.add(row, "<=", 0.0, f"on_offer_{o}_{i}")
             for p, z in on_offer.items():
                 standing[p].append((z, -1.0))
-            _leave_enough(model, i, o, 1.0 - offer.most_share, on_offer)
+            for w in range(len(model.problem.workloads)):
+                leave_enough(model, i, w, 1.0 - offer.most_share, f"left_{o}", on_offer)
         for p, terms in standing.items():
             model.add(terms, ">=", 0.0, f"standing_{p}_{i}")
         beside += [(count, -size) for count in paid.get(node_type, ())]
@@ -79,24 +81,27 @@ def limit_shares(
     return eased
 
 
-def _leave_enough(
-    model: Model, i: int, o: int, serve: float, on_offer: Mapping[int, pulp.LpVariable]
+def leave_enough(
+    model: Model,
+    i: int,
+    w: int,
+    serve: float,
+    name: str,
+    gone: Mapping[int, pulp.LpVariable] = MappingProxyType({}),
 ) -> None:
-    """Each stage of a workload is served as far as it has to be without the offer."""
+    """Each stage of a workload has capacity for a share of the demand, without replicas `gone`."""
     problem = model.problem
-    for w, work in enumerate(problem.workloads):
-        asked = np.flatnonzero(work.rps[:, i] > 0).tolist()
-        for stage in range(work.stages):
-            serving = [p for p in work.pools if stage in problem.pools[p].stages]
-            rates = {p: 1.0 / load_of(problem, p, i) for p in serving}
-            left: Terms = [(model.n[p][i], rate) for p, rate in rates.items() if rate > 0]
-            left += [
-                (on_offer[p], -rate) for p, rate in rates.items() if rate > 0 and p in on_offer
-            ]
-            for k in asked if left else ():
-                short = model.short[w][k][i]
-                terms = left if short is None else [*left, (short, serve)]
-                model.add(terms, ">=", serve, f"left_{w}_{stage}_{k}_{o}_{i}")
+    work = problem.workloads[w]
+    asked = np.flatnonzero(work.rps[:, i] > 0).tolist()
+    for stage in range(work.stages):
+        serving = [p for p in work.pools if stage in problem.pools[p].stages]
+        rates = {p: 1.0 / load_of(problem, p, i) for p in serving}
+        left: Terms = [(model.n[p][i], rate) for p, rate in rates.items() if rate > 0]
+        left += [(gone[p], -rate) for p, rate in rates.items() if rate > 0 and p in gone]
+        for k in asked if left else ():
+            short = model.short[w][k][i]
+            terms = left if short is None else [*left, (short, serve)]
+            model.add(terms, ">=", serve, f"{name}_{w}_{stage}_{k}_{i}")
 
 
 def backed(problem: Problem, hourly: Mapping[str, Offer]) -> Problem:

@@ -30,6 +30,7 @@ from heteroplan.optimize.rules.mip import Model, Terms
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict
 from heteroplan.sizing.potential import Offered, Potential
+from heteroplan.sizing.program import survive_losses
 from heteroplan.sizing.spot import limit_shares
 
 QUARTERS_A_YEAR = 4
@@ -122,6 +123,7 @@ class _Program:
         potential = Potential.of(replace(self.offered, scenario=self._all_quarters()))
         at = [q * length + t for q in self.quarters for t in self.times]
         model = build_model(potential.at(at), allow_short=False)
+        survive_losses(model, potential)
         for offer in self.offered.offers:
             self._define(model, offer)
         self._define_rows(model)
