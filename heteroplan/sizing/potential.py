@@ -19,7 +19,7 @@ from heteroplan.entities.workload import Role
 from heteroplan.errors import UsageError
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.coarser import one_domain
-from heteroplan.optimize.program.problem import Floats, Ints, Problem, ProgramWorkload
+from heteroplan.optimize.program.problem import Floats, Ints, Problem, ProgramResilience
 from heteroplan.profiles.capacity.candidates import candidates_of
 from heteroplan.units import s_to_hours
 
@@ -139,37 +139,41 @@ class Potential:
     candidates: tuple[Candidate, ...]
     program: Problem
     """One domain, without supply rows: nodes are not counted yet."""
-    needs: tuple[float, ...]
-    """By workload: share of its demand that its pools have capacity for at least, as it is to
-    survive the loss of any one domain (`ProgramResilience.need`)."""
+    resilience: tuple[ProgramResilience | None, ...]
+    """Of each workload before domains were merged."""
 
     @classmethod
-    def of(cls, offered: Offered, *, proves: bool = True) -> "Potential":
-        """Engines on all offered node types wherever the network has a leaf for them.
-
-        Where it `proves` nothing, a workload survives the loss of a node as if it were one group.
-        """
+    def of(cls, offered: Offered) -> "Potential":
+        """Engines on all offered node types wherever the network has a leaf for them."""
         scenario = everywhere(offered)
         candidates = offered.rate(scenario)
         whole = build_problem(scenario, candidates)
         merged = one_domain(whole, proves=True).program
         program = replace(merged.without_stability(), supplies=(), before=None)
-        if not proves:
-            program = replace(
-                program, workloads=tuple(map(_with_node_loss, program.workloads, whole.workloads))
-            )
-        needs = (1.0 if w.resilience is None else w.resilience.need for w in whole.workloads)
-        return cls(offered, tuple(candidates), program, tuple(needs))
+        kept = tuple(each.resilience for each in whole.workloads)
+        return cls(offered, tuple(candidates), program, kept)
 
     @cached_property
     def on_a_node(self) -> Ints:
         """[P] replicas of a pool that may be lost with a node; none where nothing survives that."""
         found = []
         for pool in self.program.pools:
-            resilience = self.program.workloads[pool.workload].resilience
-            gpus = 0 if resilience is None else resilience.node_gpus[pool.node_type]
+            kept = self.resilience[pool.workload]
+            gpus = 0 if kept is None else kept.node_gpus.get(pool.node_type, 0)
             found.append(-(-gpus // pool.gpus))
         return np.array(found, dtype=np.int64)
+
+    def surviving(self, t: int) -> Problem:
+        """The program of interval t, in which workloads survive the loss of a node as one group.
+
+        In several groups they may take less: this says where replicas may begin, and no bound.
+        """
+        alone = self.at([t])
+        works = (
+            replace(work, resilience=kept) if kept is not None and kept.node_gpus else work
+            for work, kept in zip(alone.workloads, self.resilience, strict=True)
+        )
+        return replace(alone, workloads=tuple(works))
 
     @property
     def servable(self) -> bool:
@@ -266,12 +270,6 @@ class Potential:
         part = self.program.window(times)
         pools = (replace(pool, start_cost=0.0, lead=0, change_cost=0.0) for pool in part.pools)
         return replace(part, pools=tuple(pools))
-
-
-def _with_node_loss(work: ProgramWorkload, alone: ProgramWorkload) -> ProgramWorkload:
-    """The merged workload with the resilience to the loss of a node that it has."""
-    loses_node = alone.resilience is not None and bool(alone.resilience.node_gpus)
-    return replace(work, resilience=alone.resilience) if loses_node else work
 
 
 def everywhere(offered: Offered) -> Scenario:

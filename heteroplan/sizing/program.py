@@ -219,7 +219,8 @@ def node_model(
 
 def survive_losses(model: Model, potential: Potential) -> None:
     """Workloads that may lose a domain have the capacity that they need for that at least."""
-    for w, need in enumerate(potential.needs):
+    for w, kept in enumerate(potential.resilience):
+        need = 1.0 if kept is None else kept.need
         for i in range(model.problem.intervals) if need > 1.0 else ():
             leave_enough(model, i, w, need, "survive")
 

@@ -22,7 +22,7 @@ import pulp
 from heteroplan.numerics.tolerances import SOLVER_TOLERANCE
 from heteroplan.optimize.formulation.model import build_model
 from heteroplan.optimize.incumbent import of_sizes
-from heteroplan.optimize.program.problem import Floats, Ints
+from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.program.sizes import at_sizes
 from heteroplan.optimize.rules.mip import INTEGER, Model, Terms
 from heteroplan.optimize.solvers import solver
@@ -159,16 +159,12 @@ class IntervalModel:
             count.lowBound, count.upBound = max(0, low - BELOW), high + ABOVE + lost
 
     @classmethod
-    def of(
-        cls, potential: Potential, t: int, sizes: Ints | None = None, *, by_size: bool = False
-    ) -> "IntervalModel":
-        """Of interval t; with the capacities in pools of `sizes` [P, 1] where given, or with those
-        of each size (`program`)."""
+    def of(cls, potential: Potential, alone: Problem, *, by_size: bool = False) -> "IntervalModel":
+        """Of the program of an interval alone; with the capacities of each size where they count
+        (`program`)."""
         offered = potential.offered
         hours = offered.scenario.horizon.interval_hours
-        alone = potential.at([t])
-        program = alone if sizes is None else at_sizes(alone, sizes)
-        model = build_model(program, allow_short=False)
+        model = build_model(alone, allow_short=False)
         survive_losses(model, potential)
         if by_size:
             define_sizes(model)
@@ -373,7 +369,7 @@ def _chosen(
     those of single replicas.
     """
     now, earlier, later = known
-    alone, free = potential.at([t]), np.zeros(len(most))
+    alone, free = potential.surviving(t), np.zeros(len(most))
     guess = now or earlier
     lost = potential.on_a_node[:, None]
     sizes = None if guess is None else _left(guess, lost)
@@ -381,7 +377,8 @@ def _chosen(
     for turn in range(SIZED_ROUNDS + 1):
         if sizes is not None and turn == SIZED_ROUNDS:
             sizes = 0 * sizes
-        model = IntervalModel.of(potential, t, sizes)
+        program = alone if sizes is None else at_sizes(alone, sizes)
+        model = IntervalModel.of(potential, program)
         if now is None and earlier is not None:
             model.start_after(potential, earlier)
         for other in (earlier, later) if now is not None else ():
@@ -439,7 +436,7 @@ def priced_bound(potential: Potential, prices_usd: Floats, effort: Effort) -> fl
         for t in range(program.intervals):
             if integer and effort.over():
                 break
-            model = IntervalModel.of(potential, t, by_size=by_size)
+            model = IntervalModel.of(potential, potential.at([t]), by_size=by_size)
             late = each if integer else replace(each, deadline=None)
             found = model.floor_usd(fair[:, t], most, late, integer=integer)
             floors[t] = max(floors[t], found)

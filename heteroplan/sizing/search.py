@@ -335,14 +335,16 @@ def _try_rented(attempts: Attempts) -> None:
     """Nodes by the hour: as many in each interval as it needs, or any at any time."""
     effort = attempts.effort(RENTED_SHARE * attempts.time_limit_s)
     whole, intervals = attempts.potential, attempts.potential.program.intervals
+    prices = None
+    if len(attempts.sections) > 1:
+        prices = node_model(whole, range(intervals)).duals(effort)
     found = {each.potential: rented(each.potential, effort) for each in attempts.sections}
     if whole in found:
         prices = found[whole].prices
-    else:
-        prices = node_model(whole, range(intervals)).duals(effort)
+    if prices is not None:
+        attempts.raise_bound(prices.bound_usd)
     if prices is None or any(each.least.cost_usd is None for each in found.values()):
         return
-    attempts.raise_bound(prices.bound_usd)
     shares = []
     for section in attempts.sections:
         mine = found[section.potential]

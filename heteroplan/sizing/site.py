@@ -17,7 +17,7 @@ from heteroplan.entities.fleet import Fleet, NodeType, Outage
 from heteroplan.entities.network import Affinity, Leaf, Network
 from heteroplan.entities.offers import Offer, OfferKind
 from heteroplan.entities.scenario import Scenario
-from heteroplan.entities.workload import Loss, Workload
+from heteroplan.entities.workload import Workload
 from heteroplan.numerics.tolerances import ROUNDING
 from heteroplan.optimize.program.build import LOST_LEVELS
 from heteroplan.optimize.program.problem import Ints
@@ -51,19 +51,13 @@ def sections(whole: Potential) -> tuple[Section, ...]:
     for leaves, shares in _homes(offered):
         key = tuple(sorted(shares.items()))
         potential = known.get(key) if alike and not offered.limits.node_watts else None
-        potential = potential or Potential.of(_within(offered, leaves, shares), proves=False)
+        potential = potential or Potential.of(_within(offered, leaves, shares))
         known[key] = potential
         if not potential.servable:
             found.clear()
             break
         found.append(Section(leaves, potential))
-    if not found and any(_loses_node(load) for load in offered.scenario.workloads):
-        found.append(Section(network.leaves, Potential.of(offered, proves=False)))
     return tuple(found) or (Section(network.leaves, whole),)
-
-
-def _loses_node(load: Workload) -> bool:
-    return load.resilience is not None and load.resilience.lose is Loss.NODE
 
 
 def on_section(scenario: Scenario, section: Section) -> Scenario:

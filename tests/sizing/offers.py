@@ -6,7 +6,7 @@ from dataclasses import replace
 from heteroplan.entities.network import Affinity, Leaf, Network
 from heteroplan.entities.offers import Offer, OfferKind, Offers, SizeLimits
 from heteroplan.entities.scenario import Scenario
-from heteroplan.entities.workload import Engine, Role
+from heteroplan.entities.workload import Engine, Loss, Resilience, Role
 from tests.builders import engine, fleet, node_type, scenario, workload
 
 BIG, SMALL = "h100x8", "l40sx8"
@@ -52,11 +52,17 @@ def two_types(
     )
 
 
-def two_spines(rps: Sequence[float]) -> Scenario:
-    """As `two_types`, below two spines of one leaf each."""
-    made = two_types(rps, leaves=2)
+def two_spines(rps: Sequence[float], spines: int = 2) -> Scenario:
+    """As `two_types`, below two spines or more of one leaf each."""
+    made = two_types(rps, leaves=spines)
     leaves = tuple(
         Leaf(leaf.name, f"s{i + 1}", leaf.cluster, dict(leaf.nodes))
         for i, leaf in enumerate(made.fleet.network.leaves)
     )
     return replace(made, fleet=replace(made.fleet, network=Network(leaves)))
+
+
+def may_lose(made: Scenario, lose: Loss, serve: float) -> Scenario:
+    """With any one `lose` gone all workloads serve a share still."""
+    loads = (replace(load, resilience=Resilience(lose, serve)) for load in made.workloads)
+    return replace(made, workloads=tuple(loads))
