@@ -77,11 +77,6 @@ def test_sections_are_as_few_as_a_loss_allows_and_others_live_in_one() -> None:
     third = {"chat": pytest.approx(10.0)}
     assert served == [third | {"other": 30.0}, third, third, {"apart": 30.0}]
     assert [each.leaves[0].name for each in found] == ["l1", "l2", "l3", "l4"]
-        ["l1"],
-        ["l2"],
-        ["l3"],
-        ["l4"],
-    ]
 
 
 def test_domains_with_nodes_that_stand_come_first() -> None:
