@@ -44,6 +44,15 @@ class Nodes:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """That a better fleet would have to break."""
+
+    words: str
+    node_type: str = ""
+    """Of whose nodes there are no more; empty where it limits something else."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sized:
     """The cheapest fleet found."""
 
@@ -57,8 +66,8 @@ class Sized:
     bound_usd: float
     """No fleet of these offers costs less in the horizon and covers the demand."""
     covered: bool
-    binding: tuple[str, ...] = ()
-    """Limits that a better fleet would have to break, in words."""
+    binding: tuple[Limit, ...] = ()
+    """What the fleet has used up."""
 
     @property
     def gap(self) -> float:
@@ -68,31 +77,30 @@ class Sized:
 
 def binding(
     offered: Offered, standing: Standing, bound_usd: float, *, covered: bool
-) -> tuple[str, ...]:
-    """Limits that the fleet has used up, in words."""
+) -> tuple[Limit, ...]:
+    """Limits that the fleet has used up."""
     site = Site(offered, dict(standing))
     found = [
-        (
+        Limit(
             f"no more than {offer.most_nodes} {offer.node_type} stand on {offered.leaves(offer)[0]}"
             if offer.kind is OfferKind.EXISTING
-            else f"offer {offer.name} has no more than {offer.most_nodes} nodes"
+            else f"offer {offer.name} has no more than {offer.most_nodes} nodes",
+            offer.node_type,
         )
         for offer in offered.offers
         if offer.most_nodes is not None and 0 < offer.most_nodes <= site.count(offer)
     ]
     found += [
-        f"leaf {leaf} has no more than {places} rack places"
+        Limit(f"leaf {leaf} has no more than {places} rack places")
         for leaf, places in offered.limits.rack_places
         if places <= sum(n for (_, at), n in standing.items() if at == leaf)
     ]
     budget_usd = offered.limits.budget_usd
     if budget_usd is not None and bound_usd > budget_usd:
-        found.append(
-            f"the budget of {budget_usd:,.2f} USD is below the {bound_usd:,.2f} USD that covering "
-            "the demand costs at least"
-        )
+        below = f"is below the {bound_usd:,.2f} USD that covering the demand costs at least"
+        found.append(Limit(f"the budget of {budget_usd:,.2f} USD {below}"))
     elif budget_usd is not None and not covered:
-        found.append(f"the budget of {budget_usd:,.2f} USD is spent")
+        found.append(Limit(f"the budget of {budget_usd:,.2f} USD is spent"))
     return tuple(found)
 
 

@@ -159,7 +159,9 @@ class IntervalModel:
             count.lowBound, count.upBound = max(0, low - BELOW), high + ABOVE + lost
 
     @classmethod
-    def of(cls, potential: Potential, alone: Problem, *, by_size: bool = False) -> "IntervalModel":
+    def of(
+        cls, potential: Potential, alone: Problem, *, by_size: bool = False, whole: bool = False
+    ) -> "IntervalModel":
         """Of the program of an interval alone; with the capacities of each size where they count
         (`program`)."""
         offered = potential.offered
@@ -192,7 +194,7 @@ class IntervalModel:
             model.add(terms, "<=", 0.0, f"nodes_{j}")
         by_name = {offer.name: y for offer, y in zip(offered.hourly, rented, strict=True)}
         paid = {name: [u] for name, u in zip(offered.node_types, taken, strict=True)}
-        limit_shares(model, offered, 0, by_name, paid)
+        limit_shares(model, offered, 0, by_name, paid, whole=whole)
         prices = [offer.usd_per_node_hour * hours for offer in offered.hourly]
         return cls(offered, model, max(prices, default=1.0) or 1.0, taken, rented)
 
@@ -378,7 +380,7 @@ def _chosen(
         if sizes is not None and turn == SIZED_ROUNDS:
             sizes = 0 * sizes
         program = alone if sizes is None else at_sizes(alone, sizes)
-        model = IntervalModel.of(potential, program)
+        model = IntervalModel.of(potential, program, whole=True)
         if now is None and earlier is not None:
             model.start_after(potential, earlier)
         for other in (earlier, later) if now is not None else ():

@@ -32,7 +32,7 @@ from heteroplan.sizing.counts import (
     with_more_hours,
     with_room,
 )
-from heteroplan.sizing.outcome import NO_FLEET, Sized, binding
+from heteroplan.sizing.outcome import NO_FLEET, Limit, Sized, binding
 from heteroplan.sizing.potential import Offered, Potential, Rate
 from heteroplan.sizing.program import Least, node_model
 from heteroplan.sizing.rented import priced_bound, rented
@@ -383,7 +383,7 @@ def _with_more_hours(attempts: Attempts, tried: Tried) -> Tried | None:
     return Tried.of(shares, last.plan.pools)
 
 
-def _until_covered(attempts: Attempts) -> tuple[str, ...]:
+def _until_covered(attempts: Attempts) -> tuple[Limit, ...]:
     """Where no fleet that was tried in time covers the demand: larger ones than the best.
 
     However long that takes, as a plan with room is soon found: else a machine that is busy with
@@ -398,10 +398,11 @@ def _until_covered(attempts: Attempts) -> tuple[str, ...]:
             break
         attempts.attempt(Tried(counts, patient=True))
         if attempts.covered:
-            return (
+            words = (
                 f"its share of the time limit, {attempts.time_limit_s:.3g} s, ended before a fleet "
-                "covered the demand, so nodes were added until one did; raise --time-limit",
+                "covered the demand, so nodes were added until one did; raise --time-limit"
             )
+            return (Limit(words),)
         if attempts.full:
             break
     return ()

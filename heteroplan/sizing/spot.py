@@ -30,7 +30,7 @@ from heteroplan.entities.plan import Plan
 from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import ROUNDING
 from heteroplan.optimize.program.problem import Floats, Problem, ProgramResilience
-from heteroplan.optimize.rules.mip import Model, Terms
+from heteroplan.optimize.rules.mip import INTEGER, Model, Terms
 from heteroplan.optimize.rules.resilience import load_of
 from heteroplan.sizing.potential import Offered
 from heteroplan.verify.plan_index import PlanIndex
@@ -42,12 +42,14 @@ def limit_shares(
     i: int,
     rented: Mapping[str, pulp.LpVariable],
     paid: Mapping[str, Sequence[pulp.LpVariable]],
+    *,
+    whole: bool = False,
 ) -> dict[str, pulp.LpConstraint]:
     """Rows of the i-th interval of the model; by node type those that nodes of other offers ease.
 
     `rented` are the nodes of hourly offers, `paid` by node type those that are paid anyway.
     """
-    pools = model.problem.pools
+    pools, kind = model.problem.pools, INTEGER if whole else "Continuous"
     limited = [each for each in offered.hourly if each.most_share < 1.0]
     eased: dict[str, pulp.LpConstraint] = {}
     for j, node_type in enumerate(offered.node_types):
@@ -60,7 +62,7 @@ def limit_shares(
         standing: dict[int, Terms] = {p: [(model.n[p][i], 1.0)] for p in here}
         for offer in mine:
             o = limited.index(offer)
-            on_offer = {p: model.lp.add_variable(f"z_{p}_{o}_{i}", 0) for p in here}
+            on_offer = {p: model.lp.add_variable(f"z_{p}_{o}_{i}", 0, None, kind) for p in here}
             held: Terms = [(z, float(pools[p].gpus)) for p, z in on_offer.items()]
             beside += [(z, -gpus) for z, gpus in held]
             row = [*held, (rented[offer.name], -size)]

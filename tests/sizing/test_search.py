@@ -17,7 +17,7 @@ from heteroplan.optimize.solvers.solver import Effort
 from heteroplan.sizing import search, size
 from heteroplan.sizing.attempts import Attempts, Share, Tried
 from heteroplan.sizing.counts import grown, usd_of, with_lacking, with_more_hours, with_room
-from heteroplan.sizing.outcome import Sized
+from heteroplan.sizing.outcome import Limit, Sized
 from heteroplan.sizing.potential import Offered, Potential
 from heteroplan.sizing.program import node_model
 from heteroplan.sizing.spot import too_much
@@ -56,7 +56,7 @@ def test_a_type_that_is_limited_is_filled_up_with_the_other() -> None:
     H100 node has the rest of prefill: 12.8 + 16 USD."""
     found = size(two_types([20.0]), offers(purchase(BIG, 16.0), purchase(SMALL, 6.4, most_nodes=2)))
     assert counts(found) == {f"{BIG} bought": 1, f"{SMALL} bought": 2}
-    assert found.binding == (f"offer {SMALL} bought has no more than 2 nodes",)
+    assert found.binding == (Limit(f"offer {SMALL} bought has no more than 2 nodes", SMALL),)
 
 
 def test_a_short_peak_is_rented_and_the_base_bought() -> None:
@@ -197,7 +197,7 @@ def test_a_budget_that_is_too_small_serves_as_much_as_it_can() -> None:
     assert counts(found) == {f"{BIG} bought": 2}
     assert found.plan.totals.served_fraction == pytest.approx(20 / 30)
     assert found.bound_usd == pytest.approx(48.0, rel=1e-5)
-    assert "budget" in found.binding[0]
+    assert "budget" in found.binding[0].words
 
 
 def test_existing_nodes_that_cost_little_are_kept() -> None:
@@ -226,7 +226,7 @@ def test_where_time_ends_before_any_fleet_nodes_are_added_until_one_covers(
     assert found.covered
     assert 2 * 2 * 16.0 - 1e-6 <= found.cost_usd <= 2 * 3 * 16.0
     assert found.bound_usd <= found.cost_usd
-    assert "its share of the time limit, 0.001 s" in found.binding[-1]
+    assert "its share of the time limit, 0.001 s" in found.binding[-1].words
 
 
 def test_where_no_more_nodes_are_offered_it_ends_short(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,7 +234,7 @@ def test_where_no_more_nodes_are_offered_it_ends_short(monkeypatch: pytest.Monke
     monkeypatch.setattr(search, "find", lambda attempts: None)
     found = size(two_types([20.0]), offers(purchase(BIG, 16.0, 1)), time_limit_s=0.001)
     assert not found.covered
-    assert not any("the time limit" in each for each in found.binding)
+    assert not any("the time limit" in each.words for each in found.binding)
 
 
 def test_offers_that_do_not_fit_are_refused_all_at_once() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from heteroplan.numerics.tolerances import ROUNDING
 from heteroplan.outputs.plan.document.parts import HorizonPart
 from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.outputs.shared.tables import more_line, plain_table
@@ -71,20 +72,23 @@ def render_worth(worth: Worth, console: Console) -> None:
 
 
 def _table(worth: Worth, nodes: Sequence[NodeWorth], console: Console) -> Table:
-    unit = "requests more" if worth.short else f"{worth.unit} saved"
-    heads = ("one more", "on leaf", f">{unit} a day", ">solved again", "mostly")
-    table = plain_table(console, *heads, last_wraps=True)
+    """Without the columns of what the LP says, where it says nothing of any node."""
+    unit = "requests more a day" if worth.short else f"{worth.unit} saved a day"
     days = _days(worth.horizon)
-    for each in nodes[:MOST_ROWS]:
+    estimates = [each.served if worth.short else each.saved for each in nodes[:MOST_ROWS]]
+    known = any(sum(estimate) > ROUNDING for estimate in estimates)
+    columns = (f">{unit}", ">solved again", "mostly") if known else (f">{unit}, solved again",)
+    table = plain_table(console, "one more", "on leaf", *columns, last_wraps=known)
+    for each, estimate in zip(nodes, estimates, strict=False):
         again = None
         if each.again is not None:
             again = each.again.served if worth.short else each.again.saved
+        solved = "" if again is None else _amount(again / days, worth.short)
+        amount = _amount(sum(estimate) / days, worth.short) if sum(estimate) > ROUNDING else ""
         table.add_row(
             Text(each.node_type, style="bold"),
             Text(_leaves(each.leaves)),
-            _amount(sum(each.served if worth.short else each.saved) / days, worth.short),
-            "" if again is None else _amount(again / days, worth.short),
-            mostly(each.served if any(each.served) else each.saved, worth.horizon),
+            *((amount, solved, mostly(estimate, worth.horizon)) if known else (solved,)),
         )
     return table
 

@@ -9,6 +9,7 @@ from heteroplan.entities.offers import Offer, OfferKind
 from heteroplan.entities.plan import Plan
 from heteroplan.entities.purchasing import HOURS_PER_MONTH, Purchasing
 from heteroplan.entities.scenario import Scenario
+from heteroplan.numerics.tolerances import ROUNDING
 from heteroplan.outputs.plan.document.egress import egress_part
 from heteroplan.outputs.plan.document.parts import HorizonPart
 from heteroplan.outputs.size.document import (
@@ -86,7 +87,7 @@ def document_of(answer: Answer) -> SizeDocument:
         spares=tuple(_spares(answer)),
         power=tuple(_power(answer)),
         worth=tuple(_worth(answer)),
-        binding=found.binding,
+        binding=tuple(_binding(answer)),
         alternatives=tuple(_alternative(answer, each) for each in answer.alternatives),
         quarters=tuple(_quarter(answer, each) for each in answer.quarters),
         purchases=_purchases(answer),
@@ -237,6 +238,15 @@ def _cheapest(offers: Iterable[Offer], node_type: str) -> float | None:
         ),
         default=None,
     )
+
+
+def _binding(answer: Answer) -> Iterable[str]:
+    """In words, without limits on nodes of which one more is worth nothing."""
+    worth_usd = {} if answer.worth is None else answer.worth.usd
+    for each in answer.sized.binding:
+        usd = worth_usd.get(each.node_type)
+        if usd is None or usd > ROUNDING * answer.sized.cost_usd:
+            yield each.words
 
 
 def _worth(answer: Answer) -> Iterable[WorthPart]:

@@ -77,6 +77,20 @@ def test_a_table_of_requests_where_demand_is_short() -> None:
     assert "chance" not in text
 
 
+def test_what_the_lp_does_not_know_is_left_out() -> None:
+    """Demand is short only because replicas are whole: the LP serves all, solving again tells."""
+    again = node(0.0, 0.0, 0.0, 0.0, again=SolvedAgain(0.0, 350.0))
+    other = node(0.0, 0.0, 0.0, 0.0)
+    text = shown(Worth((again, other), horizon(), short=True, unit="USD", uncertain=0.0))
+    assert "mostly" not in text
+    assert "requests more a day, solved again" in " ".join(text.split())
+    assert [line.split()[-1] for line in text.splitlines() if "h100x8" in line] == ["2,100", "more"]
+    known = node(0.0, 0.0, 0.0, 0.0, served=5.0)
+    text = shown(Worth((known, again), horizon(), short=True, unit="USD", uncertain=0.0))
+    rows = [line.split()[6:] for line in text.splitlines() if "h100x8" in line]
+    assert rows == [["120", "all", "day"], ["2,100"]]
+
+
 def test_nothing_to_gain_and_no_time_are_told_apart() -> None:
     for nodes, expected in (((), NOTHING), (None, NO_TIME)):
         worth = Worth(nodes, horizon(), short=False, unit="USD", uncertain=0.0)

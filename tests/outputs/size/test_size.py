@@ -22,6 +22,7 @@ from heteroplan.outputs.size.fleet_file import fleet_yaml
 from heteroplan.outputs.size.frames import alternatives_frame, nodes_frame, orders_frame
 from heteroplan.outputs.size.page import size_html
 from heteroplan.outputs.size.text import render_size
+from heteroplan.sizing.outcome import Limit
 from heteroplan.sizing.purchase.alternatives import Alternative, alternative, todo
 from heteroplan.sizing.purchase.quarters import Planning
 from heteroplan.sizing.purchase.terms import sized
@@ -283,3 +284,15 @@ def test_one_more_node_is_worth_its_price_or_what_it_would_have_to_cost(answer: 
     assert [row[3] for row in words.worth_rows(none)] == ["of no use", "of no use"]
     assert "One more node" in shown(found)
     assert "One more node" in size_html(found)
+
+
+def test_a_limit_of_nodes_that_are_worth_nothing_does_not_bind(answer: Answer) -> None:
+    """What one more node is worth is not always known, and not all limits are on nodes."""
+    limits = (Limit("no more than 6 c8 stand", "c8"), Limit("4 d8", "d8"), Limit("the budget"))
+    limited = replace(answer, sized=replace(answer.sized, binding=limits))
+    for usd, named in (
+        ({"c8": 0.0, "d8": 3.0}, ("4 d8", "the budget")),
+        ({"d8": 0.0}, ("no more than 6 c8 stand", "the budget")),
+    ):
+        assert document_of(replace(limited, worth=Worth(usd, whole=True))).binding == named
+    assert len(document_of(replace(limited, worth=None)).binding) == 3
