@@ -36,7 +36,6 @@ from heteroplan.sizing.outcome import NO_FLEET, Limit, Sized, binding
 from heteroplan.sizing.potential import Offered, Potential, Rate
 from heteroplan.sizing.program import Least, node_model
 from heteroplan.sizing.rented import priced_bound, rented
-from heteroplan.sizing.site import Section
 
 PROGRAM_SHARE = 0.15
 """Of the time, at most, for the first program of nodes."""
@@ -428,9 +427,11 @@ def _within_budget(attempts: Attempts) -> Fitted | None:
     found = model.most_served(budget_usd, attempts.effort(attempts.left_s / 2))
     fitted = None
     if found.cost_usd is not None:
-        everywhere = Section(attempts.offered.scenario.fleet.network.leaves, attempts.potential)
-        share = Share(everywhere, found.counts, times, found.replicas)
-        fitted = attempts.fitted(Tried.of([share]))
+        tried = Tried(found.counts)
+        if len(attempts.sections) == 1:
+            share = Share(attempts.sections[0], found.counts, times, found.replicas)
+            tried = Tried.of([share])
+        fitted = attempts.fitted(tried)
     if fitted is None or fitted.cost_usd > budget_usd * (1 + ROUNDING):
         raise NoPlanError(
             f"no fleet within budget_usd {budget_usd:g} was found; covering the demand costs "
