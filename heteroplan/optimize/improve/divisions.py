@@ -56,10 +56,11 @@ class Day(NamedTuple):
 
 
 @compiled
-def side_of(day: Day, at: _Ints, counts: _Ints, cover: _Floats) -> Side:
+def side_of(day: Day, at: _Ints, counts: _Ints, cover: _Floats, order: _Ints) -> Side:
     """The cheapest of counts [T, M, *] of the pools at some places, which cover [T, M].
 
-    What they cost counts the present sizes right before and after.
+    `order` [T, M] has those first that cover most. What they cost counts the present sizes right
+    before and after.
     """
     sizes, run, start, change, gpus, left = (
         day.sizes, day.run, day.start, day.change, day.gpus, day.left,
@@ -72,7 +73,7 @@ def side_of(day: Day, at: _Ints, counts: _Ints, cover: _Floats) -> Side:
     for t in range(intervals):
         before, after = (t - 1) % intervals, (t + 1) % intervals
         least = np.inf
-        for m in np.argsort(-cover[t], kind="mergesort"):
+        for m in order[t]:
             cost = 0.0
             for i in range(len(at)):
                 p, n = at[i], counts[t, m, i]
@@ -163,6 +164,16 @@ def _among(found: _Ints, counts: _Ints) -> bool:
 
 
 @compiled
+def _least(values: _Floats) -> int:
+    """The place of the least."""
+    least = 0
+    for i in range(1, len(values)):
+        if values[i] < values[least]:
+            least = i
+    return least
+
+
+@compiled
 def divisions(day: Day, sides: Sides, need: _Floats, most: int) -> tuple[_Ints, _Ints]:
     """Sizes [T, K, P] that serve `need` [T], the present ones first, then the cheapest; how many.
 
@@ -173,19 +184,23 @@ def divisions(day: Day, sides: Sides, need: _Floats, most: int) -> tuple[_Ints, 
     found = np.zeros((intervals, most, pools), dtype=np.int64)
     known = np.ones(intervals, dtype=np.int64)
     for t in range(intervals):
-        found[t, 0] = day.sizes[t]
+        for p in range(pools):
+            found[t, 0, p] = day.sizes[t, p]
         splits = _splits(sides, t, need[t])
         cost = np.zeros(len(splits))
         counts = np.zeros((len(splits), pools), dtype=np.int64)
         for s in range(SIDES):
             _serve(sides[s], t, splits if s < SIDES // 2 else need[t] - splits, cost, counts)
-        for split in np.argsort(cost, kind="mergesort"):
-            if known[t] == most or not np.isfinite(cost[split]):
+        while known[t] < most:
+            split = _least(cost)
+            if cost[split] == np.inf:
                 break
-            if not _holds(gpus, left[t], counts[split]):
-                continue
-            if not _among(found[t, 1 : known[t]], counts[split]):
-                found[t, known[t]] = counts[split]
+            cost[split] = np.inf
+            if _holds(gpus, left[t], counts[split]) and not _among(
+                found[t, 1 : known[t]], counts[split]
+            ):
+                for p in range(pools):
+                    found[t, known[t], p] = counts[split, p]
                 known[t] += 1
     return found, known
 
@@ -202,8 +217,10 @@ def _arrive(
     gpus, left = day.gpus, day.left[t]
     pools = len(gpus)
     most = np.zeros(pools, dtype=np.int64)
-    for p in range(pools):
-        most[p] = max(here[:, p].max(), there[:, p].max())
+    for sizes in (here, there):
+        for k in range(len(sizes)):
+            for p in range(pools):
+                most[p] = max(most[p], sizes[k, p])
     scarce = not _holds(gpus, left, most)
     arrived = np.full(len(there), np.inf)
     for j in range(len(there)):
@@ -260,11 +277,12 @@ def cheapest_path(
         here, last = found[t, : len(reached)], 1 if i == intervals - 1 else known[after]
         there = found[after, :last]
         reached = _arrive(day, t, after, here, there, reached, came_from[i + 1])
-    at = int(reached.argmin())
+    at = _least(reached)
     total = reached[at]
     path = np.zeros((intervals, pools), dtype=np.int64)
     for i in range(steps, -1, -1):
         t = (first + i) % intervals
-        path[t] = found[t, at]
+        for p in range(pools):
+            path[t, p] = found[t, at, p]
         at = came_from[i, at]
     return total, path

@@ -113,7 +113,9 @@ class _Pair:
         sizes = self.day.sizes[:, None, at]
         near = sizes + _steps(len(at))
         counts = np.concatenate([near, *(np.roll(sizes, i, axis=0) for i in (1, -1))], axis=1)
-        return side_of(self.day, np.array(at), counts, self._cover(at, counts))
+        cover = self._cover(at, counts)
+        order = np.argsort(-cover, axis=1, kind="stable")
+        return side_of(self.day, np.array(at), counts, cover, order)
 
     def _cover(self, at: list[int], counts: Ints) -> Floats:
         """[T, M] share of the demand that counts [T, M, *] of the pools at some places serve."""
