@@ -46,6 +46,12 @@ class Arrays(NamedTuple):
     """[E, T]; below `low` nothing is allowed."""
     need: _Floats
     """[T]"""
+    serve: _Floats
+    """[T] with a node lost; 0 where none may be."""
+    pools: _Ints
+    """[E] of which one has an equal part of an engine's replicas or more."""
+    on_node: _Ints
+    """[E] replicas that one node takes away."""
     penalty: _Floats
     """[S, T]"""
     fewest: _Ints
@@ -68,7 +74,7 @@ class Arrays(NamedTuple):
 
 def arrays_of(block: "Block", engines: list[int]) -> Arrays:
     """Some engines of a block."""
-    intervals, sides = len(block.need), block.all_sides()
+    intervals, sides, lost = len(block.need), block.all_sides(), block.least_lost
     return Arrays(
         price=np.ascontiguousarray(block.price[engines]),
         start=np.ascontiguousarray(block.start[engines]),
@@ -78,6 +84,9 @@ def arrays_of(block: "Block", engines: list[int]) -> Arrays:
         low=block.low[engines],
         high=block.high[engines],
         need=block.need,
+        serve=np.zeros(intervals) if lost is None else lost.serve,
+        pools=np.ones(len(engines), dtype=np.int64) if lost is None else lost.pools[engines],
+        on_node=np.zeros(len(engines), dtype=np.int64) if lost is None else lost.replicas[engines],
         penalty=np.ascontiguousarray(np.broadcast_to(block.penalty, (len(sides), intervals))),
         fewest=block.fewest,
         most=np.full(intervals, -1) if block.most is None else block.most,
@@ -113,8 +122,8 @@ def _stage(of: Arrays, t: int, size: _Ints, out: _Floats) -> None:
     """Running cost and penalty of each cell of interval t; inf where it is not allowed."""
     price, reach, low, sides, queue = of.price, of.reach, of.low, of.sides, of.queue
     last = reach.shape[1] - 1
-    weight, filling = of.weight, of.filling
-    need, fewest, most = of.need[t], of.fewest[t], of.most[t]
+    weight, filling, pools, on_node = of.weight, of.filling, of.pools, of.on_node
+    need, serve, fewest, most = of.need[t], of.serve[t], of.fewest[t], of.most[t]
     engines = len(size)
     counts = low[:, t].copy()
     whole = counts.copy()
@@ -142,13 +151,20 @@ def _stage(of: Arrays, t: int, size: _Ints, out: _Floats) -> None:
         if allowed:
             for s in range(sides.shape[0]):
                 cover = 0.0
+                lost = 0.0
                 for e in range(engines):
                     if sides[s, e] and queue[e] == e:
                         if whole[e] <= last:
-                            cover += reach[e, whole[e], t]
+                            reached = reach[e, whole[e], t]
                         else:
-                            cover += reach[e, last, t] / last * whole[e]
+                            reached = reach[e, last, t] / last * whole[e]
+                        cover += reached
+                        if serve > 0.0 and whole[e] > 0:
+                            gone = min(on_node[e], (whole[e] - 1) // pools[e] + 1)
+                            lost = max(lost, reached * gone / whole[e])
                 missing = need - cover
+                if serve > 0.0:
+                    missing = max(need, serve + lost) - cover
                 if missing > of.tolerance:
                     priced = of.penalty[s, t] * missing
                     if filling.shape[1] > 0:

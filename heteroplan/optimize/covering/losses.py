@@ -1,4 +1,7 @@
-"""The loss of a node in a block: what may be served so that enough is left."""
+"""The loss of a node in a block: what may be served so that enough is left.
+
+`NodeLoss` knows one group; `LeastLost` is a bound where the pools of many are added up.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,6 +66,27 @@ class NodeLoss:
             left = np.maximum(0.0, whole - lost) / self.serve
             served = np.minimum(served, left)
         return served
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LeastLost:
+    """What is lost at least with a node that may be any, of engines whose pools are added up.
+
+    Of n replicas in D pools one pool has n / D or more, and so many are lost with one of its nodes
+    if as many stand there.
+    """
+
+    serve: Floats
+    """[T] share of the demand that must still be served."""
+    pools: Ints
+    """[E] number of them."""
+    replicas: Ints
+    """[E] on one node, the fewest of all pools."""
+
+    def part(self, e: int, counts: Ints) -> Floats:
+        """[...] part of counts [...] of an engine that is lost."""
+        largest = -(-counts // self.pools[e])
+        return np.asarray(np.minimum(largest, self.replicas[e]) / np.maximum(1, counts))
 
 
 def _in_queues(engines: list[int], queue: Ints | None) -> list[int]:
