@@ -46,18 +46,20 @@ def not_beaten(
     new: NDArray[np.bool_],
     copies_allowed: bool,
     by_count: Floats | None = None,
+    kinds: Sequence[object] | None = None,
 ) -> NDArray[np.bool_]:
     """[E] whether no number of copies of another engine serves as much for less at all times.
 
-    None beats an engine that is not `new` [E]: some of its replicas run without a start. With
-    `by_count`, that of a block, as many copies serve as much at every count: together they serve
-    no less than apart.
+    Of another one of its kind, where `kinds` [E] are given. None beats an engine that is not `new`
+    [E]: some of its replicas run without a start. With `by_count`, that of a block, as many copies
+    serve as much at every count: together they serve no less than apart.
     """
     kept = np.ones(len(price), dtype=bool)
     serves = share if by_count is None else by_count[:, 1:].reshape(len(share), -1)
-    for a in np.flatnonzero(new):
-        for b in np.flatnonzero(kept):
-            if a == b or (serves[b][serves[a] > 0] <= 0).any():
+    for a in np.flatnonzero(new).tolist():
+        for b in np.flatnonzero(kept).tolist():
+            alike = kinds is None or kinds[a] == kinds[b]
+            if a == b or not alike or (serves[b][serves[a] > 0] <= 0).any():
                 continue
             ratio = serves[a][serves[a] > 0] / serves[b][serves[a] > 0]
             copies = max(1, ceil(float(ratio.max(initial=0.0)) - NOTHING))
