@@ -1,6 +1,5 @@
 """A checked scenario -> the arrays of its program."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from math import ceil
 
@@ -33,6 +32,9 @@ GRID_CELLS = 10_000
 LOST_LEVELS = {Loss.LEAF: Affinity.LEAF, Loss.SPINE: Affinity.SPINE}
 """Levels whose domains may be lost; a node is none."""
 
+type RunningNow = tuple[Running, Engine, int | None]
+"""What runs when the horizon starts, its engine and its pool; None where no pool may be."""
+
 
 def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Problem:
     """The program of a checked scenario.
@@ -62,8 +64,10 @@ def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Proble
             ]
             pools.extend(_complete(here))
         workloads.append(_work(place, workload, pools, range(first, len(pools)), stages))
-    before = _running(scenario, candidates, pools)
-    lost = _lost_pools(scenario, candidates, pools)
+    now = running_now(scenario, candidates, pools)
+    kept = np.array([p for *_, p in now if p is not None], dtype=np.int64)
+    before = np.bincount(kept, minlength=len(pools))
+    lost = _lost_pools(scenario, now)
     changing = sum(_change_cost(scenario, scenario.workloads[w]) for w in lost)
     cells = len(pools) * scenario.horizon.intervals
     return Problem(
@@ -76,8 +80,8 @@ def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Proble
         supplies=tuple(supply_rows(place, pools)),
         conflicts=tuple(_conflicts(scenario, workloads, pools)),
         hardware=tuple(hardware_tree(place, pools)),
-        before=before,
-        fixed_cost=_draining_cost(scenario) + changing,
+        before=None if scenario.current is None else before,
+        fixed_cost=_draining_cost(scenario, now) + changing,
         lost_pools=lost,
         large=cells > LARGE,
         compiled=cells > LARGE or _grid_cells(workloads, pools) > MANY_CELLS,
@@ -135,14 +139,12 @@ def _level(workload: Workload, engine: Engine) -> Affinity:
     return min(levels, key=list(Affinity).index)
 
 
-def _lost_pools(
-    scenario: Scenario, candidates: Sequence[Candidate], pools: Sequence[PoolSpec]
-) -> tuple[int, ...]:
+def _lost_pools(scenario: Scenario, now: Sequence[RunningNow]) -> tuple[int, ...]:
     """Workloads of pools that run when the horizon starts and that no plan may keep."""
     number = {workload.name: w for w, workload in enumerate(scenario.workloads)}
     leaves = {leaf.name: leaf for leaf in scenario.fleet.network.leaves}
     lost = {}
-    for running, engine, p in running_now(scenario, candidates, pools):
+    for running, engine, p in now:
         if p is None:
             w = number[running.workload]
             level = _level(scenario.workloads[w], engine)
@@ -323,72 +325,35 @@ def _conflicts(
                     yield one, group, two, other
 
 
-type _Position = tuple[str, str, str, Affinity, str]
-"""(workload, engine, node type, level, domain): where a replica runs, and what."""
-
-
-def _position_of(candidates: Sequence[Candidate], pool: PoolSpec) -> _Position:
-    own = candidates[pool.candidate]
-    return own.workload, own.engine.name, pool.node_type, pool.level, pool.domain
-
-
-def _positions_now(scenario: Scenario) -> Iterator[tuple[Running, list[_Position]]]:
-    """What runs when the horizon starts, with its domain at each level."""
-    leaves = {leaf.name: leaf for leaf in scenario.fleet.network.leaves}
-    for each in scenario.current or ():
-        yield (
-            each,
-            [
-                (each.workload, each.engine, each.node_type, level, leaves[each.leaf].domain(level))
-                for level in Affinity
-            ],
-        )
-
-
-def _running(
-    scenario: Scenario, candidates: Sequence[Candidate], pools: Sequence[PoolSpec]
-) -> Ints | None:
-    """[P] replicas that run when the horizon starts; None where that is not known."""
-    if scenario.current is None:
-        return None
-    running = Counter(
-        position for _, positions in _positions_now(scenario) for position in positions
-    )
-    return np.array([running[_position_of(candidates, pool)] for pool in pools], dtype=np.int64)
-
-
-def _draining_cost(scenario: Scenario) -> float:
+def _draining_cost(scenario: Scenario, now: Sequence[RunningNow]) -> float:
     """Of all that runs when the horizon starts, objective units."""
-    engines, total = _engines(scenario), 0.0
-    for each in scenario.current or ():
-        engine = engines[each.workload, each.engine]
+    total = 0.0
+    for each, engine, _ in now:
         total += _price_per_hour(scenario, engine, each.node_type) * s_to_hours(engine.drain_s)
     return total
 
 
-def _engines(scenario: Scenario) -> dict[tuple[str, str], Engine]:
-    """By workload and name."""
-    return {
+def running_now(
+    scenario: Scenario, candidates: Sequence[Candidate], pools: Sequence[PoolSpec]
+) -> list[RunningNow]:
+    """All that runs when the horizon starts."""
+    engines = {
         (workload.name, engine.name): engine
         for workload in scenario.workloads
         for engine in workload.profile.engines
     }
-
-
-def running_now(
-    scenario: Scenario, candidates: Sequence[Candidate], pools: Sequence[PoolSpec]
-) -> list[tuple[Running, Engine, int | None]]:
-    """What runs when the horizon starts, its engine and its pool; None where no pool may be."""
-    engines = _engines(scenario)
-    pool_at = {_position_of(candidates, pool): p for p, pool in enumerate(pools)}
-    return [
-        (
-            each,
-            engines[each.workload, each.engine],
-            next((pool_at[position] for position in positions if position in pool_at), None),
-        )
-        for each, positions in _positions_now(scenario)
-    ]
+    leaves = {leaf.name: leaf for leaf in scenario.fleet.network.leaves}
+    pool_at = {}
+    for p, pool in enumerate(pools):
+        own = candidates[pool.candidate]
+        pool_at[own.workload, own.engine.name, pool.node_type, pool.level, pool.domain] = p
+    found: list[RunningNow] = []
+    for each in scenario.current or ():
+        engine, leaf = engines[each.workload, each.engine], leaves[each.leaf]
+        name = (each.workload, each.engine, each.node_type)
+        places = ((*name, level, leaf.domain(level)) for level in Affinity)
+        found.append((each, engine, next((pool_at[at] for at in places if at in pool_at), None)))
+    return found
 
 
 def _price_per_hour(scenario: Scenario, engine: Engine, node_type: str) -> float:
