@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pulp
+from numpy.typing import NDArray
 
 from heteroplan.optimize.program.problem import Floats, Problem, Solution
 from heteroplan.optimize.rules import define_rules
@@ -77,34 +78,27 @@ def define_changes(model: Model, constant: bool) -> None:
 def define_flow(model: Model) -> None:
     """0 <= x[p,k,t] <= 1 where class k asks for something and pool p can serve it."""
     for p, pool in enumerate(model.problem.pools):
-        rps = model.problem.workloads[pool.workload].rps
-        model.x.append(
-            [
-                [
-                    model.lp.add_variable(f"x_{p}_{k}_{t}", 0, 1)
-                    if rps[k, t] > 0 and np.isfinite(pool.load[k, t])
-                    else None
-                    for t in range(model.problem.intervals)
-                ]
-                for k in range(len(rps))
-            ]
-        )
+        asked = model.problem.workloads[pool.workload].rps > 0
+        model.x.append(_shares(model, f"x_{p}", asked & np.isfinite(pool.load)))
 
 
 def define_shortage(model: Model, allow_short: bool) -> None:
     """0 <= short[w,k,t] <= 1 where class k asks for something."""
     for w, work in enumerate(model.problem.workloads):
-        model.short.append(
-            [
-                [
-                    model.lp.add_variable(f"short_{w}_{k}_{t}", 0, 1)
-                    if allow_short and work.rps[k, t] > 0
-                    else None
-                    for t in range(model.problem.intervals)
-                ]
-                for k in range(len(work.rps))
-            ]
-        )
+        model.short.append(_shares(model, f"short_{w}", (work.rps > 0) & allow_short))
+
+
+def _shares(
+    model: Model, name: str, wanted: NDArray[np.bool_]
+) -> list[list[pulp.LpVariable | None]]:
+    """[k][t] shares of the demand, named after `name`, where they are `wanted` [K, T]."""
+    return [
+        [
+            model.lp.add_variable(f"{name}_{k}_{t}", 0, 1) if here else None
+            for t, here in enumerate(over_time)
+        ]
+        for k, over_time in enumerate(wanted.tolist())
+    ]
 
 
 def minimise_cost(model: Model, unserved_price: Floats | None = None) -> None:
@@ -121,22 +115,25 @@ def minimise_cost(model: Model, unserved_price: Floats | None = None) -> None:
     if unserved_price is not None:
         for w, work in enumerate(problem.workloads):
             price = unserved_price[w] * work.rps / np.maximum(work.rps.sum(axis=0), 1e-300)
-            terms += [
-                (missing, float(price[k, t]) / model.cost_scale)
-                for k, over_time in enumerate(model.short[w])
-                for t, missing in enumerate(over_time)
-                if missing is not None
-            ]
-    model.lp.setObjective(_expression(terms))
+            terms += _unserved(model, w, price / model.cost_scale)
+    model.lp.setObjective(pulp.LpAffineExpression.from_list(terms))
 
 
 def shortage_terms(model: Model, priority: int | None) -> Terms:
     """Requests of one priority class, or of all, left unserved over the horizon."""
     seconds = model.problem.hours * S_PER_HOUR
     return [
-        (missing, float(work.rps[k, t]) * seconds)
+        term
         for w, work in enumerate(model.problem.workloads)
         if priority in (None, work.priority)
+        for term in _unserved(model, w, work.rps * seconds)
+    ]
+
+
+def _unserved(model: Model, w: int, weight: Floats) -> Terms:
+    """What is left unserved of each class of a workload, at a `weight` [K, T]."""
+    return [
+        (missing, float(weight[k, t]))
         for k, over_time in enumerate(model.short[w])
         for t, missing in enumerate(over_time)
         if missing is not None
@@ -150,7 +147,8 @@ def minimise_shortage(model: Model, priority: int | None) -> float:
     """
     terms = shortage_terms(model, priority)
     scale = max((weight for _, weight in terms), default=1.0)
-    model.lp.setObjective(_expression([(var, weight / scale) for var, weight in terms]))
+    scaled = [(var, weight / scale) for var, weight in terms]
+    model.lp.setObjective(pulp.LpAffineExpression.from_list(scaled))
     return scale
 
 
@@ -166,11 +164,7 @@ def cap_shortage(model: Model, most: Mapping[int, float]) -> None:
 
 def read_solution(model: Model) -> Solution:
     """Pool sizes, rounded to the integers they are, and flow, from the variables' values."""
-    problem = model.problem
-    replicas = np.array(
-        [[round(n.varValue or 0.0) for n in over_time] for over_time in model.n], dtype=np.int64
-    ).reshape(len(problem.pools), problem.intervals)
-    return Solution(replicas, tuple(read_flow(model)))
+    return Solution(np.rint(read_sizes(model)).astype(np.int64), tuple(read_flow(model)))
 
 
 def read_flow(model: Model) -> Iterator[Floats]:
@@ -202,7 +196,3 @@ def _cost_terms(model: Model, factor: float) -> Terms:
         for variable in model.changed[p]:
             terms[variable.id] = (variable, float(model.problem.change_costs[p]) * factor)
     return list(terms.values())
-
-
-def _expression(terms: Terms) -> pulp.LpAffineExpression:
-    return pulp.LpAffineExpression.from_list(terms)
