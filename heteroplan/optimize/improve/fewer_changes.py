@@ -16,7 +16,7 @@ from heteroplan.clock import Stop
 from heteroplan.entities.plan import Calmness
 from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import ROUNDING
-from heteroplan.optimize.construct.all_workloads import near_sizes, steered
+from heteroplan.optimize.construct.all_workloads import local_move, steered
 from heteroplan.optimize.construct.one_workload import place
 from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.improve.kept_sizes import keep_sizes, keep_urgent_sizes
@@ -217,20 +217,11 @@ def _gathered(problem: Problem, plan: Incumbent, w: int, stop: Stop) -> Incumben
         return plan
     trial = replicas.copy()
     trial[pools] = 0
-    no_price = steered(problem, np.zeros((len(problem.supplies), problem.intervals)))
-    task = task_of(problem, w, trial, no_price, stop=stop).within(p for each in used for p in each)
-    place(task, trial)
+    task = task_of(problem, w, trial, steered(problem), stop=stop)
+    place(task.within(p for members in used for p in members), trial)
     return resized(problem, plan, trial)
 
 
 def _placed_again(problem: Problem, plan: Incumbent, w: int, stop: Stop) -> Incumbent:
     """Workload w again in its groups, each pool within the sizes that it has about that time."""
-    replicas, pools = plan.solution.replicas, list(problem.workloads[w].pools)
-    parts, limit, floor = near_sizes(problem, w, plan.solution.flow, replicas.astype(np.float64), 0)
-    around = [np.roll(replicas[pools], i, axis=1) for i in range(-REACH, REACH + 1)]
-    limit[pools], floor[pools] = np.max(around, axis=0), np.min(around, axis=0)
-    trial = replicas.copy()
-    trial[pools] = 0
-    no_price = steered(problem, np.zeros((len(problem.supplies), problem.intervals)))
-    place(task_of(problem, w, trial, no_price, limit, floor, stop=stop), trial, parts)
-    return resized(problem, plan, trial)
+    return local_move(problem, plan, w, 0, stop, REACH)
