@@ -9,11 +9,11 @@ as much is served as before.
 from dataclasses import replace
 from time import monotonic
 
-from heteroplan.optimize.improve.polish import Neighbourhood, polish, solve_mip
+from heteroplan.optimize.improve.polish import Neighbourhood, polish, put_better_of_mip
 from heteroplan.optimize.incumbent import Incumbent, incumbent, of_sizes
 from heteroplan.optimize.program.before import left_before, starts_before
 from heteroplan.optimize.program.problem import Ints, Problem
-from heteroplan.optimize.search import ONE_MIP_CELLS, Search, ShortageBound
+from heteroplan.optimize.search import ONE_MIP_CELLS, Search
 from heteroplan.optimize.solvers.solver import Effort
 
 FIRST_WINDOW = 4
@@ -35,19 +35,12 @@ def hand_over(search: Search, problem: Problem) -> None:
         return
     until = max(search.end, monotonic() + LATE_S)
     effort = Effort(gap=search.gap / 10, nodes=NODES, deadline=until, stop=search.stop)
-    kept, bound = handed_over(problem, plan, effort), None
+    kept = handed_over(problem, plan, effort)
     if problem.cells <= ONE_MIP_CELLS:
-        start = None if kept.broken else kept.solution
-        found = solve_mip(problem, None, start, replace(effort, gap=search.gap, nodes=None))
-        bound = found.bound
-        if found.solution is not None:
-            kept = min(kept, incumbent(problem, found.solution), key=lambda each: each.rank)
-        if found.unserved_bound:
-            search.shortage_bounds.append(ShortageBound(found.unserved_bound, kept.unserved))
-    search.put(kept)
-    if bound is not None:
-        search.raise_bound(bound)
-    if any(kept.unserved.values()) and search.unproven_shortage():
+        put_better_of_mip(search, problem, kept, replace(effort, gap=search.gap, nodes=None))
+    else:
+        search.put(kept)
+    if any(search.plan.unserved.values()) and search.unproven_shortage():
         search.prove_shortage(Effort(deadline=until, stop=search.stop), of=problem)
 
 

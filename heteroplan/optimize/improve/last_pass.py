@@ -6,10 +6,9 @@ from time import monotonic, process_time
 from heteroplan.clock import Late
 from heteroplan.entities.plan import Calming
 from heteroplan.optimize.improve.fewer_changes import calmness, fewer_changes
-from heteroplan.optimize.improve.polish import solve_mip
-from heteroplan.optimize.incumbent import Incumbent, incumbent
+from heteroplan.optimize.improve.polish import put_better_of_mip
 from heteroplan.optimize.program.problem import Problem
-from heteroplan.optimize.search import Search, ShortageBound
+from heteroplan.optimize.search import Search
 
 PASS_SHARE, LEAST_PASS_CPU_S = 0.1, 2.0
 """Of the time that a search took, and CPU seconds at least, for the last pass of a large program;
@@ -42,25 +41,12 @@ def last_pass(search: Search, problem: Problem, *, frontier: bool = False) -> Ca
     gap = search.gap * (1 - SPARE_GAP)
     most = max(best.cost, search.bound / (1 - gap) if gap < 1 else 0.0)
     found = fewer_changes(problem, best, most, late, whole=frontier)
-    after, bound = found.plan, None
     if problem.has_stability and problem.cells <= SMALL:
-        after, bound = _by_mip(search, problem, after)
-    search.put(after)
-    if bound is not None:
-        search.raise_bound(bound)
+        put_better_of_mip(search, problem, found.plan, search.effort(gap=search.gap))
+    else:
+        search.put(found.plan)
     return Calming(
         before=found.before,
-        after=calmness(problem, after.solution.replicas),
+        after=calmness(problem, search.plan.solution.replicas),
         frontier=found.frontier if frontier else (),
     )
-
-
-def _by_mip(search: Search, problem: Problem, plan: Incumbent) -> tuple[Incumbent, float | None]:
-    """The best plan of one MIP that knows all rules, if that is better, and its bound on cost."""
-    start = None if plan.broken else plan.solution
-    found = solve_mip(problem, None, start, search.effort(gap=search.gap))
-    if found.solution is not None:
-        plan = min(plan, incumbent(problem, found.solution), key=lambda each: each.rank)
-    if found.unserved_bound:
-        search.shortage_bounds.append(ShortageBound(found.unserved_bound, plan.unserved))
-    return plan, found.bound

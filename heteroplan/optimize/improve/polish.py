@@ -25,6 +25,7 @@ from heteroplan.optimize.program.problem import Ints, Problem, Solution, served_
 from heteroplan.optimize.program.sizes import at_sizes
 from heteroplan.optimize.rules import open_pools
 from heteroplan.optimize.rules.mip import Box, Model
+from heteroplan.optimize.search import Search, ShortageBound
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Answer, Effort, Verdict
 
@@ -166,6 +167,21 @@ def solve_mip(
     if answer.bound is not None and answer.verdict in (Verdict.OPTIMAL, Verdict.LIMIT):
         bound = problem.fixed_cost + answer.bound * model.cost_scale * (1.0 - MIP_MARGIN)
     return MipResult(best, bound, least)
+
+
+def put_better_of_mip(search: Search, problem: Problem, plan: Incumbent, effort: Effort) -> None:
+    """Put `plan`, or the one of a MIP of the whole `problem` if better, in the place of the best.
+
+    `problem` has more rules than that of the search. What the MIP proves is kept.
+    """
+    found = solve_mip(problem, None, None if plan.broken else plan.solution, effort)
+    if found.solution is not None:
+        plan = min(plan, incumbent(problem, found.solution), key=lambda each: each.rank)
+    if found.unserved_bound:
+        search.shortage_bounds.append(ShortageBound(found.unserved_bound, plan.unserved))
+    search.put(plan)
+    if found.bound is not None:
+        search.raise_bound(found.bound)
 
 
 def run_from(model: Model, start: Solution | None, effort: Effort) -> Answer:
