@@ -46,6 +46,17 @@ class Placed:
     moved: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """Service of a pool that found no room."""
+
+    pool: int
+    first: int
+    """First interval of it."""
+    intervals: int
+    """How many in a row; past the end of a cyclic day it goes on at its start."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Attempt:
     """Nodes as they fill up."""
@@ -58,8 +69,7 @@ class Attempt:
     """Whether the first interval is the one before the horizon: what begins somewhere stands there
     in it, whoever is placed first."""
     placed: list[Placed] = field(default_factory=list)
-    unplaced: list[tuple[Lifetime, int, int]] = field(default_factory=list)
-    """(life, first interval, intervals) that found no room."""
+    unplaced: list[Unplaced] = field(default_factory=list)
     split: list[Lifetime] = field(default_factory=list)
     """Lifetimes that fit nowhere as a whole."""
 
@@ -75,8 +85,8 @@ class Attempt:
             for node in each.spot:
                 on[self.nodes.scarcity[node]] += taken
         lost = sum(
-            self.footprints[life.pool].count * self.footprints[life.pool].share * intervals
-            for life, _, intervals in self.unplaced
+            self.footprints[each.pool].count * self.footprints[each.pool].share * each.intervals
+            for each in self.unplaced
         )
         return lost, sum(each.moved for each in self.placed), on[2], on[1]
 
@@ -175,7 +185,8 @@ class Attempt:
         return Hold.of(self.footprints[piece.life.pool].share, times, self.intervals)
 
     def _lose(self, life: Lifetime, start: int, stop: int) -> None:
-        self.unplaced.append((life, (life.first + start) % self.intervals, stop - start))
+        first = (life.first + start) % self.intervals
+        self.unplaced.append(Unplaced(life.pool, first, stop - start))
 
     def _lead(self, life: Lifetime, first: int) -> int:
         """Intervals in which a replica that starts to serve at `first` holds GPUs before."""

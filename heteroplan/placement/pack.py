@@ -20,7 +20,7 @@ from heteroplan.entities.scenario import Running, Scenario
 from heteroplan.optimize.program.problem import Ints, PoolSpec, Problem
 from heteroplan.placement import before
 from heteroplan.placement.day_sweep.laps import swept
-from heteroplan.placement.first_fit import Attempt, Footprint, Placed
+from heteroplan.placement.first_fit import Attempt, Footprint, Placed, Unplaced
 from heteroplan.placement.identity import identified
 from heteroplan.placement.lifetimes import Lifetime, lifetimes
 from heteroplan.placement.nodes import Nodes, nodes_of
@@ -31,18 +31,6 @@ PATIENCE = 3
 """Orders in a row that bring nothing better after which none is tried any more."""
 FEW = 400
 """Lifetimes of a part for which orders are tried beside sweeps."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unplaced:
-    """Service that found no room."""
-
-    pool: int
-    """Index into the pools of the problem."""
-    first: int
-    """First interval of it."""
-    intervals: int
-    """How many in a row; past the end of a cyclic day it goes on at its start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +138,11 @@ def _strangers(ran: Iterable[Running], current: Mapping[int, Sequence[Running]])
 
 def _unplaced(done: Attempt, known_before: bool) -> Iterator[Unplaced]:
     """What found no room, from the horizon on."""
-    for life, first, intervals in done.unplaced:
-        early = int(known_before and first == 0)
-        if intervals > early:
-            yield Unplaced(life.pool, first - known_before + early, intervals - early)
+    for each in done.unplaced:
+        early = int(known_before and each.first == 0)
+        if each.intervals > early:
+            first = each.first - known_before + early
+            yield Unplaced(each.pool, first, each.intervals - early)
 
 
 def footprint_of(nodes: Nodes, pool: PoolSpec) -> Footprint:

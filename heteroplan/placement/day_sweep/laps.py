@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,8 +12,8 @@ from heteroplan.optimize.program.transitions import starts_of
 from heteroplan.placement.day_sweep.align import align
 from heteroplan.placement.day_sweep.day import Day, State
 from heteroplan.placement.day_sweep.sweep import Sweep
-from heteroplan.placement.day_sweep.wraparound import Lost, Piece, closed, cut_off, pieces_of
-from heteroplan.placement.first_fit import Attempt, Placed
+from heteroplan.placement.day_sweep.wraparound import Piece, closed, cut_off, pieces_of
+from heteroplan.placement.first_fit import Attempt, Placed, Unplaced
 from heteroplan.placement.identity import identified
 from heteroplan.placement.lifetimes import Lifetime
 from heteroplan.placement.nodes import Hold
@@ -74,11 +74,7 @@ def _sizes(waiting: Sequence[Lifetime], intervals: int) -> dict[int, Ints]:
 def _begins(waiting: Sequence[Lifetime], pools: Sequence[int]) -> list[Lifetime]:
     """Lifetimes that have to begin where they stand, with pools counted as in `pools`."""
     index = {pool: i for i, pool in enumerate(pools)}
-    return [
-        Lifetime(index[life.pool], life.number, life.first, life.intervals, life.begins)
-        for life in waiting
-        if life.begins is not None
-    ]
+    return [replace(life, pool=index[life.pool]) for life in waiting if life.begins is not None]
 
 
 def _day(done: Attempt, pools: Sequence[int], sizes: Ints) -> tuple[Day, int]:
@@ -115,7 +111,7 @@ class _Start:
         return len(spots)
 
     def finished(
-        self, pieces: Sequence[Piece], lost: Sequence[Lost], pools: Sequence[int], cut: int
+        self, pieces: Sequence[Piece], lost: Sequence[Unplaced], pools: Sequence[int], cut: int
     ) -> Attempt:
         """All that stands: `pieces` of a day cut open in interval `cut`, and what is lost."""
         done = Attempt(self.done.nodes, self.done.footprints, self.done.cyclic)
@@ -134,8 +130,7 @@ class _Start:
         done.placed.extend(identified(placed, done.intervals, cyclic=done.cyclic))
         for each in lost:
             first = (cut + each.first) % done.intervals
-            life = Lifetime(pools[each.pool], 0, first, each.intervals)
-            done.unplaced.append((life, first, each.intervals))
+            done.unplaced.append(Unplaced(pools[each.pool], first, each.intervals))
         return done
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from heteroplan.optimize.program.problem import Ints
 from heteroplan.placement.day_sweep.day import Begin, Cancel, Day, End, Event, Missed
-from heteroplan.placement.first_fit import Footprint
+from heteroplan.placement.first_fit import Footprint, Unplaced
 from heteroplan.placement.nodes import Spot
 
 WITHIN = 8
@@ -29,21 +29,12 @@ class Piece:
     """Where the replica was until `first`, if it moves."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """Service of a pool that found no room."""
-
-    pool: int
-    first: int
-    intervals: int
-
-
 @dataclass(slots=True, eq=False)
 class Pieces:
     """What a log says, its replicas in pieces that do not reach over the wraparound."""
 
     whole: list[Piece]
-    lost: list[Lost]
+    lost: list[Unplaced]
 
 
 def pieces_of(day: Day, log: Sequence[Event]) -> Pieces:
@@ -82,10 +73,10 @@ def _cancel(
     found.lost.extend(_missed(begun.pool, begun.wanted, event.at, length))
 
 
-def _missed(pool: int, wanted: int, until: int, length: int) -> Iterator[Lost]:
+def _missed(pool: int, wanted: int, until: int, length: int) -> Iterator[Unplaced]:
     until = min(until, length)
     if wanted < until:
-        yield Lost(pool, wanted, until - wanted)
+        yield Unplaced(pool, wanted, until - wanted)
 
 
 def cut_off(day: Day, pieces: Pieces) -> list[Piece]:
@@ -112,7 +103,7 @@ class _Wraparound:
     """The wraparound of one pool."""
 
     def __init__(
-        self, day: Day, pool: int, footprint: Footprint, lost: list[Lost], free: Ints
+        self, day: Day, pool: int, footprint: Footprint, lost: list[Unplaced], free: Ints
     ) -> None:
         self.length, self.pool, self.footprint = day.intervals, pool, footprint
         self.lost, self.free = lost, free
@@ -204,7 +195,7 @@ class _Wraparound:
 
     def _start_late(self, piece: Piece) -> None:
         late = min(piece.end, max(1, self.footprint.lead))
-        self.lost.append(Lost(self.pool, piece.first, late - piece.first))
+        self.lost.append(Unplaced(self.pool, piece.first, late - piece.first))
         piece.first = late
 
     def _room(self, spot: Spot, begin: int, end: int) -> bool:

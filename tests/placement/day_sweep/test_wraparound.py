@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from heteroplan.optimize.program.problem import Ints
 from heteroplan.placement.day_sweep.day import Begin, Cancel, Day, End, Missed
 from heteroplan.placement.day_sweep.wraparound import (
-    Lost,
     Piece,
     Pieces,
     closed,
     cut_off,
     pieces_of,
 )
+from heteroplan.placement.first_fit import Unplaced
 from tests.placement.day_sweep.test_align import day_of, used
 
 type Told = tuple[int, int, int, bool]
@@ -28,7 +28,9 @@ def told(pieces: Sequence[Piece]) -> list[Told]:
     return sorted((each.spot[0], each.first, each.end, each.after is not None) for each in pieces)
 
 
-def close(day: Day, *pieces: Piece, taken: Sequence[Piece] = ()) -> tuple[list[Told], list[Lost]]:
+def close(
+    day: Day, *pieces: Piece, taken: Sequence[Piece] = ()
+) -> tuple[list[Told], list[Unplaced]]:
     """The pieces closed beside others that hold GPUs, and what is lost."""
     found = Pieces(list(pieces), [])
     free = day.room - used(day, [*pieces, *taken])
@@ -108,7 +110,7 @@ def test_who_began_elsewhere_has_moved_there_when_there_is_room_to_start(
     others = [Piece(1, (node,), t + 1, t + 1) for node, t in taken if t]
     others += [Piece(1, (node,), 0, 1) for node, t in taken if not t]
     pieces = Piece(0, (0,), 4, 6), Piece(0, (1,), 0, 2)
-    assert close(day, *pieces, taken=others) == (found, [Lost(0, 0, 1)] * lost)
+    assert close(day, *pieces, taken=others) == (found, [Unplaced(0, 0, 1)] * lost)
 
 
 def test_who_begins_anew_starts_before_the_day_where_there_is_room() -> None:
@@ -116,8 +118,8 @@ def test_who_begins_anew_starts_before_the_day_where_there_is_room() -> None:
     day = day_of(1, 6, [8, 8], lead=2)
     assert close(day, Piece(0, (0,), 0, 3)) == ([(0, 0, 3, False)], [])
     busy = [Piece(1, (0,), 4, 5)]
-    assert close(day, Piece(0, (0,), 0, 3), taken=busy) == ([(0, 2, 3, False)], [Lost(0, 0, 2)])
-    assert close(day, Piece(0, (0,), 0, 2), taken=busy) == ([], [Lost(0, 0, 2)])
+    assert close(day, Piece(0, (0,), 0, 3), taken=busy) == ([(0, 2, 3, False)], [Unplaced(0, 0, 2)])
+    assert close(day, Piece(0, (0,), 0, 2), taken=busy) == ([], [Unplaced(0, 0, 2)])
 
 
 def test_who_serves_before_its_start_is_over_began_before_the_day() -> None:
@@ -126,7 +128,7 @@ def test_who_serves_before_its_start_is_over_began_before_the_day() -> None:
     assert close(day, Piece(0, (0,), 1, 3)) == ([(0, 1, 3, False)], [])
     busy = [Piece(1, (0,), 5, 6)]
     found = close(day, Piece(0, (0,), 1, 3), taken=busy)
-    assert found == ([(0, 2, 3, False)], [Lost(0, 1, 1)])
+    assert found == ([(0, 2, 3, False)], [Unplaced(0, 1, 1)])
 
 
 def test_who_started_at_the_end_of_the_day_is_who_begins() -> None:
