@@ -9,8 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.optimize.bound.duals import read_prices
-from heteroplan.optimize.formulation.model import build_model, minimise_cost
+from heteroplan.optimize.formulation.model import build_model, minimise_cost, read_prices
 from heteroplan.optimize.program.coarser import (
     merged_intervals,
     merged_starts,

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from heteroplan.numerics.tolerances import SHORT_MARGIN, SOLVER_TOLERANCE
-from heteroplan.optimize.bound.duals import read_prices
 from heteroplan.optimize.formulation.model import (
     build_model,
     cap_shortage,
     minimise_cost,
     minimise_shortage,
     read_flow,
+    read_prices,
     read_sizes,
     shortage_terms,
 )

@@ -17,9 +17,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from heteroplan.optimize.bound.duals import read_prices
 from heteroplan.optimize.bound.lp_prices import priced_shortage
-from heteroplan.optimize.formulation.model import read_flow, read_sizes
+from heteroplan.optimize.formulation.model import read_flow, read_prices, read_sizes
 from heteroplan.optimize.program.coarser import merged_intervals, merged_starts
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.solvers import solver
@@ -77,7 +76,12 @@ def guide(
     first = merged_starts(problem.intervals, min(MERGED_INTERVALS, few))
     merged = merged_intervals(program, first)
     if before is not None:
-        merged = _with_reserve(merged, _reserve(program, before[kept], first))
+        reserve = np.ceil(_reserve(program, before[kept], first)).astype(np.int64)
+        rows = [
+            replace(row, gpus=np.maximum(0, row.gpus - free))
+            for row, free in zip(merged.supplies, reserve, strict=True)
+        ]
+        merged = replace(merged, supplies=tuple(rows))
     model = priced_shortage(merged)
     answer = solver.run(model.lp, effort, integer=False)
     if answer.verdict is not Verdict.OPTIMAL:
@@ -110,18 +114,6 @@ def _reserve(program: Problem, sizes: Floats, first: Sequence[int]) -> Floats:
         mean = np.add.reduceat(used[pools].sum(axis=0), first) / length
         found[r] = np.maximum.reduceat(held[pools].sum(axis=0), first) - mean
     return found
-
-
-def _with_reserve(merged: Problem, gpus: Floats) -> Problem:
-    """The program with so many GPUs [R, M] less."""
-    left = [row.gpus - np.ceil(free) for row, free in zip(merged.supplies, gpus, strict=True)]
-    return replace(
-        merged,
-        supplies=tuple(
-            replace(row, gpus=np.maximum(0, rest).astype(np.int64))
-            for row, rest in zip(merged.supplies, left, strict=True)
-        ),
-    )
 
 
 def _beside(problem: Problem, kept: Sequence[int], replicas: Ints) -> Problem:
