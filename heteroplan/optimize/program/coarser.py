@@ -128,7 +128,8 @@ def one_domain(problem: Problem, *, proves: bool = False) -> OneDomain:
     """
     pools = _alike((pool.workload, pool.candidate) for pool in problem.pools)
     number = {p: i for i, members in enumerate(pools) for p in members}
-    rows = _by_node_type(problem.supplies) if proves else _by_level(problem.supplies)
+    rows = _alike((row.level, row.node_type, row.unit) for row in problem.supplies)
+    rows = _by_node_type(problem.supplies) if proves else rows
     balances = _alike((each.workload, each.engine) for each in problem.balances)
     before = problem.before
     program = replace(
@@ -150,10 +151,6 @@ def one_domain(problem: Problem, *, proves: bool = False) -> OneDomain:
         before=None if before is None else np.array([before[list(m)].sum() for m in pools]),
     )
     return OneDomain(program, pools, rows)
-
-
-def _by_level(supplies: Sequence[SupplySpec]) -> tuple[tuple[int, ...], ...]:
-    return _alike((row.level, row.node_type, row.unit) for row in supplies)
 
 
 def _by_node_type(supplies: Sequence[SupplySpec]) -> tuple[tuple[int, ...], ...]:

@@ -4,11 +4,11 @@ Exact for one class; for several a safe choice that `polish` improves on.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 
 import numpy as np
 
 from heteroplan.entities.workload import Role
-from heteroplan.optimize.program.node_loss import most_on_a_node
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, ProgramResilience
 from heteroplan.optimize.program.sizes import kind_of, shares
 
@@ -131,6 +131,27 @@ def _lost_with_a_node(
         [replicas[p] * share[p] for p in pools],
         [share[p] / min(problem.pools[p].gpus, node_gpus) for p in pools],
     )
+
+
+def most_on_a_node(node_gpus: int, reach: Sequence[Floats], per_gpu: Sequence[Floats]) -> Floats:
+    """[t, ...] greatest share of the demand that the replicas on one node may serve.
+
+    `reach` [t, ...] is what all replicas of each engine serve, `per_gpu` [t, ...] what one GPU of
+    them does; one engine at least. For any price a GPU a node takes at most
+
+        node GPUs · price + Σ reach · max(0, 1 - price / per GPU)
+
+    the dual of what it holds, least at 0 or where the price is what a GPU of some engine serves.
+    """
+    worth = [np.where(each > 0, each, 1.0) for each in per_gpu]
+
+    def taken(price: Floats) -> Floats:
+        value = node_gpus * price
+        for mine, each in zip(reach, worth, strict=True):
+            value = value + mine * np.maximum(0.0, 1.0 - price / each)
+        return value
+
+    return reduce(np.minimum, map(taken, (0.0 * per_gpu[0], *per_gpu)))
 
 
 def mixed_flow(problem: Problem, replicas: Ints) -> tuple[Floats, ...]:
