@@ -54,17 +54,15 @@ PATHS = 40
 
 def with_classes(problem: Problem) -> list[int]:
     """Workloads with several classes and, of a stage, engines to divide them among."""
-    return [
-        w for w in by_size(problem) if len(problem.workloads[w].rps) > 1 and _choice(problem, w)
-    ]
-
-
-def _choice(problem: Problem, w: int) -> bool:
-    engines: dict[int, set[str]] = {}
-    for pool in (problem.pools[p] for p in problem.workloads[w].pools):
-        for stage in pool.stages:
-            engines.setdefault(stage, set()).add(pool.engine)
-    return any(len(each) > 1 for each in engines.values())
+    found = []
+    for w in by_size(problem):
+        engines: dict[int, set[str]] = {}
+        for pool in (problem.pools[p] for p in problem.workloads[w].pools):
+            for stage in pool.stages:
+                engines.setdefault(stage, set()).add(pool.engine)
+        if len(problem.workloads[w].rps) > 1 and any(len(each) > 1 for each in engines.values()):
+            found.append(w)
+    return found
 
 
 class ByClass:

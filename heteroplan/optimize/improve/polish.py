@@ -89,18 +89,15 @@ def _closed(
     A window of time opens no pool at all of a workload that may not use all of its pools: what
     the rest of the day uses is not seen in it.
     """
-    others = replicas.copy()
-    others[list(pools)] = 0
-    closed = []
-    for w in around.workloads:
-        if around.times is None:
-            allowed = open_pools(problem, w, others)
-        else:
-            allowed = open_pools(problem, w, replicas, opening=False)
-        closed += [
-            i for i, p in enumerate(pools) if problem.pools[p].workload == w and p not in allowed
-        ]
-    return closed
+    beside = replicas.copy()
+    beside[list(pools)] = 0
+    opening = around.times is None
+    allowed = {
+        p
+        for w in around.workloads
+        for p in open_pools(problem, w, beside if opening else replicas, opening=opening)
+    }
+    return [i for i, p in enumerate(pools) if p not in allowed]
 
 
 def _with_edges(problem: Problem, times: Sequence[int]) -> list[int] | None:

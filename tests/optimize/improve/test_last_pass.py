@@ -9,7 +9,7 @@ from heteroplan.clock import never
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.workload import Role, Stability
 from heteroplan.errors import NoPlanError
-from heteroplan.optimize.improve.fewer_changes import Calmed, fewer_changes
+from heteroplan.optimize.improve.last_pass import Calmed, fewer_changes
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Problem, Solution
