@@ -50,15 +50,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """When a solver call may end. Nodes and iterations are counted and keep runs alike; seconds
-    do not."""
+    """When a solver call may end. Nodes are counted and keep runs alike; seconds do not."""
 
     gap: float = 0.0
     """Relative."""
     nodes: int | None = None
     """Of branch and bound."""
-    iterations: int | None = None
-    """Of the simplex method; HiGHS alone heeds it."""
     deadline: float | None = None
     """On the clock of time.monotonic [s]."""
     stop: Stop | None = None
@@ -113,11 +110,7 @@ def run(problem: pulp.LpProblem, effort: Effort, *, integer: bool, warm: bool = 
 
 def _run_highs(problem: pulp.LpProblem, effort: Effort, integer: bool, warm: bool) -> Answer:
     _print_banner_to_nowhere()
-    options = {
-        "timeLimit": effort.seconds_left(),
-        "mip_max_nodes": effort.nodes,
-        "simplex_iteration_limit": effort.iterations,
-    }
+    options = {"timeLimit": effort.seconds_left(), "mip_max_nodes": effort.nodes}
     stats = problem.solve(
         pulp.HiGHS(
             mip=integer,
