@@ -13,7 +13,7 @@ import numpy as np
 from heteroplan.optimize.construct.one_domain import room_beside
 from heteroplan.optimize.incumbent import Incumbent, of_sizes, resized
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, ProgramWorkload
-from heteroplan.optimize.rules.stability import breaks_stability
+from heteroplan.optimize.rules.changes import breaks_stability
 
 SHORT_PRICE = 1e4
 """Of a replica less than the plan has for an interval, in replicas that run for one."""
