@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from queue import Empty, SimpleQueue
 from signal import SIG_IGN, SIGINT, signal
 from subprocess import PIPE, Popen
@@ -66,15 +67,15 @@ def rounds(
         found = _suited(problem, find(problem, Effort(stop=stop)), without, stop)
         if found is None:
             return
-        best = _best(best, _proven(problem, found, CELLS, stop))
+        best = max(best, _proven(problem, found, CELLS, stop), key=attrgetter("value"))
         yield best
-    best = _best(best, _proven(problem, best.prices, MOST_CELLS, stop))
+    best = max(best, _proven(problem, best.prices, MOST_CELLS, stop), key=attrgetter("value"))
     yield best
     length = FIRST_STEP
     steps = not {"balance prices", "price steps"} & without
     while steps and length >= LAST_STEP and not stop():
         found = _improved(problem, best, length, stop)
-        best = _best(best, _proven(problem, found, MOST_CELLS, stop))
+        best = max(best, _proven(problem, found, MOST_CELLS, stop), key=attrgetter("value"))
         yield best
         length /= 2
 
@@ -104,10 +105,6 @@ def _best_for_each(problem: Problem, tried: Sequence[Prices], stop: Stop) -> Pri
         best = best_of(problem, best, other, found > least)
         least = np.maximum(least, found)
     return best
-
-
-def _best(one: Round, other: Round) -> Round:
-    return other if other.value > one.value else one
 
 
 def _proven(problem: Problem, prices: Prices, cells: int, stop: Stop) -> Round:

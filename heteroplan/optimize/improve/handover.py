@@ -72,8 +72,12 @@ def starting_later(problem: Problem, plan: Incumbent) -> Incumbent:
     for r in range(len(problem.supplies)):
         left = left_before(problem, replicas)[r]
         over = -left if left is not None else 0
-        members = [p for p in problem.supplies[r].pools if starts[p]]
-        for p in sorted(members, key=lambda p: -_priority(problem, p)):
+        priority = {
+            p: problem.workloads[problem.pools[p].workload].priority
+            for p in problem.supplies[r].pools
+            if starts[p]
+        }
+        for p in sorted(priority, key=lambda p: -priority[p]):
             gpus = problem.pools[p].gpus
             fewer = min(int(starts[p]), -(-max(0, over) // gpus))
             if fewer:
@@ -107,7 +111,3 @@ def _involved(problem: Problem, replicas: Ints) -> tuple[int, ...]:
         for p in row.pools
     }
     return tuple(sorted({problem.pools[p].workload for p in pools}))
-
-
-def _priority(problem: Problem, p: int) -> int:
-    return problem.workloads[problem.pools[p].workload].priority

@@ -3,7 +3,7 @@
 Exact for one class; for several a safe choice that `polish` improves on.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
 
 import numpy as np
@@ -91,7 +91,12 @@ def _left_after_loss(
                 if divided:
                     slower = cover_of(problem, serving, replicas[serving]) - capacity
                     capacity = covers[name] - slower
-                lost = _lost_with_a_node(problem, exposed, replicas, node_gpus, left_of)
+                lost = 0.0 * total
+                if exposed:
+                    on_a_node = {p: min(problem.pools[p].gpus, node_gpus) for p in exposed}
+                    reach = [replicas[p] * left_of[p] for p in exposed]
+                    per_gpu = [left_of[p] / gpus for p, gpus in on_a_node.items()]
+                    lost = most_on_a_node(node_gpus, reach, per_gpu)
                 left = np.maximum(0.0, capacity - lost)
                 worst = np.minimum(worst, total - covers[name] + left)
     return worst
@@ -111,26 +116,6 @@ def _after_a_node(
             fewer = max(1, node_gpus // problem.pools[alike[0]].gpus)
             found |= dict(zip(alike, shares(problem, alike, replicas[alike], fewer), strict=True))
     return found
-
-
-def _lost_with_a_node(
-    problem: Problem,
-    pools: list[int],
-    replicas: Ints,
-    node_gpus: int,
-    share: Mapping[int, Floats],
-) -> Floats:
-    """[T] greatest capacity of some pools, as a share of the demand, that one node may hold.
-
-    `share` [T] is what one replica of each serves.
-    """
-    if not pools:
-        return np.zeros(problem.intervals)
-    return most_on_a_node(
-        node_gpus,
-        [replicas[p] * share[p] for p in pools],
-        [share[p] / min(problem.pools[p].gpus, node_gpus) for p in pools],
-    )
 
 
 def most_on_a_node(node_gpus: int, reach: Sequence[Floats], per_gpu: Sequence[Floats]) -> Floats:
