@@ -11,7 +11,7 @@ from heteroplan.entities.network import Affinity, Leaf, SubgroupPriority
 from heteroplan.entities.placement import node_names
 from heteroplan.entities.scenario import Scenario
 from heteroplan.optimize.program.problem import Ints
-from heteroplan.optimize.program.supply import Places, nodes_on_leaf
+from heteroplan.optimize.program.supply import Places
 
 type Gpus = NDArray[np.int32]
 type Rows = slice | Ints
@@ -176,7 +176,8 @@ def nodes_of(scenario: Scenario, node_type: str) -> Nodes:
 
     Nor have the first ones of a leaf where GPUs stay free for rolling updates.
     """
-    fleet, kept = scenario.fleet, Places(scenario).kept_free
+    fleet, place = scenario.fleet, Places(scenario)
+    kept, there = place.kept_free, place.on_leaf
     leaves = _side_by_side_leaves(fleet)
     counts = [leaf.nodes.get(node_type, 0) for leaf in leaves]
     shape = fleet.node_type(node_type)
@@ -189,7 +190,7 @@ def nodes_of(scenario: Scenario, node_type: str) -> Nodes:
         free=np.hstack(
             [np.zeros((scenario.horizon.intervals, 0), dtype=np.int32)]
             + [
-                shape.gpus * (np.arange(count) < nodes_on_leaf(scenario, leaf, node_type)[:, None])
+                shape.gpus * (np.arange(count) < there[leaf.name, node_type][:, None])
                 - np.clip(
                     kept[leaf.name, node_type][:, None] - shape.gpus * np.arange(count),
                     0,

@@ -80,10 +80,8 @@ class Day:
 
     def starting(self, pool: int, t: int) -> int:
         """Replicas that serve from `t` on and not before; may lie past the end of the day."""
-        return int(self.starts[pool, t % self.intervals]) if self._within(t) else 0
-
-    def _within(self, t: int) -> bool:
-        return self.cyclic or t < self.intervals
+        within = self.cyclic or t < self.intervals
+        return int(self.starts[pool, t % self.intervals]) if within else 0
 
 
 @dataclass(slots=True, eq=False)

@@ -12,7 +12,7 @@ from heteroplan.optimize.program.transitions import starts_of
 from heteroplan.placement.day_sweep.align import align
 from heteroplan.placement.day_sweep.day import Day, State
 from heteroplan.placement.day_sweep.sweep import Sweep
-from heteroplan.placement.day_sweep.wraparound import Piece, closed, cut_off, pieces_of
+from heteroplan.placement.day_sweep.wraparound import Piece, closed, pieces_of
 from heteroplan.placement.first_fit import Attempt, Placed, Unplaced
 from heteroplan.placement.identity import identified
 from heteroplan.placement.lifetimes import Lifetime
@@ -50,7 +50,7 @@ def swept(empty: Attempt, waiting: Sequence[Lifetime], stop: Stop) -> Attempt:
             align(day, found.whole, free, stop)
             pieces = closed(day, found, free)
         else:
-            pieces = cut_off(day, found)
+            pieces = [each for each in found.whole if each.first < day.intervals]
         done = start.finished(pieces, found.lost, pools, cut)
         worse = best is not None and done.score() >= best.score()
         if best is None or not worse:

@@ -79,11 +79,6 @@ def _missed(pool: int, wanted: int, until: int, length: int) -> Iterator[Unplace
         yield Unplaced(pool, wanted, until - wanted)
 
 
-def cut_off(day: Day, pieces: Pieces) -> list[Piece]:
-    """Of a day that is not cyclic: nothing serves after its end."""
-    return [each for each in pieces.whole if each.first < day.intervals]
-
-
 def closed(day: Day, pieces: Pieces, free: Ints) -> list[Piece]:
     """Of a cyclic day: pieces joined over the wraparound, `free` [T, n] GPUs left to help.
 

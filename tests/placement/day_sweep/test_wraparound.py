@@ -14,7 +14,6 @@ from heteroplan.placement.day_sweep.wraparound import (
     Piece,
     Pieces,
     closed,
-    cut_off,
     pieces_of,
 )
 from heteroplan.placement.first_fit import Unplaced
@@ -62,12 +61,6 @@ def test_the_log_of_a_day_is_pieces_and_what_was_missed() -> None:
     assert sorted((each.pool, each.first, each.intervals) for each in found.lost) == [
         (0, 6, 2), (1, 2, 3), (1, 3, 5), (1, 9, 1),
     ]  # fmt: skip
-
-
-def test_nothing_serves_after_a_day_that_is_not_cyclic() -> None:
-    day = day_of(1, 6, [8])
-    pieces = [Piece(0, (0,), first, 6) for first in (0, 5, 6, 7)]
-    assert [each.first for each in cut_off(day, Pieces(pieces, []))] == [0, 5]
 
 
 def test_who_ends_where_one_began_goes_on_there() -> None:
