@@ -239,9 +239,7 @@ class _Day:
             guess = sizes
 
     def _alone(self, t: int) -> Problem:
-        if t not in self.alone:
-            self.alone[t] = one_interval(self.problem, t)
-        return self.alone[t]
+        return self.alone.get(t) or self.alone.setdefault(t, one_interval(self.problem, t))
 
     def _number(self, sizes: Ints) -> int:
         return self.known.setdefault(tuple(sizes.tolist()), len(self.known))

@@ -21,8 +21,7 @@ from pulp.constants import LpSolveStatus
 
 from heteroplan.clock import Stop
 from heteroplan.optimize.solvers import other_solvers
-from heteroplan.optimize.solvers.other_solvers import HIGHS
-from heteroplan.optimize.solvers.quiet import stdout_closed
+from heteroplan.optimize.solvers.other_solvers import HIGHS, stdout_closed
 
 
 class Verdict(StrEnum):

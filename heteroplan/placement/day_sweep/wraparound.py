@@ -1,10 +1,11 @@
 """Where a cyclic day closes: what stands at its end goes on as what stood at its beginning."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from heteroplan.optimize.program.problem import Ints
-from heteroplan.placement.day_sweep.day import Begin, Cancel, Day, End, Event, Missed
+from heteroplan.placement.day_sweep.day import Begin, Cancel, Day, End, Event
 from heteroplan.placement.first_fit import Footprint, Unplaced
 from heteroplan.placement.nodes import Spot
 
@@ -39,11 +40,13 @@ class Pieces:
 
 def pieces_of(day: Day, log: Sequence[Event]) -> Pieces:
     """The pieces of a filled day; what stands at its end or starts to ends at T or after it."""
-    length = day.intervals
-    found = Pieces([], [])
+    length, found = day.intervals, Pieces([], [])
+    cancelled = Counter(event.begun for event in log if isinstance(event, Cancel))
     opened: dict[tuple[int, Spot], list[Piece]] = {}
     for event in log:
-        if isinstance(event, Begin):
+        if isinstance(event, Begin) and cancelled[event]:
+            cancelled[event] -= 1
+        elif isinstance(event, Begin):
             piece = Piece(event.pool, event.spot, event.serves, length)
             opened.setdefault((event.pool, event.spot), []).append(piece)
             found.lost.extend(_missed(event.pool, event.wanted, event.serves, length))
@@ -53,24 +56,12 @@ def pieces_of(day: Day, log: Sequence[Event]) -> Pieces:
             mine.remove(last)
             last.end = event.at
             found.whole.append(last)
-        elif isinstance(event, Missed):
-            found.lost.extend(_missed(event.pool, event.wanted, event.at, length))
         else:
-            _cancel(event, opened, found, length)
+            never = event.begun if isinstance(event, Cancel) else event
+            found.lost.extend(_missed(never.pool, never.wanted, event.at, length))
     for mine in opened.values():
         found.whole += mine
     return found
-
-
-def _cancel(
-    event: Cancel, opened: dict[tuple[int, Spot], list[Piece]], found: Pieces, length: int
-) -> None:
-    begun = event.begun
-    mine = opened[begun.pool, begun.spot]
-    mine.remove(next(each for each in mine if each.first == begun.serves))
-    for lost in _missed(begun.pool, begun.wanted, begun.serves, length):
-        found.lost.remove(lost)
-    found.lost.extend(_missed(begun.pool, begun.wanted, event.at, length))
 
 
 def _missed(pool: int, wanted: int, until: int, length: int) -> Iterator[Unplaced]:
