@@ -24,8 +24,7 @@ from heteroplan.optimize.program.prices import (
 )
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.rules.mip import Model
-from heteroplan.optimize.solvers import solver
-from heteroplan.optimize.solvers.solver import Effort, Verdict
+from heteroplan.optimize.solvers.solver import Effort, optimum
 
 UNSERVED = 100.0
 """Cost of unserved demand in multiples of what serving it costs at most; a less urgent priority
@@ -44,7 +43,7 @@ def one_domain_prices(problem: Problem, effort: Effort) -> Prices | None:
     one = one_domain(problem)
     first = merged_starts(problem.intervals, MERGED_SIZES // max(1, len(one.pools)))
     model = priced_shortage(merged_intervals(one.program, first))
-    if solver.run(model.lp, effort, integer=False).verdict is not Verdict.OPTIMAL:
+    if optimum(model.lp, effort) is None:
         return None
     length = np.diff([*first, problem.intervals])
     here = read_prices(model)
@@ -65,7 +64,7 @@ def interval_prices(problem: Problem, effort: Effort, every: int = 1) -> Prices 
         if effort.over():
             return None
         model = priced_shortage(one_interval(problem, first))
-        if solver.run(model.lp, effort, integer=False).verdict is not Verdict.OPTIMAL:
+        if optimum(model.lp, effort) is None:
             return None
         here = read_prices(model)
         found.supply[:, first : first + every] = here.supply

@@ -10,8 +10,7 @@ from heteroplan.optimize.bound.lp_prices import interval_prices
 from heteroplan.optimize.bound.relaxation import relax
 from heteroplan.optimize.formulation.model import build_model, minimise_shortage, read_prices
 from heteroplan.optimize.program.problem import Floats, Problem
-from heteroplan.optimize.solvers import solver
-from heteroplan.optimize.solvers.solver import Effort, Verdict
+from heteroplan.optimize.solvers.solver import Effort, optimum
 
 
 def supply_worth(problem: Problem, effort: Effort, *, short: bool) -> Floats | None:
@@ -38,7 +37,7 @@ def _requests(problem: Problem, effort: Effort) -> Floats | None:
     for times in ([t] for t in every) if problem.large else (list(every),):
         model = build_model(problem.window(times) if problem.large else problem, allow_short=True)
         model.cost_scale = minimise_shortage(model, None)
-        if solver.run(model.lp, effort, integer=False).verdict is not Verdict.OPTIMAL:
+        if optimum(model.lp, effort) is None:
             return None
         found[:, times] = read_prices(model).supply
     return found

@@ -21,8 +21,7 @@ from heteroplan.optimize.bound.lp_prices import priced_shortage
 from heteroplan.optimize.formulation.model import read_flow, read_prices, read_sizes
 from heteroplan.optimize.program.coarser import merged_intervals, merged_starts
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
-from heteroplan.optimize.solvers import solver
-from heteroplan.optimize.solvers.solver import Effort, Verdict
+from heteroplan.optimize.solvers.solver import Effort, optimum
 
 MERGED_INTERVALS, FEWEST_INTERVALS = 24, 8
 """Intervals of the merged program, at most and at least."""
@@ -83,8 +82,7 @@ def guide(
         ]
         merged = replace(merged, supplies=tuple(rows))
     model = priced_shortage(merged)
-    answer = solver.run(model.lp, effort, integer=False)
-    if answer.verdict is not Verdict.OPTIMAL:
+    if optimum(model.lp, effort) is None:
         return None
     length = np.diff([*first, problem.intervals])
     load = np.array([pool.mix_load for pool in program.pools])
@@ -152,8 +150,7 @@ def candidate_groups(problem: Problem, effort: Effort) -> CandidateGroups | None
             for pool in alone.pools
         )
         model = priced_shortage(replace(alone, pools=steered))
-        answer = solver.run(model.lp, effort, integer=False)
-        if answer.verdict is not Verdict.OPTIMAL:
+        if optimum(model.lp, effort) is None:
             return None
         flow = tuple(read_flow(model))
         for w in range(len(problem.workloads)):

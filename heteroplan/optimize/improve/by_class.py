@@ -32,7 +32,7 @@ from heteroplan.optimize.rules import open_pools
 from heteroplan.optimize.rules.mip import Box
 from heteroplan.optimize.search import Search
 from heteroplan.optimize.solvers import solver
-from heteroplan.optimize.solvers.solver import Effort, Verdict
+from heteroplan.optimize.solvers.solver import Effort, optimum
 
 type Configurations = dict[tuple[int, ...], int]
 """Sizes of a workload's pools in one interval -> their number."""
@@ -258,7 +258,7 @@ class _Day:
         alone = at_sizes(self._alone(t), sizes[:, None])
         still = Box(sizes[:, None], sizes[:, None])
         model = build_model(alone, box=still, allow_short=False)
-        if solver.run(model.lp, self.effort, integer=False).verdict is not Verdict.OPTIMAL:
+        if optimum(model.lp, self.effort) is None:
             return None
         return [share[:, 0] for share in read_flow(model)]
 

@@ -107,6 +107,12 @@ def run(problem: pulp.LpProblem, effort: Effort, *, integer: bool, warm: bool = 
     return _run_highs(problem, effort, integer, warm)
 
 
+def optimum(problem: pulp.LpProblem, effort: Effort) -> float | None:
+    """Least objective of the LP relaxation; None where there is none, or the effort ran out."""
+    answer = run(problem, effort, integer=False)
+    return answer.objective if answer.verdict is Verdict.OPTIMAL else None
+
+
 def _run_highs(problem: pulp.LpProblem, effort: Effort, integer: bool, warm: bool) -> Answer:
     _print_banner_to_nowhere()
     options = {"timeLimit": effort.seconds_left(), "mip_max_nodes": effort.nodes}
