@@ -12,7 +12,7 @@ from heteroplan.entities.network import Leaf, Network
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import NoPlanError
 from heteroplan.numerics.tolerances import ROUNDING
-from heteroplan.optimize.bound.supply_worth import supply_worth
+from heteroplan.optimize.bound.lp_prices import supply_worth
 from heteroplan.optimize.construct.all_workloads import scarce_where_short
 from heteroplan.optimize.incumbent import Incumbent, incumbent, of_sizes
 from heteroplan.optimize.program.build import build_problem

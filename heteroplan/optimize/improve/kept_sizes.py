@@ -122,12 +122,8 @@ class _Sizes:
 
     def cheapest(self) -> Ints:
         """[T] the cheapest sizes; none at all keeps every rule, if it comes to that."""
-        best, sizes = np.inf, np.zeros(len(self.cost), dtype=np.int64)
-        for opening in self._openings():
-            cost, found = self._from(opening)
-            if cost < best:
-                best, sizes = cost, found
-        return sizes
+        found = map(self._from, self._openings())
+        return min(found, key=lambda each: each[0])[1]
 
     def _openings(self) -> list["_Opening"]:
         """Where to begin: where a pool is least wanted; of several days, where one of them begins.
