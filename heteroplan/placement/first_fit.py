@@ -97,7 +97,9 @@ class Attempt:
 
     def place_whole(self, lifetimes: Iterable[Lifetime]) -> bool:
         """Each lifetime in one piece; stops with False at the first for which there is no room."""
-        return all(map(self._place_alike, _alike(self._with_nodes_kept(lifetimes))))
+        waiting = self._with_nodes_kept(lifetimes)
+        groups = groupby(waiting, lambda life: (life.pool, life.first, life.intervals, life.begins))
+        return all(self._place_alike(list(alike)) for _, alike in groups)
 
     def place_all(self, lifetimes: Iterable[Lifetime]) -> None:
         """Each lifetime on the nodes that suit it best, in one piece where there is room."""
@@ -227,16 +229,6 @@ class Attempt:
                 1 + self.nodes.reach(on, footprint.count, footprint.share, times[1:])[:1].sum()
             )
         return found
-
-
-def _alike(lifetimes: Iterable[Lifetime]) -> Iterator[list[Lifetime]]:
-    """Lifetimes in a row that are of one pool, at the same time, and may begin anywhere or not."""
-
-    def kind(life: Lifetime) -> tuple[object, ...]:
-        return life.pool, life.first, life.intervals, life.begins
-
-    for _, alike in groupby(lifetimes, kind):
-        yield list(alike)
 
 
 def _pieces(ends: Ints) -> Iterator[tuple[int, int]]:

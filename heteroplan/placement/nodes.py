@@ -180,13 +180,14 @@ def nodes_of(scenario: Scenario, node_type: str) -> Nodes:
     kept, there = place.kept_free, place.on_leaf
     leaves = _side_by_side_leaves(fleet)
     counts = [leaf.nodes.get(node_type, 0) for leaf in leaves]
-    shape = fleet.node_type(node_type)
+    shape, order = fleet.node_type(node_type), list(SubgroupPriority)
+    scarcity = [order.index(place.priority[leaf.name]) for leaf in leaves]
     return Nodes(
         gpus=shape.gpus,
         names=tuple(name for leaf in leaves for name in node_names(leaf, node_type)),
         leaves=leaves,
         leaf_of=np.repeat(np.arange(len(leaves)), counts),
-        scarcity=np.repeat(_scarcity(fleet, leaves), counts),
+        scarcity=np.repeat(np.array(scarcity, dtype=np.int64), counts),
         free=np.hstack(
             [np.zeros((scenario.horizon.intervals, 0), dtype=np.int32)]
             + [
@@ -211,8 +212,3 @@ def _side_by_side_leaves(fleet: Fleet) -> tuple[Leaf, ...]:
             key=lambda leaf: (order[0].index(leaf.cluster), order[1].index(leaf.spine)),
         )
     )
-
-
-def _scarcity(fleet: Fleet, leaves: Sequence[Leaf]) -> Ints:
-    order = list(SubgroupPriority)
-    return np.array([order.index(fleet.leaf_priority(leaf)) for leaf in leaves], dtype=np.int64)

@@ -62,9 +62,8 @@ def settle(
     GPU counts in domains do not see that a replica stands on one node, or on nodes of one leaf.
     For what finds no nodes others serve instead, or make room for it; what is short then is planned
     anew, in rounds until everything is served that `plan` serves, or until `deadline` (on the
-    clock of time.monotonic [s]); of all rounds, and of the `others` there are, the plan counts
-    that serves best when what found no room is left out. Raises NoPlanError where that never
-    keeps replica limits.
+    clock of time.monotonic [s]). The best of all rounds and of `others` counts. Raises NoPlanError
+    where that never keeps replica limits.
     """
     return _Settling(scenario, candidates, problem, gap, Late(stop, deadline)).best(plan, others)
 

@@ -1,14 +1,12 @@
 """Guides for large programs: which groups each workload needs, and about how large its pools are.
 
-The LP of the whole program is too large there. Two small ones say nearly as much:
+The LP of the whole program is too large there. Two small ones say nearly as much; in both, unserved
+demand is merely expensive:
 
 1. *Candidate groups.* LPs of single intervals, the tightest first; a (workload, group) pair that
    no earlier one used costs a little more, so that each workload keeps to few groups.
-2. *Sizes.* The LP of the whole horizon in those groups alone, neighbouring intervals merged, for
-   some workloads on the GPUs that others leave. Sizes found before say how many GPUs to keep free
-   for what merging hides: peaks inside merged intervals, and replicas that start before them.
-
-Neither proves anything: unserved demand is merely expensive in them.
+2. *Sizes.* The LP of the whole horizon in those groups alone, neighbouring intervals merged. Sizes
+   found before say how many GPUs to keep free for what merging hides: peaks, and starts.
 """
 
 from collections.abc import Collection, Sequence

@@ -22,11 +22,10 @@ def useful_counts(
 ) -> Ints:
     """[E, T] counts that some cheapest schedule stays within.
 
-    A replica that could be spared in an interval is spared where starting it again costs no
-    more than running it meanwhile; then nothing beyond what covers the interval alone is of
-    use. Where it costs more, nothing beyond what covers the busiest interval is. `by_count` is
-    that of a block: where not even all of those counts cover an interval, one more is of use. Where
-    changes of counts cost something (`steady`), replicas may also stay to spare one.
+    Where starting a replica again costs no more than running it meanwhile, nothing beyond what
+    covers the interval alone is of use; else nothing beyond what covers the busiest one. `by_count`
+    is that of a block: where not even all of those counts cover an interval, one more is of use.
+    Where changes of counts cost something (`steady`), replicas may also stay to spare one.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         alone = np.where(share > 0, np.ceil(need / share - COVER_TOLERANCE), 0.0)

@@ -254,7 +254,9 @@ def _fillers(
     filled = np.where(share > 0, np.ceil(share / step), 0).clip(0, steps).astype(np.int64)
     price = np.where(filled > 0, price, np.inf)
     cost, choice = _cheapest_fill(price, filled, steps, at.problem.compiled)
-    cost = _or_short(cost, short * step)
+    if np.isfinite(short).all():  # some steps may be left unserved
+        unserved = (short * step)[:, None] * np.arange(cost.shape[1])
+        cost = np.minimum.accumulate(cost - unserved, axis=1) + unserved
     return Fillers(
         engines=tuple(chosen),
         steps=filled,
@@ -290,14 +292,6 @@ def _short_price(at: Priced, w: int, stages: int) -> Floats:
     if at.unserved is None:
         return np.full(at.problem.intervals, np.inf)
     return at.unserved[w] / stages
-
-
-def _or_short(cost: Floats, step_price: Floats) -> Floats:
-    """`cost` [T, G + 1] of filling g steps, or of leaving some of them unserved."""
-    if not np.isfinite(step_price).all():
-        return cost
-    slope = step_price[:, None] * np.arange(cost.shape[1])
-    return np.asarray(np.minimum.accumulate(cost - slope, axis=1) + slope)
 
 
 def _filling(fillers: Sequence[Fillers | None]) -> Filling | None:

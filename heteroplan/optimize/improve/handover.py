@@ -1,9 +1,7 @@
 """Plans made to fit beside what ran before: fewer replicas start before the horizon.
 
-Old pools serve for some intervals more instead, and the plan moves during the day, where the
-program counts start-up times and supply. First replicas start later, whatever that leaves unserved;
-small MIPs of the first intervals then find who serves instead, over longer and longer windows until
-as much is served as before.
+Those start later, whatever that leaves unserved; small MIPs of the first intervals then find who
+serves meanwhile, over longer and longer windows until as much is served as before.
 """
 
 from dataclasses import replace

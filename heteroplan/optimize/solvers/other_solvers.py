@@ -1,10 +1,9 @@
 """Solvers beside HiGHS that PuLP offers: found by name, and how far each is believed.
 
 A solution is taken from any of them, since every plan is verified. Verdicts, LPs and bounds are
-taken only through the interfaces in `KNOWN`: others solve the MIP when asked for its relaxation,
-call what the clock ended optimal, or infeasible. PuLP's `stats.best_bound` proves nothing there:
-most interfaces leave it to a log, in which a solution within the gap may be its own bound. So a
-bound is read from the solver's own model, or is unknown.
+taken only through the interfaces in `KNOWN`: others solve the MIP when asked for its relaxation, or
+call what the clock ended optimal or infeasible. PuLP's `stats.best_bound` proves nothing there, so
+a bound is read from the solver's own model, or is unknown.
 """
 
 import inspect

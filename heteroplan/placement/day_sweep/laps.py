@@ -38,7 +38,8 @@ def swept(empty: Attempt, waiting: Sequence[Lifetime], stop: Stop) -> Attempt:
     if not pools:
         return start.done
     day, cut = _day(start.done, pools, np.array([sizes[pool] for pool in pools]))
-    begins = _begins(waiting, pools)
+    number = {pool: i for i, pool in enumerate(pools)}
+    begins = [replace(life, pool=number[life.pool]) for life in waiting if life.begins is not None]
     best: Attempt | None = None
     before: State | None = None
     for _ in range(LAPS if cyclic else 1):
@@ -69,12 +70,6 @@ def _sizes(waiting: Sequence[Lifetime], intervals: int) -> dict[int, Ints]:
         sizes = found.setdefault(life.pool, np.zeros(intervals, dtype=np.int64))
         sizes[np.arange(life.first, life.first + life.intervals) % intervals] += 1
     return found
-
-
-def _begins(waiting: Sequence[Lifetime], pools: Sequence[int]) -> list[Lifetime]:
-    """Lifetimes that have to begin where they stand, with pools counted as in `pools`."""
-    index = {pool: i for i, pool in enumerate(pools)}
-    return [replace(life, pool=index[life.pool]) for life in waiting if life.begins is not None]
 
 
 def _day(done: Attempt, pools: Sequence[int], sizes: Ints) -> tuple[Day, int]:
