@@ -67,27 +67,16 @@ def last_pass(search: Search, problem: Problem, *, frontier: bool = False) -> Ca
     late = Late(over, search.end)
     gap = search.gap * (1 - SPARE_GAP)
     most = max(best.cost, search.bound / (1 - gap) if gap < 1 else 0.0)
-    found = fewer_changes(problem, best, most, late, whole=frontier)
+    plan, seen = fewer_changes(problem, best, most, late, whole=frontier)
     if problem.has_stability and problem.cells <= SMALL:
-        put_better_of_mip(search, problem, found.plan, search.effort(gap=search.gap))
+        put_better_of_mip(search, problem, plan, search.effort(gap=search.gap))
     else:
-        search.put(found.plan)
+        search.put(plan)
     return Calming(
-        before=found.before,
+        before=calmness(problem, best.solution.replicas),
         after=calmness(problem, search.plan.solution.replicas),
-        frontier=found.frontier if frontier else (),
+        frontier=seen if frontier else (),
     )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Calmed:
-    """The plan with the fewest changes, and what it was before."""
-
-    plan: Incumbent
-    before: Calmness
-    frontier: tuple[Calmness, ...]
-    """Of all plans on the way that serve as much, those that none beats in changes and cost; the
-    most changes first."""
 
 
 def calmness(problem: Problem, replicas: Ints) -> Calmness:
@@ -101,11 +90,13 @@ def calmness(problem: Problem, replicas: Ints) -> Calmness:
 
 def fewer_changes(
     problem: Problem, plan: Incumbent, most_cost: float, stop: Stop, *, whole: bool = False
-) -> Calmed:
+) -> tuple[Incumbent, tuple[Calmness, ...]]:
     """The plan with the fewest changes that serves as much and costs `most_cost` at most.
 
-    A plan that costs more only where none keeps the rules of stability for less. With `whole` the
-    price rises on beyond that cost, for the frontier; and where there are such rules.
+    A plan that costs more only where none keeps the rules of stability for less. And the frontier:
+    of all plans on the way that serve as much, those that none beats in changes and cost, the most
+    changes first. With `whole` the price rises on beyond that cost for it; and where there are such
+    rules.
     """
     found = _Pass(problem, plan, most_cost, stop)
     found.offer(plan)
@@ -122,7 +113,7 @@ def fewer_changes(
         if not problem.changes(tried.solution.replicas).any():
             break
         within, price = tried, max(SECOND_PRICE, 2 * price)
-    return Calmed(found.best, calmness(problem, plan.solution.replicas), found.frontier())
+    return found.best, found.frontier()
 
 
 @dataclass(slots=True)
