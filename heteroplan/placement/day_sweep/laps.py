@@ -45,14 +45,14 @@ def swept(empty: Attempt, waiting: Sequence[Lifetime], stop: Stop) -> Attempt:
     for _ in range(LAPS if cyclic else 1):
         sweep = Sweep(day, stop, before, begins)
         log = sweep.run().log
-        found = pieces_of(day, log)
+        pieces, lost = pieces_of(day, log)
         if cyclic:
             free = sweep.free()
-            align(day, found.whole, free, stop)
-            pieces = closed(day, found, free)
+            align(day, pieces, free, stop)
+            pieces = closed(day, pieces, lost, free)
         else:
-            pieces = [each for each in found.whole if each.first < day.intervals]
-        done = start.finished(pieces, found.lost, pools, cut)
+            pieces = [each for each in pieces if each.first < day.intervals]
+        done = start.finished(pieces, lost, pools, cut)
         worse = best is not None and done.score() >= best.score()
         if best is None or not worse:
             best = done

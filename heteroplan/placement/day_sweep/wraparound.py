@@ -30,17 +30,12 @@ class Piece:
     """Where the replica was until `first`, if it moves."""
 
 
-@dataclass(slots=True, eq=False)
-class Pieces:
-    """What a log says, its replicas in pieces that do not reach over the wraparound."""
+def pieces_of(day: Day, log: Sequence[Event]) -> tuple[list[Piece], list[Unplaced]]:
+    """The pieces of a filled day, none over the wraparound, and what is lost.
 
-    whole: list[Piece]
-    lost: list[Unplaced]
-
-
-def pieces_of(day: Day, log: Sequence[Event]) -> Pieces:
-    """The pieces of a filled day; what stands at its end or starts to ends at T or after it."""
-    length, found = day.intervals, Pieces([], [])
+    What stands at its end or starts to ends at T or after it.
+    """
+    length, pieces, lost = day.intervals, list[Piece](), list[Unplaced]()
     cancelled = Counter(event.begun for event in log if isinstance(event, Cancel))
     opened: dict[tuple[int, Spot], list[Piece]] = {}
     for event in log:
@@ -49,19 +44,19 @@ def pieces_of(day: Day, log: Sequence[Event]) -> Pieces:
         elif isinstance(event, Begin):
             piece = Piece(event.pool, event.spot, event.serves, length)
             opened.setdefault((event.pool, event.spot), []).append(piece)
-            found.lost.extend(_missed(event.pool, event.wanted, event.serves, length))
+            lost.extend(_missed(event.pool, event.wanted, event.serves, length))
         elif isinstance(event, End):
             mine = opened[event.pool, event.spot]
             last = max((each for each in mine if each.first < event.at), key=lambda p: p.first)
             mine.remove(last)
             last.end = event.at
-            found.whole.append(last)
+            pieces.append(last)
         else:
             never = event.begun if isinstance(event, Cancel) else event
-            found.lost.extend(_missed(never.pool, never.wanted, event.at, length))
+            lost.extend(_missed(never.pool, never.wanted, event.at, length))
     for mine in opened.values():
-        found.whole += mine
-    return found
+        pieces += mine
+    return pieces, lost
 
 
 def _missed(pool: int, wanted: int, until: int, length: int) -> Iterator[Unplaced]:
@@ -70,17 +65,17 @@ def _missed(pool: int, wanted: int, until: int, length: int) -> Iterator[Unplace
         yield Unplaced(pool, wanted, until - wanted)
 
 
-def closed(day: Day, pieces: Pieces, free: Ints) -> list[Piece]:
+def closed(day: Day, pieces: Sequence[Piece], lost: list[Unplaced], free: Ints) -> list[Piece]:
     """Of a cyclic day: pieces joined over the wraparound, `free` [T, n] GPUs left to help.
 
     A replica that stands elsewhere in the end than in the beginning moves when there is room for
-    it to start, around the wraparound; where there never is, its service is lost while it starts.
+    it to start, around the wraparound; where there never is, its service is `lost` while it starts.
     """
     wraparounds = [
-        _Wraparound(day, pool, footprint, pieces.lost, free)
+        _Wraparound(day, pool, footprint, lost, free)
         for pool, footprint in enumerate(day.footprints)
     ]
-    for each in pieces.whole:
+    for each in pieces:
         wraparounds[each.pool].add(each)
     return [piece for wraparound in wraparounds for piece in wraparound.joined()]
 

@@ -12,7 +12,6 @@ from heteroplan.optimize.program.problem import Ints
 from heteroplan.placement.day_sweep.day import Begin, Cancel, Day, End, Missed
 from heteroplan.placement.day_sweep.wraparound import (
     Piece,
-    Pieces,
     closed,
     pieces_of,
 )
@@ -31,16 +30,16 @@ def close(
     day: Day, *pieces: Piece, taken: Sequence[Piece] = ()
 ) -> tuple[list[Told], list[Unplaced]]:
     """The pieces closed beside others that hold GPUs, and what is lost."""
-    found = Pieces(list(pieces), [])
+    lost: list[Unplaced] = []
     free = day.room - used(day, [*pieces, *taken])
-    return told(closed(day, found, free)), found.lost
+    return told(closed(day, pieces, lost, free)), lost
 
 
 def test_the_log_of_a_day_is_pieces_and_what_was_missed() -> None:
     """On node 0 of ten intervals the one that began last stops first; late is what was wanted."""
     day = day_of(2, 10, [4, 8])
     late, never = Begin(1, (1,), 2, 5), Begin(1, (1,), 3, 9)
-    found = pieces_of(
+    pieces, lost = pieces_of(
         day,
         [
             Begin(0, (0,), 0, 0),
@@ -55,10 +54,10 @@ def test_the_log_of_a_day_is_pieces_and_what_was_missed() -> None:
             Missed(0, 11, 12),
         ],
     )
-    assert sorted((each.pool, *each.spot, each.first, each.end) for each in found.whole) == [
+    assert sorted((each.pool, *each.spot, each.first, each.end) for each in pieces) == [
         (0, 0, 0, 10), (0, 0, 3, 4), (1, 1, 5, 7),
     ]  # fmt: skip
-    assert sorted((each.pool, each.first, each.intervals) for each in found.lost) == [
+    assert sorted((each.pool, each.first, each.intervals) for each in lost) == [
         (0, 6, 2), (1, 2, 3), (1, 3, 5), (1, 9, 1),
     ]  # fmt: skip
 
@@ -130,9 +129,9 @@ def test_who_started_at_the_end_of_the_day_is_who_begins() -> None:
     claim = Piece(0, (0,), 6, 6)
     free = day.room - used(day, [Piece(0, (0,), 0, 3), claim])
     assert (free[4:] == 0).all()
-    found = Pieces([claim, Piece(0, (0,), 0, 3)], [])
-    assert told(closed(day, found, free)) == [(0, 0, 3, False)]
-    assert found.lost == []
+    lost: list[Unplaced] = []
+    assert told(closed(day, [claim, Piece(0, (0,), 0, 3)], lost, free)) == [(0, 0, 3, False)]
+    assert lost == []
 
 
 def held(day: Day, pieces: Sequence[Piece]) -> Ints:
@@ -168,9 +167,9 @@ def test_all_service_is_given_or_lost_and_no_node_is_too_full(random: Random) ->
 
     before, free = serving(pieces), day.room - used(day, pieces)
     ends = len([each for each in pieces if each.end == 8])
-    found = Pieces(pieces, [])
-    after = closed(day, found, free)
-    lost = [Piece(each.pool, (0,), each.first, each.first + each.intervals) for each in found.lost]
+    missed: list[Unplaced] = []
+    after = closed(day, pieces, missed, free)
+    lost = [Piece(each.pool, (0,), each.first, each.first + each.intervals) for each in missed]
     assert (serving(after) + serving(lost) == before).all()
     assert (held(day, after) <= day.room).all()
     assert (free <= day.room - held(day, after)).all()
