@@ -46,6 +46,8 @@ class Guide:
     """[P, T] fractional replicas."""
     prices: Floats
     """[R, T] of supply, objective units a GPU and interval."""
+    intervals: int
+    """Of the LP: neighbours are merged."""
 
 
 def guide(
@@ -93,7 +95,7 @@ def guide(
     for p, share in zip(kept, read_flow(model), strict=True):
         flow[p] = np.repeat(share, length, axis=1)
     prices = np.repeat(read_prices(model).supply / length, length, axis=1)
-    return Guide(tuple(flow), sizes, prices)
+    return Guide(tuple(flow), sizes, prices, len(first))
 
 
 def _reserve(program: Problem, sizes: Floats, first: Sequence[int]) -> Floats:

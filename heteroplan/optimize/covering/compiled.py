@@ -275,7 +275,8 @@ def _cheapest_before(
                     cost += start[e] * max(0, target[e] - here[e]) + change[e]
             if cost < best:
                 best = cost
-                counts[:] = here
+                for e in range(engines):
+                    counts[e] = here[e]
         for e in range(engines - 1, -1, -1):
             here[e] += 1
             if here[e] < low[e] + size[e]:
@@ -322,14 +323,16 @@ def open_path(of: Arrays, first: int, fixed: _Ints, before: _Ints) -> tuple[floa
     )
     if not np.isfinite(total):
         return np.inf, counts
-    counts[:, last] = at
+    for e in range(engines):
+        counts[e, last] = at[e]
     for i in range(intervals - 2, -1, -1):
         t, later = (first + i) % intervals, (first + i + 1) % intervals
         _cheapest_before(
             values[offset[i] : offset[i + 1]], low[:, t], size[:, t], start[:, later],
             of.change, counts[:, later], at,
         )  # fmt: skip
-        counts[:, t] = at
+        for e in range(engines):
+            counts[e, t] = at[e]
     return total, counts
 
 

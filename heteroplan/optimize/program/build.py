@@ -25,7 +25,7 @@ from heteroplan.optimize.program.sizes import SizedLoad, reference_load
 from heteroplan.optimize.program.supply import Places, hardware_tree, supply_rows
 from heteroplan.units import s_to_hours
 
-LARGE = 10_000
+LARGE = 5_000
 """Pools times intervals beyond which a program is large."""
 MANY_CELLS = 10_000_000
 """States of all pools' dynamic programs beyond which they are worth compiling."""
