@@ -10,8 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from heteroplan.clock import Stop, never
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import SubgroupPriority
@@ -20,7 +18,7 @@ from heteroplan.entities.scenario import Running, Scenario
 from heteroplan.optimize.program.problem import Ints, PoolSpec, Problem
 from heteroplan.placement import before
 from heteroplan.placement.day_sweep.laps import swept
-from heteroplan.placement.first_fit import Attempt, Footprint, Placed
+from heteroplan.placement.first_fit import Attempt, Footprint, Placed, Unplaced
 from heteroplan.placement.identity import identified
 from heteroplan.placement.lifetimes import Lifetime, lifetimes
 from heteroplan.placement.nodes import Nodes, nodes_of
@@ -34,18 +32,6 @@ FEW = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Unplaced:
-    """Service that found no room."""
-
-    pool: int
-    """Index into the pools of the problem."""
-    first: int
-    """First interval of it."""
-    intervals: int
-    """How many in a row; past the end of a cyclic day it goes on at its start."""
-
-
-@dataclass(frozen=True, slots=True)
 class Packing:
     """Where every replica stands."""
 
@@ -55,8 +41,8 @@ class Packing:
     """Empty where everything is packed."""
 
 
-type Known = dict[tuple[str, int, int, bytes], Attempt]
-"""Parts packed before, by node type, first and last node, and lifetimes."""
+type Known = dict[tuple[str | int | bytes, ...], Attempt]
+"""Parts packed before, by node type, first and last node, pools and their sizes."""
 
 
 def pack(
@@ -98,8 +84,8 @@ def pack(
         }
         for rows, mine in _parts(footprints, waiting):
             here = {p: footprint.within(rows) for p, footprint in footprints.items()}
-            sizes = replicas[sorted({life.pool for life in mine})]
-            key = (node_type, rows.start, rows.stop, _digest(mine, sizes))
+            pools = sorted({life.pool for life in mine})
+            key = (node_type, rows.start, rows.stop, *pools, replicas[pools].tobytes())
             done = None if known is None else known.get(key)
             if done is None:
                 empty = Attempt(nodes.part(rows), here, problem.cyclic, known_before)
@@ -110,12 +96,6 @@ def pack(
             unplaced += _unplaced(done, known_before)
     stays.sort(key=lambda stay: stay.pool)
     return Packing(tuple(stays), tuple(unplaced))
-
-
-def _digest(waiting: Sequence[Lifetime], sizes: Ints) -> bytes:
-    """Tells the lifetimes of one part from others."""
-    pools = np.array(sorted({life.pool for life in waiting}), dtype=np.int64)
-    return pools.tobytes() + sizes.tobytes()
 
 
 def _current(
@@ -150,10 +130,11 @@ def _strangers(ran: Iterable[Running], current: Mapping[int, Sequence[Running]])
 
 def _unplaced(done: Attempt, known_before: bool) -> Iterator[Unplaced]:
     """What found no room, from the horizon on."""
-    for life, first, intervals in done.unplaced:
-        early = int(known_before and first == 0)
-        if intervals > early:
-            yield Unplaced(life.pool, first - known_before + early, intervals - early)
+    for each in done.unplaced:
+        early = int(known_before and each.first == 0)
+        if each.intervals > early:
+            first = each.first - known_before + early
+            yield Unplaced(each.pool, first, each.intervals - early)
 
 
 def footprint_of(nodes: Nodes, pool: PoolSpec) -> Footprint:
@@ -172,16 +153,13 @@ def _parts(
     """Nodes that no pool shares with others outside, and the lifetimes that stand there."""
     found: list[tuple[slice, list[Lifetime]]] = []
     mine = (life for life in waiting if life.pool in footprints)
-    for life in sorted(mine, key=lambda life: _widest_first(footprints[life.pool].rows)):
-        rows = footprints[life.pool].rows
+    widest_first = [(footprints[life.pool].rows, life) for life in mine]
+    widest_first.sort(key=lambda each: (each[0].start, -each[0].stop))
+    for rows, life in widest_first:
         if not found or rows.start >= found[-1][0].stop:
             found.append((rows, []))
         found[-1][1].append(life)
     yield from found
-
-
-def _widest_first(rows: slice) -> tuple[int, int]:
-    return rows.start, -rows.stop
 
 
 def _best(empty: Attempt, waiting: Sequence[Lifetime], stop: Stop) -> Attempt:
@@ -253,19 +231,11 @@ def _ordered(
     )
 
 
-def _large_first(footprint: Footprint, life: Lifetime) -> tuple[int, ...]:
-    return footprint.width, -footprint.count, -footprint.share, -life.intervals, life.first
-
-
-def _long_first(footprint: Footprint, life: Lifetime) -> tuple[int, ...]:
-    return footprint.width, -life.intervals, -footprint.count, -footprint.share, life.first
-
-
 ORDERS: tuple[Order, ...] = (
-    _large_first,
-    _long_first,
+    lambda of, life: (of.width, -of.count, -of.share, -life.intervals, life.first),
+    lambda of, life: (of.width, -life.intervals, -of.count, -of.share, life.first),
 )
-"""Those with fewer nodes to choose from always come first."""
+"""Large replicas first, or long lifetimes; but before those, who has fewer nodes to choose from."""
 
 
 def _stays(candidates: Sequence[Candidate], problem: Problem, done: Attempt) -> Iterator[Stay]:

@@ -51,7 +51,7 @@ from heteroplan.optimize.covering.stages import SLACK, Priced, priced
 from heteroplan.optimize.program.mix import mix_share
 from heteroplan.optimize.program.prices import Prices, highest_service_cost
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
-from heteroplan.optimize.program.transitions import starts_of
+from heteroplan.optimize.program.transitions import earlier, starts_of
 from heteroplan.units import S_PER_HOUR
 
 BOUND_CELLS = 8_000
@@ -150,11 +150,12 @@ def _add_use(
     through = _passed(problem, w, found, ran)
     for e, replicas in held.items():
         engine = found.engines[e]
-        growth = _growth(problem, ran[e]) if e in found.grid else 0.0 * ran[e]
+        growth = ran[e] - earlier(ran[e], None, problem.cyclic) if e in found.grid else 0.0 * ran[e]
         for p, part in zip(engine.pools, _parts(problem, engine), strict=True):
             for r in problem.drawn[p]:
                 slope.supply[r] += engine.part * part * replicas * problem.pools[p].gpus
-            grown = _growth(problem, part * ran[e]) - part * np.maximum(0.0, growth)
+            count = part * ran[e]
+            grown = count - earlier(count, None, problem.cyclic) - part * np.maximum(0.0, growth)
             slope.starting[p] += engine.part * at.start_cost[p] * grown
     for b, balance in enumerate(problem.balances):
         if balance.workload == w:
@@ -162,14 +163,6 @@ def _add_use(
                 for p in pools:
                     if p in through:
                         slope.balance[b, : len(problem.workloads[w].rps)] += sign * through[p]
-
-
-def _growth(problem: Problem, count: Floats) -> Floats:
-    """[T] replicas more than in the interval before."""
-    growth = count - np.roll(count, 1)
-    if not problem.cyclic:
-        growth[:1] = 0.0
-    return np.asarray(growth)
 
 
 def _passed(

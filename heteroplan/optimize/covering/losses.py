@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.optimize.program.node_loss import most_on_a_node
+from heteroplan.optimize.program.mix import most_on_a_node
 from heteroplan.optimize.program.problem import Floats, Ints
 
 

@@ -127,15 +127,9 @@ def _define_node_loss(
                     off = _define_off(model, w, t, others, serving, resilience, name)
                     _keep(model, w, t, [*others, *mine, (lost, -1.0), off], resilience, name)
                 else:
-                    capacity = _capacity(model, serving, t)
+                    # The least of the stages is left, each so less its own worst loss.
+                    capacity = [(model.n[p][t], 1.0 / load_of(problem, p, t)) for p in serving]
                     _keep(model, w, t, [*others, *capacity, (lost, -1.0)], resilience, name)
-
-
-def _capacity(model: Model, pools: Sequence[int], t: int) -> Terms:
-    """Σ n / load: of an undivided group what is left is the least of its stages, each so less its
-    own worst loss.
-    """
-    return [(model.n[p][t], 1.0 / load_of(model.problem, p, t)) for p in pools]
 
 
 def _define_off(
