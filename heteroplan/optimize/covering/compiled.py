@@ -47,11 +47,11 @@ class Arrays(NamedTuple):
     need: _Floats
     """[T]"""
     serve: _Floats
-    """[T] with a node lost; 0 where none may be."""
-    pools: _Ints
+    """[T] after a loss; 0 where none may come."""
+    places: _Ints
     """[E] of which one has an equal part of an engine's replicas or more."""
-    on_node: _Ints
-    """[E] replicas that one node takes away."""
+    replicas: _Ints
+    """[E] that are lost there at most."""
     penalty: _Floats
     """[S, T]"""
     fewest: _Ints
@@ -85,8 +85,8 @@ def arrays_of(block: "Block", engines: list[int]) -> Arrays:
         high=block.high[engines],
         need=block.need,
         serve=np.zeros(intervals) if lost is None else lost.serve,
-        pools=np.ones(len(engines), dtype=np.int64) if lost is None else lost.pools[engines],
-        on_node=np.zeros(len(engines), dtype=np.int64) if lost is None else lost.replicas[engines],
+        places=np.ones(len(engines), dtype=np.int64) if lost is None else lost.places[engines],
+        replicas=np.zeros(len(engines), dtype=np.int64) if lost is None else lost.replicas[engines],
         penalty=np.ascontiguousarray(np.broadcast_to(block.penalty, (len(sides), intervals))),
         fewest=block.fewest,
         most=np.full(intervals, -1) if block.most is None else block.most,
@@ -122,7 +122,7 @@ def _stage(of: Arrays, t: int, size: _Ints, out: _Floats) -> None:
     """Running cost and penalty of each cell of interval t; inf where it is not allowed."""
     price, reach, low, sides, queue = of.price, of.reach, of.low, of.sides, of.queue
     last = reach.shape[1] - 1
-    weight, filling, pools, on_node = of.weight, of.filling, of.pools, of.on_node
+    weight, filling, places, replicas = of.weight, of.filling, of.places, of.replicas
     need, serve, fewest, most = of.need[t], of.serve[t], of.fewest[t], of.most[t]
     engines = len(size)
     counts = low[:, t].copy()
@@ -160,7 +160,7 @@ def _stage(of: Arrays, t: int, size: _Ints, out: _Floats) -> None:
                             reached = reach[e, last, t] / last * whole[e]
                         cover += reached
                         if serve > 0.0 and whole[e] > 0:
-                            gone = min(on_node[e], (whole[e] - 1) // pools[e] + 1)
+                            gone = min(replicas[e], (whole[e] - 1) // places[e] + 1)
                             lost = max(lost, reached * gone / whole[e])
                 missing = need - cover
                 if serve > 0.0:

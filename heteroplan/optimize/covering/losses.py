@@ -1,10 +1,10 @@
-"""The loss of a node in a block: what may be served so that enough is left.
+"""The loss of a node or of a domain in a block: what may be served so that enough is left.
 
 `NodeLoss` knows one group; `LeastLost` is a bound where the pools of many are added up.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,25 +68,39 @@ class NodeLoss:
         return served
 
 
+ALL_OF_THEM = 10**9
+"""Replicas that a loss takes away where it takes all."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LeastLost:
-    """What is lost at least with a node that may be any, of engines whose pools are added up.
+    """What is lost at least of engines whose pools are added up, whichever node or domain it is.
 
-    Of n replicas in D pools one pool has n / D or more, and so many are lost with one of its nodes
-    if as many stand there.
+    Of n replicas in D places one has n / D or more, and loses so many or as many as a node holds.
     """
 
     serve: Floats
     """[T] share of the demand that must still be served."""
-    pools: Ints
-    """[E] number of them."""
+    places: Ints
+    """[E] pools of which each may lose a node, or domains that may be lost."""
     replicas: Ints
-    """[E] on one node, the fewest of all pools."""
+    """[E] that one node takes away, the fewest of all pools; or `ALL_OF_THEM` of a domain."""
+
+    def of(self, engines: list[int]) -> "LeastLost":
+        """Of some engines."""
+        return replace(self, places=self.places[engines], replicas=self.replicas[engines])
 
     def part(self, e: int, counts: Ints) -> Floats:
         """[...] part of counts [...] of an engine that is lost."""
-        largest = -(-counts // self.pools[e])
+        largest = -(-counts // self.places[e])
         return np.asarray(np.minimum(largest, self.replicas[e]) / np.maximum(1, counts))
+
+    def spare(self, counts: Ints) -> Ints:
+        """[E, *] replicas that are of use beside counts [E, *] that serve enough."""
+        places, replicas = self.places[:, None], self.replicas[:, None]
+        others = np.minimum(replicas, -(-counts // np.maximum(1, places - 1)) + 1)
+        alone = np.where(replicas < ALL_OF_THEM, replicas, 0)
+        return np.asarray(np.where(places > 1, others, alone))
 
 
 def _in_queues(engines: list[int], queue: Ints | None) -> list[int]:

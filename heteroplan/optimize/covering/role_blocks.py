@@ -5,7 +5,7 @@ cost falls apart by intervals: the knapsack that covers what the grid leaves ope
 replicas, each counted for a little more than it serves.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +14,9 @@ from heteroplan.numerics.tolerances import ROUNDING
 from heteroplan.optimize.covering.blocks import Block
 from heteroplan.optimize.covering.choice import not_beaten, on_grid, unit_price, useful_counts
 from heteroplan.optimize.covering.filling import Filling
+from heteroplan.optimize.covering.losses import ALL_OF_THEM, LeastLost
 from heteroplan.optimize.covering.stages import SLACK, Priced, Stage, stages_of
-from heteroplan.optimize.program.problem import Floats, Ints, Problem
+from heteroplan.optimize.program.problem import Floats, Ints, PoolSpec, Problem
 
 STEPS_A_REPLICA, LEAST_STEPS, MOST_STEPS = 32, 64, 2048
 """Of the demand in which fillers are counted: in the smallest replica, and in all."""
@@ -180,14 +181,17 @@ def _role_block(
     )
     need = _need(problem, w)
     price, start = np.array([e.price for e in engines]), np.array([e.start for e in engines])
-    share, by_count = _shares(problem, w, candidates, price)
+    lost = _least_lost(problem, w, candidates)
+    share, by_count = _shares(problem, w, candidates, price, lost)
     fewest_count, most_count = _limits_of(problem, w, candidates) if alone else (0, None)
     fewest = np.full(problem.intervals, fewest_count)
     change = np.array([each.change for each in engines])
     high = useful_counts(price, start, share, need, fewest, by_count, steady=bool(change.any()))
+    if lost is not None:
+        high += lost.spare(high)
     new = np.array([each.before == 0 for each in engines])
     better = not_beaten(price, start, share, new, most_count is None, by_count, served)
-    kept = np.flatnonzero(better).tolist()
+    kept = np.flatnonzero(better | (lost is not None)).tolist()
     if alone and len(kept) == len(engines):
         supply = [sum(int(problem.pools[p].most.max()) for p in pools) for pools in candidates]
         high = np.minimum(high, np.array(supply)[:, None])
@@ -214,6 +218,7 @@ def _role_block(
         filling=_filling(fillers),
         compiled=problem.compiled,
         by_count=None if by_count is None else by_count[grid],
+        least_lost=None if lost is None else lost.of(grid),
         change=change[grid] if change[grid].any() else None,
         sides=None if alone else np.array([[i in served[e] for e in grid] for i in sides]),
     )
@@ -321,13 +326,46 @@ def _need(problem: Problem, w: int) -> Floats:
     return np.where(asked, need * (1.0 - SLACK), 0.0)
 
 
+def _least_lost(problem: Problem, w: int, engines: Sequence[Sequence[int]]) -> LeastLost | None:
+    """What is lost at least where the workload is to survive a loss."""
+    resilience = problem.workloads[w].resilience
+    if resilience is None:
+        return None
+    if resilience.gone:
+        domains = [[set(gone).isdisjoint(pools) for gone in resilience.gone] for pools in engines]
+        anywhere = set().union(*resilience.gone)
+        places = [each.count(False) for each in domains]
+        replicas = [ALL_OF_THEM * anywhere.issuperset(pools) for pools in engines]
+    else:
+        places = [len(pools) for pools in engines]
+        replicas = [
+            min(_on_a_node(problem.pools[p], resilience.node_gpus) for p in pools)
+            for pools in engines
+        ]
+    return LeastLost(
+        serve=resilience.serve * np.minimum(1.0, _need(problem, w)),
+        places=np.maximum(1, places),
+        replicas=np.array(replicas),
+    )
+
+
+def _on_a_node(pool: PoolSpec, node_gpus: Mapping[str, int]) -> int:
+    """Replicas that a node of the pool's type takes away."""
+    gpus = node_gpus[pool.node_type]
+    return gpus // min(gpus, pool.gpus)
+
+
 def _shares(
-    problem: Problem, w: int, engines: Sequence[Sequence[int]], price: Floats
+    problem: Problem,
+    w: int,
+    engines: Sequence[Sequence[int]],
+    price: Floats,
+    lost: LeastLost | None,
 ) -> tuple[Floats, Floats | None]:
     """[E, T] share of the demand that one replica of each engine serves at most; `price` [E, T].
 
     And [E, N + 1, T] what 0, 1, ..., N replicas serve together where that is less than so many
-    times as much; no more of them are of use.
+    times as much; no more of them are of use, those for what may be `lost` included.
     """
     specs = [problem.pools[pools[0]] for pools in engines]
     rps = problem.workloads[w].rps
@@ -336,11 +374,16 @@ def _shares(
     share = np.array([cover_share(weights, rps, load) for load in loads])
     if all(spec.by_size is None for spec in specs):
         return share, None
-    return share, _by_count(problem, w, engines, share, weights)
+    return share, _by_count(problem, w, engines, share, weights, lost)
 
 
 def _by_count(
-    problem: Problem, w: int, engines: Sequence[Sequence[int]], share: Floats, weights: Floats
+    problem: Problem,
+    w: int,
+    engines: Sequence[Sequence[int]],
+    share: Floats,
+    weights: Floats,
+    lost: LeastLost | None,
 ) -> Floats:
     """[E, N + 1, T] share of the demand that 0, 1, ..., N replicas serve, by weights [K, T].
 
@@ -355,6 +398,8 @@ def _by_count(
         each.append(np.maximum.accumulate(rising or [most], axis=0))
     fewest = max(problem.workloads[w].min_replicas.values(), default=0)
     last = max(_alone(one, need) for one in each) + fewest
+    if lost is not None:
+        last += int(lost.spare(np.full((len(each), 1), last)).max())
     counts = np.arange(last + 1)
     return np.array([counts[:, None] * one[np.minimum(counts, len(one) - 1)] for one in each])
 

@@ -25,7 +25,8 @@ class ResilienceRule(Rule):
     """After any one failure the remaining replicas serve the required share."""
 
     kept_by_bound = False
-    """But for the capacity that it adds to (`ProgramResilience.need`)."""
+    """But for the capacity that all need together (`ProgramResilience.need`), and each engine for
+    itself (`losses.LeastLost`)."""
 
     def define(self, model: Model, box: Box | None) -> None:
         """For each workload with `resilience`, and each lost domain or node:
