@@ -15,6 +15,7 @@ from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.placement import Stay
 from heteroplan.entities.scenario import Running, Scenario
+from heteroplan.optimize.program.build import RunningNow, running_now
 from heteroplan.optimize.program.problem import Ints, PoolSpec, Problem
 from heteroplan.placement import before
 from heteroplan.placement.day_sweep.laps import swept
@@ -62,8 +63,8 @@ def pack(
     taken or gone begins elsewhere; as nothing before the horizon is counted, that is no move.
     What starts before the horizon finds room beside all that runs then (`before`).
     """
-    stays: list[Stay] = []
-    unplaced: list[Unplaced] = []
+    stays, unplaced = list[Stay](), list[Unplaced]()
+    known = {} if known is None else known
     known_before = before.is_known(problem)
     whole = before.from_before(problem, replicas) if known_before else replicas
     on = {
@@ -71,11 +72,11 @@ def pack(
         for name in dict.fromkeys(pool.node_type for pool in problem.pools)
     }
     ran = before.standing(scenario, on) if known_before else scenario.current or ()
-    current = _current(scenario, candidates, problem, ran)
-    waiting = lifetimes(problem, whole, current)
+    now = running_now(scenario, candidates, problem.pools, ran)
+    waiting = lifetimes(problem, whole, _by_pool(scenario, now))
     for node_type, nodes in on.items():
         if known_before:
-            strangers = _strangers(ran, current)
+            strangers = [running for running, _, p in now if p is None]
             nodes = before.nodes_from_before(scenario, nodes, node_type, strangers)
         footprints = {
             p: footprint_of(nodes, pool)
@@ -86,11 +87,11 @@ def pack(
             here = {p: footprint.within(rows) for p, footprint in footprints.items()}
             pools = sorted({life.pool for life in mine})
             key = (node_type, rows.start, rows.stop, *pools, replicas[pools].tobytes())
-            done = None if known is None else known.get(key)
+            done = known.get(key)
             if done is None:
                 empty = Attempt(nodes.part(rows), here, problem.cyclic, known_before)
                 done = _best(empty, mine, stop)
-                if known is not None and not stop():
+                if not stop():
                     known[key] = done
             stays += _stays(candidates, problem, done)
             unplaced += _unplaced(done, known_before)
@@ -98,34 +99,18 @@ def pack(
     return Packing(tuple(stays), tuple(unplaced))
 
 
-def _current(
-    scenario: Scenario,
-    candidates: Sequence[Candidate],
-    problem: Problem,
-    ran: Iterable[Running],
-) -> dict[int, list[Running]]:
-    """What runs already, `ran`, of each pool, on low priority first: it stays longest."""
+def _by_pool(scenario: Scenario, now: Iterable[RunningNow]) -> dict[int, list[Running]]:
+    """What runs already of each pool, on low priority first: it stays longest."""
     leaves = {leaf.name: leaf for leaf in scenario.fleet.network.leaves}
-    scarcity = list(SubgroupPriority)
-    by_engine: dict[tuple[str, str, str], list[Running]] = {}
-    for each in sorted(
-        ran,
-        key=lambda each: scarcity.index(scenario.fleet.leaf_priority(leaves[each.leaf])),
-    ):
-        by_engine.setdefault((each.workload, each.engine, each.node_type), []).append(each)
-    found = {}
-    for p, pool in enumerate(problem.pools):
-        own = candidates[pool.candidate]
-        running = by_engine.get((own.workload, own.engine.name, own.node_type), ())
-        found[p] = [each for each in running if leaves[each.leaf].domain(pool.level) == pool.domain]
+    priorities, found = list(SubgroupPriority), dict[int, list[Running]]()
+
+    def scarcity(each: RunningNow) -> int:
+        return priorities.index(scenario.fleet.leaf_priority(leaves[each[0].leaf]))
+
+    for running, _, p in sorted(now, key=scarcity):
+        if p is not None:
+            found.setdefault(p, []).append(running)
     return found
-
-
-def _strangers(ran: Iterable[Running], current: Mapping[int, Sequence[Running]]) -> list[Running]:
-    """What runs already and is of no pool."""
-    left = Counter(ran)
-    left.subtract(each for mine in current.values() for each in mine)
-    return list(left.elements())
 
 
 def _unplaced(done: Attempt, known_before: bool) -> Iterator[Unplaced]:

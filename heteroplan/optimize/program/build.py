@@ -393,9 +393,12 @@ def _draining_cost(scenario: Scenario, now: Sequence[RunningNow]) -> float:
 
 
 def running_now(
-    scenario: Scenario, candidates: Sequence[Candidate], pools: Sequence[PoolSpec]
+    scenario: Scenario,
+    candidates: Sequence[Candidate],
+    pools: Sequence[PoolSpec],
+    ran: Iterable[Running] | None = None,
 ) -> list[RunningNow]:
-    """All that runs when the horizon starts."""
+    """All that runs when the horizon starts, which `ran` may say with more of its nodes."""
     engines = {
         (workload.name, engine.name): engine
         for workload in scenario.workloads
@@ -407,7 +410,7 @@ def running_now(
         own = candidates[pool.candidate]
         pool_at[own.workload, own.engine.name, pool.node_type, pool.level, pool.domain] = p
     found: list[RunningNow] = []
-    for each in scenario.current or ():
+    for each in (scenario.current or ()) if ran is None else ran:
         engine, leaf = engines[each.workload, each.engine], leaves[each.leaf]
         name = (each.workload, each.engine, each.node_type)
         places = ((*name, level, leaf.domain(level)) for level in Affinity)
