@@ -104,7 +104,7 @@ def _greedy(
             continue
         schedule = of_sizes(free, day.replicas)
         packing = pack(plan.scenario, plan.candidates, free, day.replicas, late)
-        kept = standing(free, schedule, packing, 0)
+        kept = standing(free, schedule, packing)
         replicas, stays = kept.plan.solution.replicas, kept.packing.stays
         use = spent(plan.scenario, plan.candidates, free, replicas, stays)
         baseline = compared(

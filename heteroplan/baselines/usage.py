@@ -181,7 +181,7 @@ def spent_by_workload(
     for w, work in enumerate(problem.workloads):
         own = [(node_type, hours) for name, node_type, hours in used if name == work.name]
         cost_usd = sum(hours * price[node_type] for node_type, hours in own)
-        cost_usd += problem.changing_cost(work.pools, replicas)
+        cost_usd += problem.changing_cost(work.pools, replicas[list(work.pools)])
         cost_usd += _lost_cost(scenario, w) * problem.lost_pools.count(w)
         found[work.name] = (sum(hours for _, hours in own), cost_usd)
     return found

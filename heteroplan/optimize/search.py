@@ -225,8 +225,6 @@ class Search:
         cost = self.best.cost if self.best is not None and self.best.covered else None
         self.progress(cost, self.bound, monotonic() - self.started)
 
-    def effort(
-        self, *, gap: float = 0.0, nodes: int | None = None, iterations: int | None = None
-    ) -> Effort:
+    def effort(self, *, gap: float = 0.0, nodes: int | None = None) -> Effort:
         """Limits for one solver call inside this search."""
-        return Effort(gap, nodes, iterations, self.deadline, self.out_of_time)
+        return Effort(gap, nodes, self.deadline, self.out_of_time)

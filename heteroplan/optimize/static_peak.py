@@ -83,7 +83,7 @@ def cheapest_constant(
         if not problem.sized:
             return found
         bound = min(bound, found.bound)
-        replicas = np.repeat(found.replicas[:, None], problem.intervals, axis=1)
+        replicas = found.every_interval(problem.intervals)
         flow = mixed_flow(problem, replicas)
         if not any(unserved_requests(problem, flow).values()):
             return replace(found, flow=flow, bound=bound)
@@ -96,14 +96,14 @@ def _sizes(
 ) -> ConstantSizes | Verdict:
     """The cheapest constant sizes with the capacities of the program."""
     peaks = [_peaks(problem, work) for work in problem.workloads]
-    small = _at_peaks(problem, peaks, node_types)
+    small = _at_peaks(problem, [intervals for intervals, _ in peaks], node_types)
     found, bound = _cheapest(small, effort)
     if isinstance(found, Verdict):
         return found
     replicas = found.replicas[:, 0]
     cost = _cost(small, found)
     flow = tuple(
-        share[:, peaks[pool.workload].covering]
+        share[:, peaks[pool.workload][1]]
         for pool, share in zip(problem.pools, found.flow, strict=True)
     )
     return ConstantSizes(replicas, flow, cost, min(cost, bound))
@@ -179,18 +179,11 @@ def _limit_totals(model: Model, members: Sequence[Sequence[int]], sizes: Ints, e
             model.add(terms, ">=", most, f"total_least_{e}")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Peaks:
-    """The intervals of a workload that no other one outdoes."""
+def _peaks(problem: Problem, work: ProgramWorkload) -> tuple[Ints, Ints]:
+    """[peaks] intervals of a workload that no other one outdoes, and [T] which of them covers each.
 
-    intervals: Ints
-    """[peaks]"""
-    covering: Ints
-    """[T] for each interval a peak (its place in `intervals`) with at least its loads."""
-
-
-def _peaks(problem: Problem, work: ProgramWorkload) -> _Peaks:
-    """Interval a is covered by b where every pool's load of every class is at most b's."""
+    Interval a is covered by b where every pool's load of every class is at most b's.
+    """
     loads = [np.where(work.rps > 0, problem.pools[p].load, 0.0) for p in work.pools]
     rows = np.concatenate([*loads, work.rps > 0])
     kept: list[int] = []
@@ -198,16 +191,16 @@ def _peaks(problem: Problem, work: ProgramWorkload) -> _Peaks:
         if not (rows[:, kept] >= rows[:, [t]]).all(axis=0).any():
             kept.append(int(t))
     covers = (rows[:, kept, None] >= rows[:, None, :]).all(axis=0)
-    return _Peaks(np.array(kept, dtype=np.int64), covers.argmax(axis=0))
+    return np.array(kept, dtype=np.int64), covers.argmax(axis=0)
 
 
-def _at_peaks(problem: Problem, peaks: list[_Peaks], node_types: Collection[str] | None) -> Problem:
+def _at_peaks(problem: Problem, peaks: list[Ints], node_types: Collection[str] | None) -> Problem:
     """`problem` with an interval a peak: the i-th is each workload's i-th peak."""
-    intervals = max((len(found.intervals) for found in peaks), default=1)
+    intervals = max(map(len, peaks), default=1)
 
     def at_peaks(values: Floats, w: int) -> Floats:
-        padding = np.zeros((len(values), intervals - len(peaks[w].intervals)))
-        return np.concatenate([values[:, peaks[w].intervals], padding], axis=1)
+        padding = np.zeros((len(values), intervals - len(peaks[w])))
+        return np.concatenate([values[:, peaks[w]], padding], axis=1)
 
     def pool_at_peaks(pool: PoolSpec) -> PoolSpec:
         allowed = node_types is None or pool.node_type in node_types

@@ -5,7 +5,7 @@ from dataclasses import replace
 from time import monotonic
 
 from heteroplan.optimize.bound.relaxation import bound_at_shortage
-from heteroplan.optimize.improve.polish import MipResult, solve_mip
+from heteroplan.optimize.improve.polish import solve_mip
 from heteroplan.optimize.incumbent import incumbent
 from heteroplan.optimize.program.problem import Ints
 from heteroplan.optimize.program.sizes import at_sizes
@@ -39,19 +39,14 @@ def whole_program(search: Search, nodes: int | None = None) -> Iterator[None]:
     if found.solution is not None:
         search.offer(incumbent(problem, found.solution))
     if search.best is not None:
-        _prove(search, found)
+        if found.unserved_bound:
+            bounds = ShortageBound(found.unserved_bound, search.plan.unserved)
+            search.shortage_bounds.append(bounds)
+        search.raise_bound(found.bound if found.bound is not None else _lp_bound(search))
     yield
     if problem.sized and found.solution is not None:
         last = search.effort(gap=search.gap, nodes=nodes)
         yield from _at_sizes_found(search, found.solution.replicas, last)
-
-
-def _prove(search: Search, found: MipResult) -> None:
-    """The MIP's bounds, or that of the LP relaxation where it proved nothing of the cost."""
-    plan = search.plan
-    if found.unserved_bound:
-        search.shortage_bounds.append(ShortageBound(found.unserved_bound, plan.unserved))
-    search.raise_bound(found.bound if found.bound is not None else _lp_bound(search))
 
 
 def _lp_bound(search: Search) -> float:

@@ -8,6 +8,7 @@ one replica, `pack` tries these ways and names the result. For what found no nod
 finds other replicas; `settle` plans the rest anew.
 """
 
-from heteroplan.placement.pack import Packing, Unplaced, pack
+from heteroplan.placement.first_fit import Unplaced
+from heteroplan.placement.pack import Packing, pack
 
 __all__ = ["Packing", "Unplaced", "pack"]

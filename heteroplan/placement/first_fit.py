@@ -46,6 +46,17 @@ class Placed:
     moved: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """Service of a pool that found no room."""
+
+    pool: int
+    first: int
+    """First interval of it."""
+    intervals: int
+    """How many in a row; past the end of a cyclic day it goes on at its start."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Attempt:
     """Nodes as they fill up."""
@@ -58,8 +69,7 @@ class Attempt:
     """Whether the first interval is the one before the horizon: what begins somewhere stands there
     in it, whoever is placed first."""
     placed: list[Placed] = field(default_factory=list)
-    unplaced: list[tuple[Lifetime, int, int]] = field(default_factory=list)
-    """(life, first interval, intervals) that found no room."""
+    unplaced: list[Unplaced] = field(default_factory=list)
     split: list[Lifetime] = field(default_factory=list)
     """Lifetimes that fit nowhere as a whole."""
 
@@ -75,8 +85,8 @@ class Attempt:
             for node in each.spot:
                 on[self.nodes.scarcity[node]] += taken
         lost = sum(
-            self.footprints[life.pool].count * self.footprints[life.pool].share * intervals
-            for life, _, intervals in self.unplaced
+            self.footprints[each.pool].count * self.footprints[each.pool].share * each.intervals
+            for each in self.unplaced
         )
         return lost, sum(each.moved for each in self.placed), on[2], on[1]
 
@@ -87,7 +97,9 @@ class Attempt:
 
     def place_whole(self, lifetimes: Iterable[Lifetime]) -> bool:
         """Each lifetime in one piece; stops with False at the first for which there is no room."""
-        return all(map(self._place_alike, _alike(self._with_nodes_kept(lifetimes))))
+        waiting = self._with_nodes_kept(lifetimes)
+        groups = groupby(waiting, lambda life: (life.pool, life.first, life.intervals, life.begins))
+        return all(self._place_alike(list(alike)) for _, alike in groups)
 
     def place_all(self, lifetimes: Iterable[Lifetime]) -> None:
         """Each lifetime on the nodes that suit it best, in one piece where there is room."""
@@ -175,7 +187,8 @@ class Attempt:
         return Hold.of(self.footprints[piece.life.pool].share, times, self.intervals)
 
     def _lose(self, life: Lifetime, start: int, stop: int) -> None:
-        self.unplaced.append((life, (life.first + start) % self.intervals, stop - start))
+        first = (life.first + start) % self.intervals
+        self.unplaced.append(Unplaced(life.pool, first, stop - start))
 
     def _lead(self, life: Lifetime, first: int) -> int:
         """Intervals in which a replica that starts to serve at `first` holds GPUs before."""
@@ -216,16 +229,6 @@ class Attempt:
                 1 + self.nodes.reach(on, footprint.count, footprint.share, times[1:])[:1].sum()
             )
         return found
-
-
-def _alike(lifetimes: Iterable[Lifetime]) -> Iterator[list[Lifetime]]:
-    """Lifetimes in a row that are of one pool, at the same time, and may begin anywhere or not."""
-
-    def kind(life: Lifetime) -> tuple[object, ...]:
-        return life.pool, life.first, life.intervals, life.begins
-
-    for _, alike in groupby(lifetimes, kind):
-        yield list(alike)
 
 
 def _pieces(ends: Ints) -> Iterator[tuple[int, int]]:

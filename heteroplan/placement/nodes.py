@@ -11,7 +11,7 @@ from heteroplan.entities.network import Affinity, Leaf, SubgroupPriority
 from heteroplan.entities.placement import node_names
 from heteroplan.entities.scenario import Scenario
 from heteroplan.optimize.program.problem import Ints
-from heteroplan.optimize.program.supply import Places, nodes_on_leaf
+from heteroplan.optimize.program.supply import Places
 
 type Gpus = NDArray[np.int32]
 type Rows = slice | Ints
@@ -176,20 +176,22 @@ def nodes_of(scenario: Scenario, node_type: str) -> Nodes:
 
     Nor have the first ones of a leaf where GPUs stay free for rolling updates.
     """
-    fleet, kept = scenario.fleet, Places(scenario).kept_free
+    fleet, place = scenario.fleet, Places(scenario)
+    kept, there = place.kept_free, place.on_leaf
     leaves = _side_by_side_leaves(fleet)
     counts = [leaf.nodes.get(node_type, 0) for leaf in leaves]
-    shape = fleet.node_type(node_type)
+    shape, order = fleet.node_type(node_type), list(SubgroupPriority)
+    scarcity = [order.index(place.priority[leaf.name]) for leaf in leaves]
     return Nodes(
         gpus=shape.gpus,
         names=tuple(name for leaf in leaves for name in node_names(leaf, node_type)),
         leaves=leaves,
         leaf_of=np.repeat(np.arange(len(leaves)), counts),
-        scarcity=np.repeat(_scarcity(fleet, leaves), counts),
+        scarcity=np.repeat(np.array(scarcity, dtype=np.int64), counts),
         free=np.hstack(
             [np.zeros((scenario.horizon.intervals, 0), dtype=np.int32)]
             + [
-                shape.gpus * (np.arange(count) < nodes_on_leaf(scenario, leaf, node_type)[:, None])
+                shape.gpus * (np.arange(count) < there[leaf.name, node_type][:, None])
                 - np.clip(
                     kept[leaf.name, node_type][:, None] - shape.gpus * np.arange(count),
                     0,
@@ -210,8 +212,3 @@ def _side_by_side_leaves(fleet: Fleet) -> tuple[Leaf, ...]:
             key=lambda leaf: (order[0].index(leaf.cluster), order[1].index(leaf.spine)),
         )
     )
-
-
-def _scarcity(fleet: Fleet, leaves: Sequence[Leaf]) -> Ints:
-    order = list(SubgroupPriority)
-    return np.array([order.index(fleet.leaf_priority(leaf)) for leaf in leaves], dtype=np.int64)

@@ -10,17 +10,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from heteroplan.clock import Stop, never
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.placement import Stay
 from heteroplan.entities.scenario import Running, Scenario
+from heteroplan.optimize.program.build import RunningNow, running_now
 from heteroplan.optimize.program.problem import Ints, PoolSpec, Problem
 from heteroplan.placement import before
 from heteroplan.placement.day_sweep.laps import swept
-from heteroplan.placement.first_fit import Attempt, Footprint, Placed
+from heteroplan.placement.first_fit import Attempt, Footprint, Placed, Unplaced
 from heteroplan.placement.identity import identified
 from heteroplan.placement.lifetimes import Lifetime, lifetimes
 from heteroplan.placement.nodes import Nodes, nodes_of
@@ -34,18 +33,6 @@ FEW = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Unplaced:
-    """Service that found no room."""
-
-    pool: int
-    """Index into the pools of the problem."""
-    first: int
-    """First interval of it."""
-    intervals: int
-    """How many in a row; past the end of a cyclic day it goes on at its start."""
-
-
-@dataclass(frozen=True, slots=True)
 class Packing:
     """Where every replica stands."""
 
@@ -55,8 +42,8 @@ class Packing:
     """Empty where everything is packed."""
 
 
-type Known = dict[tuple[str, int, int, bytes], Attempt]
-"""Parts packed before, by node type, first and last node, and lifetimes."""
+type Known = dict[tuple[str | int | bytes, ...], Attempt]
+"""Parts packed before, by node type, first and last node, pools and their sizes."""
 
 
 def pack(
@@ -76,8 +63,8 @@ def pack(
     taken or gone begins elsewhere; as nothing before the horizon is counted, that is no move.
     What starts before the horizon finds room beside all that runs then (`before`).
     """
-    stays: list[Stay] = []
-    unplaced: list[Unplaced] = []
+    stays, unplaced = list[Stay](), list[Unplaced]()
+    known = {} if known is None else known
     known_before = before.is_known(problem)
     whole = before.from_before(problem, replicas) if known_before else replicas
     on = {
@@ -85,11 +72,11 @@ def pack(
         for name in dict.fromkeys(pool.node_type for pool in problem.pools)
     }
     ran = before.standing(scenario, on) if known_before else scenario.current or ()
-    current = _current(scenario, candidates, problem, ran)
-    waiting = lifetimes(problem, whole, current)
+    now = running_now(scenario, candidates, problem.pools, ran)
+    waiting = lifetimes(problem, whole, _by_pool(scenario, now))
     for node_type, nodes in on.items():
         if known_before:
-            strangers = _strangers(ran, current)
+            strangers = [running for running, _, p in now if p is None]
             nodes = before.nodes_from_before(scenario, nodes, node_type, strangers)
         footprints = {
             p: footprint_of(nodes, pool)
@@ -98,13 +85,13 @@ def pack(
         }
         for rows, mine in _parts(footprints, waiting):
             here = {p: footprint.within(rows) for p, footprint in footprints.items()}
-            sizes = replicas[sorted({life.pool for life in mine})]
-            key = (node_type, rows.start, rows.stop, _digest(mine, sizes))
-            done = None if known is None else known.get(key)
+            pools = sorted({life.pool for life in mine})
+            key = (node_type, rows.start, rows.stop, *pools, replicas[pools].tobytes())
+            done = known.get(key)
             if done is None:
                 empty = Attempt(nodes.part(rows), here, problem.cyclic, known_before)
                 done = _best(empty, mine, stop)
-                if known is not None and not stop():
+                if not stop():
                     known[key] = done
             stays += _stays(candidates, problem, done)
             unplaced += _unplaced(done, known_before)
@@ -112,48 +99,27 @@ def pack(
     return Packing(tuple(stays), tuple(unplaced))
 
 
-def _digest(waiting: Sequence[Lifetime], sizes: Ints) -> bytes:
-    """Tells the lifetimes of one part from others."""
-    pools = np.array(sorted({life.pool for life in waiting}), dtype=np.int64)
-    return pools.tobytes() + sizes.tobytes()
-
-
-def _current(
-    scenario: Scenario,
-    candidates: Sequence[Candidate],
-    problem: Problem,
-    ran: Iterable[Running],
-) -> dict[int, list[Running]]:
-    """What runs already, `ran`, of each pool, on low priority first: it stays longest."""
+def _by_pool(scenario: Scenario, now: Iterable[RunningNow]) -> dict[int, list[Running]]:
+    """What runs already of each pool, on low priority first: it stays longest."""
     leaves = {leaf.name: leaf for leaf in scenario.fleet.network.leaves}
-    scarcity = list(SubgroupPriority)
-    by_engine: dict[tuple[str, str, str], list[Running]] = {}
-    for each in sorted(
-        ran,
-        key=lambda each: scarcity.index(scenario.fleet.leaf_priority(leaves[each.leaf])),
-    ):
-        by_engine.setdefault((each.workload, each.engine, each.node_type), []).append(each)
-    found = {}
-    for p, pool in enumerate(problem.pools):
-        own = candidates[pool.candidate]
-        running = by_engine.get((own.workload, own.engine.name, own.node_type), ())
-        found[p] = [each for each in running if leaves[each.leaf].domain(pool.level) == pool.domain]
+    priorities, found = list(SubgroupPriority), dict[int, list[Running]]()
+
+    def scarcity(each: RunningNow) -> int:
+        return priorities.index(scenario.fleet.leaf_priority(leaves[each[0].leaf]))
+
+    for running, _, p in sorted(now, key=scarcity):
+        if p is not None:
+            found.setdefault(p, []).append(running)
     return found
-
-
-def _strangers(ran: Iterable[Running], current: Mapping[int, Sequence[Running]]) -> list[Running]:
-    """What runs already and is of no pool."""
-    left = Counter(ran)
-    left.subtract(each for mine in current.values() for each in mine)
-    return list(left.elements())
 
 
 def _unplaced(done: Attempt, known_before: bool) -> Iterator[Unplaced]:
     """What found no room, from the horizon on."""
-    for life, first, intervals in done.unplaced:
-        early = int(known_before and first == 0)
-        if intervals > early:
-            yield Unplaced(life.pool, first - known_before + early, intervals - early)
+    for each in done.unplaced:
+        early = int(known_before and each.first == 0)
+        if each.intervals > early:
+            first = each.first - known_before + early
+            yield Unplaced(each.pool, first, each.intervals - early)
 
 
 def footprint_of(nodes: Nodes, pool: PoolSpec) -> Footprint:
@@ -172,16 +138,13 @@ def _parts(
     """Nodes that no pool shares with others outside, and the lifetimes that stand there."""
     found: list[tuple[slice, list[Lifetime]]] = []
     mine = (life for life in waiting if life.pool in footprints)
-    for life in sorted(mine, key=lambda life: _widest_first(footprints[life.pool].rows)):
-        rows = footprints[life.pool].rows
+    widest_first = [(footprints[life.pool].rows, life) for life in mine]
+    widest_first.sort(key=lambda each: (each[0].start, -each[0].stop))
+    for rows, life in widest_first:
         if not found or rows.start >= found[-1][0].stop:
             found.append((rows, []))
         found[-1][1].append(life)
     yield from found
-
-
-def _widest_first(rows: slice) -> tuple[int, int]:
-    return rows.start, -rows.stop
 
 
 def _best(empty: Attempt, waiting: Sequence[Lifetime], stop: Stop) -> Attempt:
@@ -253,19 +216,11 @@ def _ordered(
     )
 
 
-def _large_first(footprint: Footprint, life: Lifetime) -> tuple[int, ...]:
-    return footprint.width, -footprint.count, -footprint.share, -life.intervals, life.first
-
-
-def _long_first(footprint: Footprint, life: Lifetime) -> tuple[int, ...]:
-    return footprint.width, -life.intervals, -footprint.count, -footprint.share, life.first
-
-
 ORDERS: tuple[Order, ...] = (
-    _large_first,
-    _long_first,
+    lambda of, life: (of.width, -of.count, -of.share, -life.intervals, life.first),
+    lambda of, life: (of.width, -life.intervals, -of.count, -of.share, life.first),
 )
-"""Those with fewer nodes to choose from always come first."""
+"""Large replicas first, or long lifetimes; but before those, who has fewer nodes to choose from."""
 
 
 def _stays(candidates: Sequence[Candidate], problem: Problem, done: Attempt) -> Iterator[Stay]:

@@ -17,7 +17,8 @@ from heteroplan.optimize.incumbent import Incumbent, resized, unserved_share
 from heteroplan.optimize.program.before import has_handover, left_before
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.program.transitions import starts_of
-from heteroplan.placement.pack import Known, Packing, Unplaced, pack
+from heteroplan.placement.first_fit import Unplaced
+from heteroplan.placement.pack import Known, Packing, pack
 from heteroplan.placement.substitution.substitute import substituted
 
 SPARE = 1
@@ -37,8 +38,6 @@ class Settled:
 
     plan: Incumbent
     packing: Packing
-    rounds: int
-    """Of repair that it took."""
     tighter: Problem
     """The program with less supply where and when something found no room."""
 
@@ -63,118 +62,113 @@ def settle(
     GPU counts in domains do not see that a replica stands on one node, or on nodes of one leaf.
     For what finds no nodes others serve instead, or make room for it; what is short then is planned
     anew, in rounds until everything is served that `plan` serves, or until `deadline` (on the
-    clock of time.monotonic [s]); of all rounds, and of the `others` there are, the plan counts
-    that serves best when what found no room is left out. Raises NoPlanError where that never
-    keeps replica limits.
+    clock of time.monotonic [s]). The best of all rounds and of `others` counts. Raises NoPlanError
+    where that never keeps replica limits.
     """
-    late = Late(stop, deadline)
-    best, tighter = _in_rounds(scenario, candidates, problem, plan, gap, late)
-    for other in others:
-        if other.rank >= best.plan.rank or (late() and not best.plan.broken):
-            continue
-        packing = pack(scenario, candidates, problem, other.solution.replicas, late)
-        kept = standing(problem, other, packing, 0)
-        if kept.plan.rank < best.plan.rank:
-            best = kept
-    best = _stable(scenario, candidates, problem, best, late)
-    if best.plan.broken:
-        limits = "min_replicas, pd_ratio and part_ratio"
-        if problem.has_stability:
-            limits = "min_replicas, pd_ratio, part_ratio, min_run and max_changes"
-        raise NoPlanError(
-            f"no plan that keeps {limits} was found whose replicas fit on the nodes; relax them, "
-            "or use replica sizes that fill nodes"
-        )
-    return replace(best, tighter=tighter)
+    return _Settling(scenario, candidates, problem, gap, Late(stop, deadline)).best(plan, others)
 
 
-def _stable(
-    scenario: Scenario,
-    candidates: Sequence[Candidate],
-    problem: Problem,
-    found: Settled,
-    late: Late,
-) -> Settled:
-    """Smaller where what found no room broke rules of stability, which then hold again.
-
-    Or the rule that what starts before the horizon fits beside what ran then.
-    """
-    for _ in range(ROUNDS if problem.has_stability or has_handover(problem) else 0):
-        if not found.plan.broken:
-            break
-        plan = keep_sizes(problem, starting_later(problem, found.plan), grow=False)
-        packing = pack(scenario, candidates, problem, plan.solution.replicas, late)
-        found = standing(problem, plan, packing, found.rounds)
-    return found
-
-
-def _in_rounds(
-    scenario: Scenario,
-    candidates: Sequence[Candidate],
-    problem: Problem,
-    plan: Incumbent,
-    gap: float,
-    late: Late,
-) -> tuple[Settled, Problem]:
-    """The best of rounds of packing and repair, and the program with the supply of the last."""
-    best: Settled | None = None
-    tighter = problem
-    known: Known = {}
-    for rounds in range(ROUNDS):
-        began = monotonic()
-        packing = pack(scenario, candidates, problem, plan.solution.replicas, late, known)
-        left_out = packing.unplaced
-        early = any(each.first < problem.pools[each.pool].lead for each in left_out)
-        if rounds == 0 and early and has_handover(problem):
-            late = Late(late.stop, max(late.end, monotonic() + LATE_S))
-        kept = standing(problem, plan, packing, rounds)
-        if left_out:
-            helped = _substituted(scenario, candidates, problem, plan, packing, rounds, late)
-            kept = min(kept, helped, key=lambda settled: settled.plan.rank)
-        if best is None or kept.plan.rank < best.plan.rank:
-            best = kept
-        until = late.end - AGAIN * (monotonic() - began)
-        over = late() or monotonic() >= until
-        if kept.plan.rank[:-1] <= plan.rank[:-1] or (over and not best.plan.broken):
-            break
-        tighter = _tightened(tighter, plan.solution.replicas, left_out)
-        workloads = [
-            w
-            for w in dict.fromkeys(problem.pools[each.pool].workload for each in left_out)
-            if kept.plan.broken or unserved_share(problem, w, kept.plan).any()
-        ]
-        if best.plan.broken:
-            until = max(until, monotonic() + LATE_S)
-        plan = repaired(tighter, kept.plan.solution.replicas, workloads, gap, late.stop, until)
-    assert best is not None
-    return best, tighter
-
-
-def standing(problem: Problem, plan: Incumbent, packing: Packing, rounds: int) -> Settled:
+def standing(problem: Problem, plan: Incumbent, packing: Packing) -> Settled:
     """The plan without what found no room; what stands stays where it is."""
-    replicas = _without(problem, plan.solution.replicas, packing.unplaced)
-    kept = resized(problem, plan, replicas)
-    return Settled(kept, replace(packing, unplaced=()), rounds, problem)
+    replicas = plan.solution.replicas.copy()
+    for each in packing.unplaced:
+        replicas[each.pool, _times(problem, each.first, each.intervals)] -= 1
+    return Settled(resized(problem, plan, replicas), replace(packing, unplaced=()), problem)
 
 
-def _substituted(
-    scenario: Scenario,
-    candidates: Sequence[Candidate],
-    problem: Problem,
-    plan: Incumbent,
-    packing: Packing,
-    rounds: int,
-    stop: Stop,
-) -> Settled:
-    """The plan in which others of their groups serve instead of what found no nodes.
+@dataclass(slots=True, eq=False)
+class _Settling:
+    """What is packed, to which gap, and until when."""
 
-    Without them where no replica could be told from another then: on a cyclic day one would have
-    to go on for more than the day.
-    """
-    sizes, full = substituted(scenario, candidates, problem, plan.solution.replicas, packing, stop)
-    if not _starts_as_grown(problem, sizes, full):
-        return standing(problem, plan, packing, rounds)
-    return Settled(resized(problem, plan, sizes), full, rounds, problem)
+    scenario: Scenario
+    candidates: Sequence[Candidate]
+    problem: Problem
+    gap: float
+    late: Late
+
+    def best(self, plan: Incumbent, others: Sequence[Incumbent]) -> Settled:
+        """The best of rounds of packing and repair, and of `others`, on nodes and by all rules."""
+        best, tighter = self._in_rounds(plan)
+        for other in others:
+            if other.rank < best.plan.rank and (not self.late() or best.plan.broken):
+                kept = standing(self.problem, other, self._packed(other))
+                best = min(best, kept, key=lambda settled: settled.plan.rank)
+        best = self._stable(best)
+        if best.plan.broken:
+            limits = "min_replicas, pd_ratio and part_ratio"
+            if self.problem.has_stability:
+                limits = "min_replicas, pd_ratio, part_ratio, min_run and max_changes"
+            raise NoPlanError(
+                f"no plan that keeps {limits} was found whose replicas fit on the nodes; relax "
+                "them, or use replica sizes that fill nodes"
+            )
+        return replace(best, tighter=tighter)
+
+    def _packed(self, plan: Incumbent, known: Known | None = None) -> Packing:
+        sizes = plan.solution.replicas
+        return pack(self.scenario, self.candidates, self.problem, sizes, self.late, known)
+
+    def _stable(self, found: Settled) -> Settled:
+        """Smaller where what found no room broke rules of stability, which then hold again.
+
+        Or the rule that what starts before the horizon fits beside what ran then.
+        """
+        problem = self.problem
+        for _ in range(ROUNDS if problem.has_stability or has_handover(problem) else 0):
+            if not found.plan.broken:
+                break
+            plan = keep_sizes(problem, starting_later(problem, found.plan), grow=False)
+            found = standing(problem, plan, self._packed(plan))
+        return found
+
+    def _in_rounds(self, plan: Incumbent) -> tuple[Settled, Problem]:
+        """The best of rounds of packing and repair, and the program with the supply of the last."""
+        problem, tighter = self.problem, self.problem
+        best: Settled | None = None
+        known: Known = {}
+        for rounds in range(ROUNDS):
+            began = monotonic()
+            packing = self._packed(plan, known)
+            left_out = packing.unplaced
+            early = any(each.first < problem.pools[each.pool].lead for each in left_out)
+            if rounds == 0 and early and has_handover(problem):
+                self.late = Late(self.late.stop, max(self.late.end, monotonic() + LATE_S))
+            kept = standing(problem, plan, packing)
+            if left_out:
+                helped = self._substituted(plan, packing)
+                kept = min(kept, helped, key=lambda settled: settled.plan.rank)
+            if best is None or kept.plan.rank < best.plan.rank:
+                best = kept
+            until = self.late.end - AGAIN * (monotonic() - began)
+            over = self.late() or monotonic() >= until
+            if kept.plan.rank[:-1] <= plan.rank[:-1] or (over and not best.plan.broken):
+                break
+            tighter = _tightened(tighter, plan.solution.replicas, left_out)
+            workloads = [
+                w
+                for w in dict.fromkeys(problem.pools[each.pool].workload for each in left_out)
+                if kept.plan.broken or unserved_share(problem, w, kept.plan).any()
+            ]
+            if best.plan.broken:
+                until = max(until, monotonic() + LATE_S)
+            replicas, stop = kept.plan.solution.replicas, self.late.stop
+            plan = repaired(tighter, replicas, workloads, self.gap, stop, until)
+        assert best is not None
+        return best, tighter
+
+    def _substituted(self, plan: Incumbent, packing: Packing) -> Settled:
+        """The plan in which others of their groups serve instead of what found no nodes.
+
+        Without them where no replica could be told from another then: on a cyclic day one would
+        have to go on for more than the day.
+        """
+        problem, sizes = self.problem, plan.solution.replicas
+        sizes, full = substituted(
+            self.scenario, self.candidates, problem, sizes, packing, self.late
+        )
+        if not _starts_as_grown(problem, sizes, full):
+            return standing(problem, plan, packing)
+        return Settled(resized(problem, plan, sizes), full, problem)
 
 
 def _starts_as_grown(problem: Problem, replicas: Ints, packing: Packing) -> bool:
@@ -192,13 +186,6 @@ def _times(problem: Problem, first: int, count: int) -> list[int]:
     if problem.cyclic:
         return [t % problem.intervals for t in times]
     return [t for t in times if 0 <= t < problem.intervals]
-
-
-def _without(problem: Problem, replicas: Ints, unplaced: Sequence[Unplaced]) -> Ints:
-    left = replicas.copy()
-    for each in unplaced:
-        left[each.pool, _times(problem, each.first, each.intervals)] -= 1
-    return left
 
 
 def _tightened(problem: Problem, replicas: Ints, unplaced: Sequence[Unplaced]) -> Problem:

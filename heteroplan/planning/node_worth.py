@@ -12,7 +12,7 @@ from heteroplan.entities.network import Leaf, Network
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import NoPlanError
 from heteroplan.numerics.tolerances import ROUNDING
-from heteroplan.optimize.bound.supply_worth import supply_worth
+from heteroplan.optimize.bound.lp_prices import supply_worth
 from heteroplan.optimize.construct.all_workloads import scarce_where_short
 from heteroplan.optimize.incumbent import Incumbent, incumbent, of_sizes
 from heteroplan.optimize.program.build import build_problem
@@ -78,11 +78,12 @@ def node_worths(
     worth = supply_worth(problem, lp_effort, short=not plan.covered)
     if worth is None:
         return None
+    cost, requests = (worth, 0.0 * worth) if plan.covered else (0.0 * worth, worth)
     out = scarce_where_short(problem, plan)
     ranked: list[tuple[float, NodeWorth]] = []
     for node_type, leaves, rows in _places(scenario, problem):
-        saved = _by_interval(problem, scenario, rows, node_type, worth.cost)
-        served = _by_interval(problem, scenario, rows, node_type, worth.requests)
+        saved = _by_interval(problem, scenario, rows, node_type, cost)
+        served = _by_interval(problem, scenario, rows, node_type, requests)
         scarce = float(out[list(rows)].sum())
         if sum(saved) + sum(served) > ROUNDING or scarce > 0.0:
             rank = sum(served) or sum(saved)

@@ -18,7 +18,7 @@ from heteroplan.entities.fleet import Outage
 from heteroplan.entities.network import Network, SubgroupPriority
 from heteroplan.entities.plan import SupplyUse
 from heteroplan.entities.scenario import Running, Scenario
-from heteroplan.entities.workload import Role
+from heteroplan.entities.workload import Role, Stability
 from heteroplan.optimize.program.problem import Problem
 from tests.builders import SHAPE, candidates, engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of
@@ -275,10 +275,16 @@ def test_a_class_that_a_pool_cannot_serve_keeps_it_no_busier() -> None:
 def test_what_workloads_take_sums_to_the_whole(cyclic: bool) -> None:
     """Two workloads on one engine: 4 x (2 + 3) hours and 4 x 1 hour, starts and drains besides.
 
-    Each starts one replica (half an hour); round the day it drains as well (a quarter).
+    Each starts one replica (half an hour); round the day it drains as well (a quarter). Changes of
+    sizes cost 5 USD each.
     """
     both = engine("both", role=Role.AGGREGATED, startup_s=1800.0, drain_s=900.0)
-    loads = [workload(name, rps=[10.0, 10.0], engines=[both]) for name in ("a", "b")]
+    loads = [
+        replace(
+            workload(name, rps=[10.0, 10.0], engines=[both]), stability=Stability(change_cost_usd=5)
+        )
+        for name in ("a", "b")
+    ]
     of = scenario(loads, cyclic=cyclic)
     problem = problem_of(of)
     sizes = {"a": (2, 3), "b": (0, 1)}

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heteroplan.entities.scenario import Running
-from heteroplan.placement.first_fit import Attempt, Footprint, Placed, _pieces
+from heteroplan.placement.first_fit import Attempt, Footprint, Placed, Unplaced, _pieces
 from heteroplan.placement.lifetimes import Lifetime
 from heteroplan.placement.nodes import nodes_of
 from tests.builders import fleet, scenario
@@ -97,7 +97,7 @@ def test_what_finds_no_room_counts_first_then_moves_then_high_then_medium_priori
         {0: Footprint(slice(0, 3), 2, 4, 1)},
         False,
         placed=[Placed(life, 1, 2, 1, (0, 2)), Placed(life, 3, 1, 0, (1, 2), moved=True)],
-        unplaced=[(life, 0, 3)],
+        unplaced=[Unplaced(life.pool, 0, 3)],
     )
     assert attempt.score() == (24, 1, 16, 4)
 
@@ -117,7 +117,7 @@ def spans(of: Attempt) -> list[tuple[int, int, int, tuple[int, ...], bool]]:
 
 
 def lost(of: Attempt) -> list[tuple[int, int]]:
-    return [(first, intervals) for _, first, intervals in of.unplaced]
+    return [(each.first, each.intervals) for each in of.unplaced]
 
 
 def test_whole_runs_are_placed_until_one_finds_no_room() -> None:
@@ -245,5 +245,5 @@ def test_all_that_found_no_room_counts_in_gpus() -> None:
     """Of two pools, of two nodes with 8 GPUs each and of 2 GPUs: 3 * 16 + 5 * 2."""
     attempt = on([[8, 8]])
     footprints = {0: Footprint(slice(0, 2), 2, 8, 0), 1: Footprint(slice(0, 2), 1, 2, 0)}
-    lost = [(Lifetime(0, 1, 0, 3), 0, 3), (Lifetime(1, 1, 0, 9), 2, 5)]
+    lost = [Unplaced(0, 0, 3), Unplaced(1, 2, 5)]
     assert replace(attempt, footprints=footprints, unplaced=lost).score() == (58, 0, 0, 0)

@@ -45,12 +45,12 @@ def improve_prices(
     best_prices, direction = prices, best.slope
     scale = _scale(problem, best.by_work)
     for _ in range(steps):
-        prices = prices.moved(_scaled(scale, direction), length)
+        prices = prices.moved(scale.each_with(direction, np.multiply), length)
         found = priced_bound(problem, prices, stop, cells=cells)
         if stop():
             return
         yield found, prices
-        direction = _mixed(found.slope, direction)
+        direction = found.slope.each_with(direction, _averaged)
         if found.value > best.value:
             best, best_prices, failed = found, prices, 0
             length *= LONGER
@@ -77,17 +77,5 @@ def _scale(problem: Problem, by_work: Floats) -> Prices:
     )
 
 
-def _scaled(scale: Prices, direction: Prices) -> Prices:
-    return Prices(
-        scale.supply * direction.supply,
-        scale.balance * direction.balance,
-        scale.starting * direction.starting,
-    )
-
-
-def _mixed(newest: Prices, before: Prices) -> Prices:
-    return Prices(
-        NEWEST * newest.supply + (1 - NEWEST) * before.supply,
-        NEWEST * newest.balance + (1 - NEWEST) * before.balance,
-        NEWEST * newest.starting + (1 - NEWEST) * before.starting,
-    )
+def _averaged(newest: Floats, before: Floats) -> Floats:
+    return NEWEST * newest + (1 - NEWEST) * before

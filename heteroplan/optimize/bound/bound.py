@@ -11,7 +11,8 @@ is at most the cost of every plan that serves all demand:
    cost does not raise it.
 2. Dropping the priced rows then only enlarges the choice; likewise ratio bands, limits on groups,
    and maxima of a role that shares a block. Of resilience to a loss the capacity stays that
-   it needs in all (`ProgramResilience.need`).
+   it needs in all (`ProgramResilience.need`), and in whole replicas of each engine that is in use:
+   of n replicas in D places one has n / D or more to lose (`losses.LeastLost`).
 3. Without them every stage of a workload's requests stands alone: a constant and replicas, some
    of them at a rebate (`stages`). Pools of one engine in several domains are added up and priced at
    the cheapest of them: the sum is an integer again, it still covers the demand, and starts
@@ -51,7 +52,7 @@ from heteroplan.optimize.covering.stages import SLACK, Priced, priced
 from heteroplan.optimize.program.mix import mix_share
 from heteroplan.optimize.program.prices import Prices, highest_service_cost
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
-from heteroplan.optimize.program.transitions import starts_of
+from heteroplan.optimize.program.transitions import earlier, starts_of
 from heteroplan.units import S_PER_HOUR
 
 BOUND_CELLS = 8_000
@@ -150,11 +151,12 @@ def _add_use(
     through = _passed(problem, w, found, ran)
     for e, replicas in held.items():
         engine = found.engines[e]
-        growth = _growth(problem, ran[e]) if e in found.grid else 0.0 * ran[e]
+        growth = ran[e] - earlier(ran[e], None, problem.cyclic) if e in found.grid else 0.0 * ran[e]
         for p, part in zip(engine.pools, _parts(problem, engine), strict=True):
             for r in problem.drawn[p]:
                 slope.supply[r] += engine.part * part * replicas * problem.pools[p].gpus
-            grown = _growth(problem, part * ran[e]) - part * np.maximum(0.0, growth)
+            count = part * ran[e]
+            grown = count - earlier(count, None, problem.cyclic) - part * np.maximum(0.0, growth)
             slope.starting[p] += engine.part * at.start_cost[p] * grown
     for b, balance in enumerate(problem.balances):
         if balance.workload == w:
@@ -162,14 +164,6 @@ def _add_use(
                 for p in pools:
                     if p in through:
                         slope.balance[b, : len(problem.workloads[w].rps)] += sign * through[p]
-
-
-def _growth(problem: Problem, count: Floats) -> Floats:
-    """[T] replicas more than in the interval before."""
-    growth = count - np.roll(count, 1)
-    if not problem.cyclic:
-        growth[:1] = 0.0
-    return np.asarray(growth)
 
 
 def _passed(

@@ -63,18 +63,21 @@ def rounds(
     best = Round(-np.inf, supply_prices(problem))
     single = partial(interval_prices, every=EVERY)
     for find in (single,) if "one domain" in without else (one_domain_prices, single):
-        found = _suited(problem, find(problem, Effort(stop=stop)), without, stop)
-        if found is None:
+        priced = find(problem, Effort(stop=stop))
+        if priced is None:
             return
-        best = _best(best, _proven(problem, found, CELLS, stop))
+        tried = plainer(priced)
+        plain = "balance prices" in without
+        found = tried[-1] if plain else _best_for_each(problem, tried, stop)
+        best = _better(problem, best, found, CELLS, stop)
         yield best
-    best = _best(best, _proven(problem, best.prices, MOST_CELLS, stop))
+    best = _better(problem, best, best.prices, MOST_CELLS, stop)
     yield best
     length = FIRST_STEP
     steps = not {"balance prices", "price steps"} & without
     while steps and length >= LAST_STEP and not stop():
         found = _improved(problem, best, length, stop)
-        best = _best(best, _proven(problem, found, MOST_CELLS, stop))
+        best = _better(problem, best, found, MOST_CELLS, stop)
         yield best
         length /= 2
 
@@ -83,16 +86,6 @@ def _improved(problem: Problem, best: Round, length: float, stop: Stop) -> Price
     """The best of some steps, the first of this length."""
     steps = improve_prices(problem, best.prices, length, steps=STEPS, stop=stop, cells=CELLS)
     return max(steps, key=lambda step: step[0].value)[1]
-
-
-def _suited(
-    problem: Problem, prices: Prices | None, without: frozenset[str], stop: Stop
-) -> Prices | None:
-    """For each workload those of its own prices that prove most, none of some included."""
-    if prices is None:
-        return None
-    tried = plainer(prices)
-    return tried[-1] if "balance prices" in without else _best_for_each(problem, tried, stop)
 
 
 def _best_for_each(problem: Problem, tried: Sequence[Prices], stop: Stop) -> Prices:
@@ -106,12 +99,10 @@ def _best_for_each(problem: Problem, tried: Sequence[Prices], stop: Stop) -> Pri
     return best
 
 
-def _best(one: Round, other: Round) -> Round:
-    return other if other.value > one.value else one
-
-
-def _proven(problem: Problem, prices: Prices, cells: int, stop: Stop) -> Round:
-    return Round(priced_bound(problem, prices, stop, cells=cells).value, prices)
+def _better(problem: Problem, best: Round, prices: Prices, cells: int, stop: Stop) -> Round:
+    """What other prices prove, if that is more than `best`."""
+    value = priced_bound(problem, prices, stop, cells=cells).value
+    return Round(value, prices) if value > best.value else best
 
 
 class Rounds:

@@ -1,9 +1,8 @@
 """What no plan can serve: the least shortage of single intervals, each by a program of its own.
 
-An interval alone knows nothing of what runs before and after it, so that its least shortage is
-at most what any plan of the whole horizon leaves unserved there. The sum over intervals is a
-bound on the requests that any plan leaves unserved; one interval above 0 proves that demand
-cannot be covered.
+An interval alone knows nothing of what runs before and after it, so that its least shortage is at
+most what any plan leaves unserved there. The sum over intervals is a bound; one above 0 proves that
+demand cannot be covered.
 """
 
 from collections.abc import Iterator

@@ -2,6 +2,9 @@
 
 The LP of all domains merged sees the whole day, but not where GPUs stand. LPs of single intervals
 see that, but no starts.
+
+What one more GPU is worth is such a price as well. Duals hold for small changes: the LP gains no
+more from a whole node than they say, a program of whole replicas may gain less or more.
 """
 
 from dataclasses import replace
@@ -9,8 +12,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.optimize.bound.duals import read_prices
-from heteroplan.optimize.formulation.model import build_model, minimise_cost
+from heteroplan.optimize.bound.relaxation import relax
+from heteroplan.optimize.formulation.model import (
+    build_model,
+    minimise_cost,
+    minimise_shortage,
+    read_prices,
+)
 from heteroplan.optimize.program.coarser import (
     merged_intervals,
     merged_starts,
@@ -23,10 +31,9 @@ from heteroplan.optimize.program.prices import (
     highest_service_cost,
     supply_prices,
 )
-from heteroplan.optimize.program.problem import Problem
+from heteroplan.optimize.program.problem import Floats, Problem
 from heteroplan.optimize.rules.mip import Model
-from heteroplan.optimize.solvers import solver
-from heteroplan.optimize.solvers.solver import Effort, Verdict
+from heteroplan.optimize.solvers.solver import Effort, optimum
 
 UNSERVED = 100.0
 """Cost of unserved demand in multiples of what serving it costs at most; a less urgent priority
@@ -45,7 +52,7 @@ def one_domain_prices(problem: Problem, effort: Effort) -> Prices | None:
     one = one_domain(problem)
     first = merged_starts(problem.intervals, MERGED_SIZES // max(1, len(one.pools)))
     model = priced_shortage(merged_intervals(one.program, first))
-    if solver.run(model.lp, effort, integer=False).verdict is not Verdict.OPTIMAL:
+    if optimum(model.lp, effort) is None:
         return None
     length = np.diff([*first, problem.intervals])
     here = read_prices(model)
@@ -66,7 +73,7 @@ def interval_prices(problem: Problem, effort: Effort, every: int = 1) -> Prices 
         if effort.over():
             return None
         model = priced_shortage(one_interval(problem, first))
-        if solver.run(model.lp, effort, integer=False).verdict is not Verdict.OPTIMAL:
+        if optimum(model.lp, effort) is None:
             return None
         here = read_prices(model)
         found.supply[:, first : first + every] = here.supply
@@ -107,3 +114,33 @@ def priced_shortage(problem: Problem) -> Model:
         price[w] = urgency * np.sum(highest_service_cost(problem, w), axis=0)
     minimise_cost(model, price)
     return model
+
+
+def supply_worth(problem: Problem, effort: Effort, *, short: bool) -> Floats | None:
+    """[R, T] what one more GPU saves, objective units; for a `short` plan, requests that it serves.
+
+    By the LP of the whole program; of large programs by those of single intervals. None where the
+    effort ran out. Where a plan is short only because replicas are whole, the LP serves all, and no
+    GPU is worth anything to it.
+    """
+    if short:
+        return _requests(problem, effort)
+    if problem.large:
+        prices = interval_prices(problem, effort)
+    else:
+        relaxed = relax(problem, effort)
+        prices = None if relaxed is None else relaxed.prices
+    return None if prices is None else prices.supply
+
+
+def _requests(problem: Problem, effort: Effort) -> Floats | None:
+    """[R, T] requests that one more GPU lets be served."""
+    found = np.zeros((len(problem.supplies), problem.intervals))
+    every = range(problem.intervals)
+    for times in ([t] for t in every) if problem.large else (list(every),):
+        model = build_model(problem.window(times) if problem.large else problem, allow_short=True)
+        model.cost_scale = minimise_shortage(model, None)
+        if optimum(model.lp, effort) is None:
+            return None
+        found[:, times] = read_prices(model).supply
+    return found

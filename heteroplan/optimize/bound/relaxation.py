@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from heteroplan.numerics.tolerances import SHORT_MARGIN, SOLVER_TOLERANCE
-from heteroplan.optimize.bound.duals import read_prices
 from heteroplan.optimize.formulation.model import (
     build_model,
     cap_shortage,
     minimise_cost,
     minimise_shortage,
     read_flow,
+    read_prices,
     read_sizes,
     shortage_terms,
 )
@@ -19,7 +19,7 @@ from heteroplan.optimize.program.prices import Prices
 from heteroplan.optimize.program.problem import Floats, Problem
 from heteroplan.optimize.rules.mip import Model
 from heteroplan.optimize.solvers import solver
-from heteroplan.optimize.solvers.solver import Effort, Verdict
+from heteroplan.optimize.solvers.solver import Effort, Verdict, optimum
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,11 +72,11 @@ def _least_shortage(model: Model, effort: Effort) -> dict[int, float] | None:
     found: dict[int, float] = {}
     for priority in sorted({work.priority for work in model.problem.workloads}):
         scale = minimise_shortage(model, priority)
-        answer = solver.run(model.lp, effort, integer=False)
-        if answer.verdict is not Verdict.OPTIMAL or answer.objective is None:
+        found_least = optimum(model.lp, effort)
+        if found_least is None:
             return None
         asked = sum(weight for _, weight in shortage_terms(model, priority))
-        least = max(0.0, answer.objective * scale)
+        least = max(0.0, found_least * scale)
         found[priority] = max(0.0, least - SHORT_MARGIN * asked)
         cap_shortage(model, {priority: least + SHORT_MARGIN * asked})
     return found
@@ -88,10 +88,8 @@ def bound_at_shortage(problem: Problem, unserved: dict[int, float], effort: Effo
     cap_shortage(
         model, {p: lost * (1 + SOLVER_TOLERANCE) + SOLVER_TOLERANCE for p, lost in unserved.items()}
     )
-    answer = solver.run(model.lp, effort, integer=False)
-    if answer.verdict is not Verdict.OPTIMAL or answer.objective is None:
-        return None
-    return _bound(model, answer.objective)
+    least = optimum(model.lp, effort)
+    return None if least is None else _bound(model, least)
 
 
 def _bound(model: Model, optimum: float) -> float:

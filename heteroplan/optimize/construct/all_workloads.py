@@ -87,14 +87,17 @@ def scarce_where_short(problem: Problem, plan: Incumbent) -> Floats:
     return found
 
 
-def steered(problem: Problem, prices: Floats, steer: float = TIE) -> Floats:
-    """[P, T] price of the GPUs that a replica holds: of supply, and a little of scarce leaves."""
+def steered(problem: Problem, prices: Floats | None = None, steer: float = TIE) -> Floats:
+    """[P, T] price of the GPUs that a replica holds: of supply [R, T] where it has prices, and a
+    little of scarce leaves.
+    """
     most_expensive = (
         max((pool.plain_cost / pool.gpus for pool in problem.pools), default=0.0) or 1.0
     )
     scarcity = np.array([pool.scarcity * pool.gpus for pool in problem.pools])
-    held_price = pool_prices(problem, prices)
-    return held_price + steer * most_expensive * scarcity.reshape(-1, 1)
+    if prices is None:
+        prices = np.zeros((len(problem.supplies), problem.intervals))
+    return pool_prices(problem, prices) + steer * most_expensive * scarcity.reshape(-1, 1)
 
 
 def reinsert(
@@ -105,40 +108,20 @@ def reinsert(
     stop: Stop = never,
 ) -> Incumbent:
     """Take some workloads out and place them again in this order; kept when it ranks better."""
-    replicas = best.solution.replicas.copy()
-    _place_in_turn(problem, replicas, workloads, steered(problem, prices), stop)
-    return _better_of(problem, best, replicas)
+    tried = replaced(problem, best, workloads, steered(problem, prices), stop)
+    return tried if tried.rank < best.rank else best
 
 
 def replaced(
-    problem: Problem,
-    plan: Incumbent,
-    workloads: Sequence[int],
-    *,
-    steer: float,
-    stop: Stop,
+    problem: Problem, plan: Incumbent, workloads: Sequence[int], held_price: Floats, stop: Stop
 ) -> Incumbent:
-    """Some workloads again, away from scarce leaves at the price `steer`, whatever they cost."""
+    """The plan with some workloads taken out and placed again in this order, at any cost."""
     replicas = plan.solution.replicas.copy()
-    no_price = np.zeros((len(problem.supplies), problem.intervals))
-    _place_in_turn(problem, replicas, workloads, steered(problem, no_price, steer), stop)
-    return resized(problem, plan, replicas)
-
-
-def _place_in_turn(
-    problem: Problem, replicas: Ints, workloads: Sequence[int], held_price: Floats, stop: Stop
-) -> None:
-    """Take workloads out of `replicas` and place them again, one after another."""
     for w in workloads:
         replicas[list(problem.workloads[w].pools)] = 0
     for w in workloads:
         place(task_of(problem, w, replicas, held_price, stop=stop), replicas)
-
-
-def _better_of(problem: Problem, best: Incumbent, replicas: Ints) -> Incumbent:
-    """`best`, or the plan with `replicas`."""
-    tried = resized(problem, best, replicas)
-    return tried if tried.rank < best.rank else best
+    return resized(problem, plan, replicas)
 
 
 def fits_one_group(problem: Problem, w: int) -> bool:
@@ -155,28 +138,30 @@ def by_size(problem: Problem) -> list[int]:
 
 
 def local_move(
-    problem: Problem, best: Incumbent, w: int, slack: int, stop: Stop = never
+    problem: Problem, best: Incumbent, w: int, slack: int, stop: Stop = never, reach: int = 1
 ) -> Incumbent:
-    """Workload w again in the domains and, but for `slack` replicas, the sizes it has."""
-    no_price = steered(problem, np.zeros((len(problem.supplies), problem.intervals)))
+    """Workload w again in the domains and, but for `slack` replicas, the sizes it has.
+
+    Those of so many intervals before and after (`reach`) count as well.
+    """
     sizes = best.solution.replicas.astype(np.float64)
     replicas = best.solution.replicas.copy()
     replicas[list(problem.workloads[w].pools)] = 0
-    parts, limit, floor = near_sizes(problem, w, best.solution.flow, sizes, slack)
-    task = task_of(problem, w, replicas, no_price, limit, floor, stop=stop)
-    place(task, replicas, parts)
-    return _better_of(problem, best, replicas)
+    parts, limit, floor = near_sizes(problem, w, best.solution.flow, sizes, slack, reach)
+    place(task_of(problem, w, replicas, steered(problem), limit, floor, stop=stop), replicas, parts)
+    tried = resized(problem, best, replicas)
+    return tried if tried.rank < best.rank else best
 
 
 def near_sizes(
-    problem: Problem, w: int, flow: Sequence[Floats], sizes: Floats, slack: int
+    problem: Problem, w: int, flow: Sequence[Floats], sizes: Floats, slack: int, reach: int = 1
 ) -> tuple[dict[str, Floats], Ints, Ints]:
     """What `place` needs to keep to a split and, but for `slack` replicas, to sizes [P, T].
 
-    Parts of the groups, and bounds [P, T] around the sizes at a time and right before and after.
+    Parts of the groups, and bounds [P, T] around the sizes up to `reach` intervals away.
     """
     pools = list(problem.workloads[w].pools)
-    around = [np.roll(sizes[pools], i, axis=1) for i in (-1, 0, 1)]
+    around = [np.roll(sizes[pools], i, axis=1) for i in range(-reach, reach + 1)]
     limit, floor = np.zeros(sizes.shape, dtype=np.int64), np.zeros(sizes.shape, dtype=np.int64)
     limit[pools] = np.ceil(np.max(around, axis=0) - COVER_TOLERANCE) + slack
     floor[pools] = np.maximum(0, np.floor(np.min(around, axis=0) + COVER_TOLERANCE) - slack)

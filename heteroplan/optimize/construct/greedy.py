@@ -42,6 +42,9 @@ type Site = tuple[list[int], ...]
 """Pools that count together: of whole engines, or of both parts of divided ones."""
 type Section = dict[Role, list[Site]]
 """Where prefill and decode are taken to serve each other."""
+type Places = dict[str, list[tuple[int, ...]]]
+"""Of an engine, or a part 0 and a part 1, that serve a role: its pool by group, in scale-out order,
+or its two pools on each leaf."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +92,7 @@ def _replayed(
 ) -> GreedyDay:
     """One replay, with the capacities of the program `assumed`.
 
+    In each interval: scale in, give way to maintenance, scale out.
     A day that is not cyclic begins with what its first interval needs, running already. Of
     a cyclic one it is the second day; starts at its turn that find no room the evening before
     wait until they do.
@@ -102,9 +106,15 @@ def _replayed(
     for day, t in product(range(DAYS if problem.cyclic else 1), times):
         if stop():
             whole = False
-            _stop_at(problem, ledger.replicas, t)
+            if any((left < 0).any() for left in problem.residual(ledger.replicas)):
+                ledger.replicas[:, t:] = 0
             break
-        _replay(ledger, services, day, t)
+        ledger.advance(day, t)
+        for service in services:
+            service.scale_in()
+        ledger.withdraw([p for service in reversed(services) for p in reversed(service.group)])
+        for service in services:
+            service.scale_out()
     for _ in range(2):  # the second time for starts that take the whole day
         _wait_overnight(problem, ledger.replicas)
     return GreedyDay(ledger.replicas, whole, problem.hours * _stranded(problem, ledger.replicas))
@@ -118,24 +128,6 @@ def group_priority(fleet: Fleet, level: Affinity, domain: str) -> SubgroupPriori
     return max(
         (fleet.spine_priority(leaf.spine) for leaf in leaves), key=list(SubgroupPriority).index
     )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Choice:
-    """An engine, or a part 0 and a part 1: one way to serve a role."""
-
-    places: dict[str, list[tuple[int, ...]]]
-    """By group, in scale-out order: its pool, or its two pools on each leaf."""
-
-    @property
-    def example(self) -> tuple[int, ...]:
-        """One of its places."""
-        return next(iter(self.places.values()))[0]
-
-    def parts(self, groups: Iterable[str]) -> list[list[int]]:
-        """Pools of each part in some groups, in the order of the groups."""
-        places = [place for group in groups for place in self.places[group]]
-        return [list(dict.fromkeys(part)) for part in zip(*places, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +227,8 @@ class _Service:
     def _add_roles(self) -> None:
         """Cheapest engines first, prefill before decode, in all groups that have both."""
         for way in self._ways():
-            groups = [group for group in self.groups if all(group in each.places for each in way)]
-            for pools in (part for choice in way for part in choice.parts(groups)):
+            groups = [group for group in self.groups if all(group in places for places in way)]
+            for pools in (part for places in way for part in _parts(places, groups)):
                 lacking = self._rest() - self._excess(pools[0])
                 for p in pools:
                     if lacking <= COVER_TOLERANCE:
@@ -251,20 +243,22 @@ class _Service:
         rest = self._rest()
         for way in self._ways():
             for group in self.groups:
-                for places in product(*(choice.places.get(group, ()) for choice in way)):
-                    if self._add_whole([p for place in places for p in place], rest):
+                for together in product(*(places.get(group, ()) for places in way)):
+                    if self._add_whole([p for place in together for p in place], rest):
                         rest = self._rest()
                     if rest <= COVER_TOLERANCE:
                         return
 
-    def _ways(self) -> list[tuple[_Choice, ...]]:
+    def _ways(self) -> list[tuple[Places, ...]]:
         """Engines that serve requests from end to end, cheapest first."""
         found = [
             *product(*(self.choices[role] for role in PAIR_ROLES)),
-            *((choice,) for choice in self.choices[Role.AGGREGATED]),
+            *((places,) for places in self.choices[Role.AGGREGATED]),
         ]
-        price = {way: sum(self._price(p) for each in way for p in each.example) for way in found}
-        return sorted((way for way in found if price[way] < inf), key=price.__getitem__)
+        examples = [[p for each in way for p in next(iter(each.values()))[0]] for way in found]
+        price = [sum(map(self._price, pools)) for pools in examples]
+        cheapest = sorted(range(len(found)), key=price.__getitem__)
+        return [found[i] for i in cheapest if price[i] < inf]
 
     def _add_whole(self, pools: list[int], rest: float) -> bool:
         """Let pools of one group together serve as much of `rest` as fits; whether any."""
@@ -379,35 +373,21 @@ class _Service:
         share = self.share[p][self.ledger.t]
         return self.pools[p].plain_cost / share if share > 0 else inf
 
-    def _choices(self) -> dict[Role, list[_Choice]]:
-        found: dict[Role, dict[tuple[int, ...], dict[str, list[tuple[int, ...]]]]]
-        found = {role: {} for role in Role}
+    def _choices(self) -> dict[Role, list[Places]]:
+        found: dict[Role, dict[tuple[int, ...], Places]] = {role: {} for role in Role}
         for group, pools in self.groups.items():
             for role, sites in _section(self.problem, pools).items():
                 for place in (place for site in sites for place in product(*site)):
                     engines = tuple(self.pools[p].candidate for p in place)
                     places = found[role].setdefault(engines, {})
                     places.setdefault(group, []).append(place)
-        return {
-            role: [_Choice(places) for places in engines.values()]
-            for role, engines in found.items()
-        }
+        return {role: [*engines.values()] for role, engines in found.items()}
 
 
-def _replay(ledger: Ledger, services: list[_Service], day: int, t: int) -> None:
-    """One interval: scale in, give way to maintenance, scale out."""
-    ledger.advance(day, t)
-    for service in services:
-        service.scale_in()
-    ledger.withdraw([p for service in reversed(services) for p in reversed(service.group)])
-    for service in services:
-        service.scale_out()
-
-
-def _stop_at(problem: Problem, replicas: Ints, t: int) -> None:
-    """Nothing runs from interval t on where that does not fit what runs before."""
-    if any((left < 0).any() for left in problem.residual(replicas)):
-        replicas[:, t:] = 0
+def _parts(places: Places, groups: Iterable[str]) -> list[list[int]]:
+    """Pools of each part in some groups, in the order of the groups."""
+    found = [place for group in groups for place in places[group]]
+    return [list(dict.fromkeys(part)) for part in zip(*found, strict=True)]
 
 
 def _section(problem: Problem, pools: list[int], *, by_leaf: bool = True) -> Section:

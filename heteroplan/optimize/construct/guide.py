@@ -1,14 +1,12 @@
 """Guides for large programs: which groups each workload needs, and about how large its pools are.
 
-The LP of the whole program is too large there. Two small ones say nearly as much:
+The LP of the whole program is too large there. Two small ones say nearly as much; in both, unserved
+demand is merely expensive:
 
 1. *Candidate groups.* LPs of single intervals, the tightest first; a (workload, group) pair that
    no earlier one used costs a little more, so that each workload keeps to few groups.
-2. *Sizes.* The LP of the whole horizon in those groups alone, neighbouring intervals merged, for
-   some workloads on the GPUs that others leave. Sizes found before say how many GPUs to keep free
-   for what merging hides: peaks inside merged intervals, and replicas that start before them.
-
-Neither proves anything: unserved demand is merely expensive in them.
+2. *Sizes.* The LP of the whole horizon in those groups alone, neighbouring intervals merged. Sizes
+   found before say how many GPUs to keep free for what merging hides: peaks, and starts.
 """
 
 from collections.abc import Collection, Sequence
@@ -17,13 +15,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from heteroplan.optimize.bound.duals import read_prices
 from heteroplan.optimize.bound.lp_prices import priced_shortage
-from heteroplan.optimize.formulation.model import read_flow, read_sizes
+from heteroplan.optimize.formulation.model import read_flow, read_prices, read_sizes
 from heteroplan.optimize.program.coarser import merged_intervals, merged_starts
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
-from heteroplan.optimize.solvers import solver
-from heteroplan.optimize.solvers.solver import Effort, Verdict
+from heteroplan.optimize.solvers.solver import Effort, optimum
 
 MERGED_INTERVALS, FEWEST_INTERVALS = 24, 8
 """Intervals of the merged program, at most and at least."""
@@ -50,6 +46,8 @@ class Guide:
     """[P, T] fractional replicas."""
     prices: Floats
     """[R, T] of supply, objective units a GPU and interval."""
+    intervals: int
+    """Of the LP: neighbours are merged."""
 
 
 def guide(
@@ -77,10 +75,14 @@ def guide(
     first = merged_starts(problem.intervals, min(MERGED_INTERVALS, few))
     merged = merged_intervals(program, first)
     if before is not None:
-        merged = _with_reserve(merged, _reserve(program, before[kept], first))
+        reserve = np.ceil(_reserve(program, before[kept], first)).astype(np.int64)
+        rows = [
+            replace(row, gpus=np.maximum(0, row.gpus - free))
+            for row, free in zip(merged.supplies, reserve, strict=True)
+        ]
+        merged = replace(merged, supplies=tuple(rows))
     model = priced_shortage(merged)
-    answer = solver.run(model.lp, effort, integer=False)
-    if answer.verdict is not Verdict.OPTIMAL:
+    if optimum(model.lp, effort) is None:
         return None
     length = np.diff([*first, problem.intervals])
     load = np.array([pool.mix_load for pool in program.pools])
@@ -93,7 +95,7 @@ def guide(
     for p, share in zip(kept, read_flow(model), strict=True):
         flow[p] = np.repeat(share, length, axis=1)
     prices = np.repeat(read_prices(model).supply / length, length, axis=1)
-    return Guide(tuple(flow), sizes, prices)
+    return Guide(tuple(flow), sizes, prices, len(first))
 
 
 def _reserve(program: Problem, sizes: Floats, first: Sequence[int]) -> Floats:
@@ -110,18 +112,6 @@ def _reserve(program: Problem, sizes: Floats, first: Sequence[int]) -> Floats:
         mean = np.add.reduceat(used[pools].sum(axis=0), first) / length
         found[r] = np.maximum.reduceat(held[pools].sum(axis=0), first) - mean
     return found
-
-
-def _with_reserve(merged: Problem, gpus: Floats) -> Problem:
-    """The program with so many GPUs [R, M] less."""
-    left = [row.gpus - np.ceil(free) for row, free in zip(merged.supplies, gpus, strict=True)]
-    return replace(
-        merged,
-        supplies=tuple(
-            replace(row, gpus=np.maximum(0, rest).astype(np.int64))
-            for row, rest in zip(merged.supplies, left, strict=True)
-        ),
-    )
 
 
 def _beside(problem: Problem, kept: Sequence[int], replicas: Ints) -> Problem:
@@ -160,8 +150,7 @@ def candidate_groups(problem: Problem, effort: Effort) -> CandidateGroups | None
             for pool in alone.pools
         )
         model = priced_shortage(replace(alone, pools=steered))
-        answer = solver.run(model.lp, effort, integer=False)
-        if answer.verdict is not Verdict.OPTIMAL:
+        if optimum(model.lp, effort) is None:
             return None
         flow = tuple(read_flow(model))
         for w in range(len(problem.workloads)):

@@ -9,7 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from heteroplan.optimize.construct.all_workloads import near_sizes, steered
-from heteroplan.optimize.construct.guide import CandidateGroups, Guide, candidate_groups, guide
+from heteroplan.optimize.construct.guide import (
+    MERGED_INTERVALS,
+    CandidateGroups,
+    Guide,
+    candidate_groups,
+    guide,
+)
 from heteroplan.optimize.construct.one_group import refit
 from heteroplan.optimize.construct.one_workload import place, rank_of
 from heteroplan.optimize.construct.task import Rank, Task, task_of
@@ -17,8 +23,6 @@ from heteroplan.optimize.incumbent import Incumbent, of_sizes
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.search import Search
 
-GUIDES = 2
-"""LPs of all workloads, each with GPUs kept free by the one before."""
 SHARE = 0.4
 """Of the workloads left that are placed before the next LP."""
 WIDE = 1 / 20
@@ -41,19 +45,19 @@ class NearGuide:
 
     @classmethod
     def of(cls, search: Search) -> "NearGuide | None":
-        """None where the effort ran out before there was a guide."""
+        """None where the effort ran out before there was a guide.
+
+        Where long intervals hide much, a second guide keeps GPUs free for what the first one found.
+        """
         problem = search.problem
         groups = candidate_groups(problem, search.effort())
         if groups is None:
             return None
         groups |= _everywhere(problem)
-        first: Guide | None = None
-        for _ in range(GUIDES):
-            first = _of_all(search, groups, None if first is None else first.sizes)
-            if first is None:
-                return None
-        assert first is not None
-        return cls(search, groups, first)
+        first = _of_all(search, groups, None)
+        if first is not None and first.intervals < min(MERGED_INTERVALS, problem.intervals):
+            first = _of_all(search, groups, first.sizes)
+        return None if first is None else cls(search, groups, first)
 
     def after(self, plan: Incumbent) -> "NearGuide":
         """With GPUs kept free for the peaks and starts of a plan; this one if time is out."""

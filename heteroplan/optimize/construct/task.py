@@ -93,8 +93,10 @@ class Task:
             for role in self.problem.workloads[self.w].min_replicas
         )
 
-    def _plain(self, p: int) -> Floats:
-        return np.full(self.problem.intervals, self.problem.pools[p].plain_cost)
+    def _unit_price(self, p: int, held_price: Floats | float = 0.0) -> Floats:
+        """[T] running cost of serving all demand in fractions of a replica of pool p."""
+        share = mix_share(self.problem, p)
+        return unit_price(np.full_like(share, self.problem.pools[p].plain_cost) + held_price, share)
 
     def cheap_pools(self) -> list[int]:
         """Pools of each role's cheapest engines."""
@@ -104,10 +106,7 @@ class Task:
             for p in self.problem.workloads[self.w].pools
             if self.limit is None or self.limit[p].any()
         ]
-        unit = {
-            p: float(unit_price(self._plain(p), mix_share(self.problem, p))[asked].max(initial=0.0))
-            for p in pools
-        }
+        unit = {p: float(self._unit_price(p)[asked].max(initial=0.0)) for p in pools}
         best: dict[tuple[int, ...], float] = {}
         for p in pools:
             stages = self.problem.pools[p].stages
@@ -135,25 +134,14 @@ class Task:
 
     def least_cost(self, pools: Sequence[int], need: Floats) -> float:
         """No placement in these pools serves `need` for less."""
-        total = np.inf
+        total, asked = np.inf, need > 0
         for roles in ((Role.PREFILL, Role.DECODE), (Role.AGGREGATED,)):
-            cheapest = [
-                np.min(
-                    [
-                        unit_price(
-                            self._plain(p) + self.held_price[p],
-                            mix_share(self.problem, p),
-                        )
-                        for p in pools
-                        if self.problem.pools[p].role is role
-                    ],
-                    axis=0,
-                )
-                for role in roles
-                if any(self.problem.pools[p].role is role for p in pools)
-            ]
-            if len(cheapest) == len(roles):
-                asked = need > 0
+            members = [[p for p in pools if self.problem.pools[p].role is role] for role in roles]
+            if all(members):
+                cheapest = [
+                    np.min([self._unit_price(p, self.held_price[p]) for p in mine], axis=0)
+                    for mine in members
+                ]
                 served = float((need[asked] * np.sum(cheapest, axis=0)[asked]).sum())
                 total = min(total, served)
         return total

@@ -13,6 +13,7 @@ separable by engine, so a step in time is, engine by engine, to stay, or `change
 minimum: with slope `start` upwards, free downwards; O(cells) an interval, no pairs of states.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from heteroplan.numerics.tolerances import COVER_TOLERANCE, ROUNDING
 from heteroplan.optimize.covering.filling import Filling
-from heteroplan.optimize.covering.losses import NodeLoss, Reached
+from heteroplan.optimize.covering.losses import LeastLost, NodeLoss, Reached
 from heteroplan.optimize.program.problem import Floats, Ints
 from heteroplan.optimize.program.transitions import changes_of, starts_of
 
@@ -54,6 +55,8 @@ class Block:
     sides: NDArray[np.bool_] | None = None
     """[S, E] engines that count on each side; None where all count on one."""
     node_loss: NodeLoss | None = None
+    least_lost: LeastLost | None = None
+    """In the place of `node_loss` where pools are added up, each engine with a queue of its own."""
     weight: Floats | None = None
     """[R, E] GPUs of a supply row that one replica holds; None where no two engines share one."""
     room: Ints | None = None
@@ -84,13 +87,14 @@ class Block:
             size = np.maximum(1, whole[e] - fewer)
             one = self._reach_of_one(e, size) / size
             after[e] = (counts[e] * one, one)
-        cover = np.array(
+        every, counted = slice(None), dict(enumerate(counts))
+        left = np.array(
             [
-                self.safe(reach[side].sum(axis=0), Reached(parts, after), side, slice(None))
+                self.asked(parts, counted, side, every)
+                - self.safe(reach[side].sum(axis=0), Reached(parts, after), side, every)
                 for side in self.all_sides()
             ]
         )
-        left = np.maximum(0.0, self.need - cover)
         return np.where(left <= COVER_TOLERANCE, 0.0, left)
 
     def in_queue(self, counts: Ints) -> Ints:
@@ -129,6 +133,27 @@ class Block:
             for members, node_gpus in self.node_loss.nodes
             for e in members
         }
+
+    def asked(
+        self,
+        reached: Mapping[int, Floats],
+        counts: Mapping[int, Ints],
+        side: NDArray[np.bool_],
+        times: slice,
+    ) -> Floats:
+        """[t, ...] share of the demand that there must be capacity for on a side [E].
+
+        With what is lost at least of what counts [...] of each engine have `reached` [t, ...].
+        """
+        column = [-1, *[1] * (max(each.ndim for each in reached.values()) - 1)]
+        need = self.need[times].reshape(column)
+        if self.least_lost is None:
+            return need
+        lost: Floats = np.zeros_like(need)
+        for e in reached:
+            if side[e]:
+                lost = np.maximum(lost, reached[e] * self.least_lost.part(e, counts[e]))
+        return np.maximum(need, self.least_lost.serve[times].reshape(column) + lost)
 
     def safe(
         self, cover: Floats, reached: Reached, side: NDArray[np.bool_], times: slice
@@ -380,7 +405,7 @@ def _stage_costs(block: Block, engines: list[int], low: Ints, high: Ints, times:
     cost, total = np.zeros(shape), np.zeros(shape)
     sides = block.all_sides()
     covers = [np.zeros(shape) for _ in sides]
-    reaches: dict[int, Floats] = {}
+    reaches, laid = dict[int, Floats](), dict[int, Ints]()
     exposed, after = block.exposed(), dict[int, tuple[Floats, Floats]]()
     allowed = np.ones(shape, dtype=bool)
     for axis, (e, counts) in enumerate(zip(engines, ranges, strict=True)):
@@ -393,7 +418,7 @@ def _stage_costs(block: Block, engines: list[int], low: Ints, high: Ints, times:
         cost += over_time(np.multiply.outer(block.price[e, times], counts))
         mine, whole = _laid(counts, axis, len(ranges)), wholes[axis]
         reach = block.reach_of(e, whole, times) * (mine / np.maximum(1, whole))
-        reaches[e] = reach
+        reaches[e], laid[e] = reach, mine
         if e in exposed:
             size = np.maximum(1, whole - exposed[e])
             one = block.reach_of(e, size, times) / size
@@ -408,7 +433,7 @@ def _stage_costs(block: Block, engines: list[int], low: Ints, high: Ints, times:
     penalties = np.broadcast_to(block.penalty, (len(sides), len(block.need)))
     for s, (cover, side, penalty) in enumerate(zip(covers, sides, penalties, strict=True)):
         served = block.safe(cover, Reached(reaches, after), side, times)
-        missing = np.maximum(0.0, block.need[times].reshape(column) - served)
+        missing = block.asked(reaches, laid, side, times) - served
         missing[missing <= COVER_TOLERANCE] = 0.0
         cost += _price_of_missing(block, s, times, missing, penalty[times].reshape(column))
     allowed &= total >= block.fewest[times].reshape(column)

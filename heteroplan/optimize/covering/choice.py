@@ -22,11 +22,10 @@ def useful_counts(
 ) -> Ints:
     """[E, T] counts that some cheapest schedule stays within.
 
-    A replica that could be spared in an interval is spared where starting it again costs no
-    more than running it meanwhile; then nothing beyond what covers the interval alone is of
-    use. Where it costs more, nothing beyond what covers the busiest interval is. `by_count` is
-    that of a block: where not even all of those counts cover an interval, one more is of use. Where
-    changes of counts cost something (`steady`), replicas may also stay to spare one.
+    Where starting a replica again costs no more than running it meanwhile, nothing beyond what
+    covers the interval alone is of use; else nothing beyond what covers the busiest one. `by_count`
+    is that of a block: where not even all of those counts cover an interval, one more is of use.
+    Where changes of counts cost something (`steady`), replicas may also stay to spare one.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         alone = np.where(share > 0, np.ceil(need / share - COVER_TOLERANCE), 0.0)
@@ -46,18 +45,20 @@ def not_beaten(
     new: NDArray[np.bool_],
     copies_allowed: bool,
     by_count: Floats | None = None,
+    kinds: Sequence[object] | None = None,
 ) -> NDArray[np.bool_]:
     """[E] whether no number of copies of another engine serves as much for less at all times.
 
-    None beats an engine that is not `new` [E]: some of its replicas run without a start. With
-    `by_count`, that of a block, as many copies serve as much at every count: together they serve
-    no less than apart.
+    Of another one of its kind, where `kinds` [E] are given. None beats an engine that is not `new`
+    [E]: some of its replicas run without a start. With `by_count`, that of a block, as many copies
+    serve as much at every count: together they serve no less than apart.
     """
     kept = np.ones(len(price), dtype=bool)
     serves = share if by_count is None else by_count[:, 1:].reshape(len(share), -1)
-    for a in np.flatnonzero(new):
-        for b in np.flatnonzero(kept):
-            if a == b or (serves[b][serves[a] > 0] <= 0).any():
+    for a in np.flatnonzero(new).tolist():
+        for b in np.flatnonzero(kept).tolist():
+            alike = kinds is None or kinds[a] == kinds[b]
+            if a == b or not alike or (serves[b][serves[a] > 0] <= 0).any():
                 continue
             ratio = serves[a][serves[a] > 0] / serves[b][serves[a] > 0]
             copies = max(1, ceil(float(ratio.max(initial=0.0)) - NOTHING))

@@ -46,6 +46,12 @@ class Arrays(NamedTuple):
     """[E, T]; below `low` nothing is allowed."""
     need: _Floats
     """[T]"""
+    serve: _Floats
+    """[T] after a loss; 0 where none may come."""
+    places: _Ints
+    """[E] of which one has an equal part of an engine's replicas or more."""
+    replicas: _Ints
+    """[E] that are lost there at most."""
     penalty: _Floats
     """[S, T]"""
     fewest: _Ints
@@ -68,7 +74,7 @@ class Arrays(NamedTuple):
 
 def arrays_of(block: "Block", engines: list[int]) -> Arrays:
     """Some engines of a block."""
-    intervals, sides = len(block.need), block.all_sides()
+    intervals, sides, lost = len(block.need), block.all_sides(), block.least_lost
     return Arrays(
         price=np.ascontiguousarray(block.price[engines]),
         start=np.ascontiguousarray(block.start[engines]),
@@ -78,6 +84,9 @@ def arrays_of(block: "Block", engines: list[int]) -> Arrays:
         low=block.low[engines],
         high=block.high[engines],
         need=block.need,
+        serve=np.zeros(intervals) if lost is None else lost.serve,
+        places=np.ones(len(engines), dtype=np.int64) if lost is None else lost.places[engines],
+        replicas=np.zeros(len(engines), dtype=np.int64) if lost is None else lost.replicas[engines],
         penalty=np.ascontiguousarray(np.broadcast_to(block.penalty, (len(sides), intervals))),
         fewest=block.fewest,
         most=np.full(intervals, -1) if block.most is None else block.most,
@@ -113,8 +122,8 @@ def _stage(of: Arrays, t: int, size: _Ints, out: _Floats) -> None:
     """Running cost and penalty of each cell of interval t; inf where it is not allowed."""
     price, reach, low, sides, queue = of.price, of.reach, of.low, of.sides, of.queue
     last = reach.shape[1] - 1
-    weight, filling = of.weight, of.filling
-    need, fewest, most = of.need[t], of.fewest[t], of.most[t]
+    weight, filling, places, replicas = of.weight, of.filling, of.places, of.replicas
+    need, serve, fewest, most = of.need[t], of.serve[t], of.fewest[t], of.most[t]
     engines = len(size)
     counts = low[:, t].copy()
     whole = counts.copy()
@@ -142,13 +151,20 @@ def _stage(of: Arrays, t: int, size: _Ints, out: _Floats) -> None:
         if allowed:
             for s in range(sides.shape[0]):
                 cover = 0.0
+                lost = 0.0
                 for e in range(engines):
                     if sides[s, e] and queue[e] == e:
                         if whole[e] <= last:
-                            cover += reach[e, whole[e], t]
+                            reached = reach[e, whole[e], t]
                         else:
-                            cover += reach[e, last, t] / last * whole[e]
+                            reached = reach[e, last, t] / last * whole[e]
+                        cover += reached
+                        if serve > 0.0 and whole[e] > 0:
+                            gone = min(replicas[e], (whole[e] - 1) // places[e] + 1)
+                            lost = max(lost, reached * gone / whole[e])
                 missing = need - cover
+                if serve > 0.0:
+                    missing = max(need, serve + lost) - cover
                 if missing > of.tolerance:
                     priced = of.penalty[s, t] * missing
                     if filling.shape[1] > 0:
@@ -275,7 +291,8 @@ def _cheapest_before(
                     cost += start[e] * max(0, target[e] - here[e]) + change[e]
             if cost < best:
                 best = cost
-                counts[:] = here
+                for e in range(engines):
+                    counts[e] = here[e]
         for e in range(engines - 1, -1, -1):
             here[e] += 1
             if here[e] < low[e] + size[e]:
@@ -322,14 +339,16 @@ def open_path(of: Arrays, first: int, fixed: _Ints, before: _Ints) -> tuple[floa
     )
     if not np.isfinite(total):
         return np.inf, counts
-    counts[:, last] = at
+    for e in range(engines):
+        counts[e, last] = at[e]
     for i in range(intervals - 2, -1, -1):
         t, later = (first + i) % intervals, (first + i + 1) % intervals
         _cheapest_before(
             values[offset[i] : offset[i + 1]], low[:, t], size[:, t], start[:, later],
             of.change, counts[:, later], at,
         )  # fmt: skip
-        counts[:, t] = at
+        for e in range(engines):
+            counts[e, t] = at[e]
     return total, counts
 
 

@@ -1,12 +1,15 @@
-"""The loss of a node in a block: what may be served so that enough is left."""
+"""The loss of a node or of a domain in a block: what may be served so that enough is left.
+
+`NodeLoss` knows one group; `LeastLost` is a bound where the pools of many are added up.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.optimize.program.node_loss import most_on_a_node
+from heteroplan.optimize.program.mix import most_on_a_node
 from heteroplan.optimize.program.problem import Floats, Ints
 
 
@@ -63,6 +66,41 @@ class NodeLoss:
             left = np.maximum(0.0, whole - lost) / self.serve
             served = np.minimum(served, left)
         return served
+
+
+ALL_OF_THEM = 10**9
+"""Replicas that a loss takes away where it takes all."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LeastLost:
+    """What is lost at least of engines whose pools are added up, whichever node or domain it is.
+
+    Of n replicas in D places one has n / D or more, and loses so many or as many as a node holds.
+    """
+
+    serve: Floats
+    """[T] share of the demand that must still be served."""
+    places: Ints
+    """[E] pools of which each may lose a node, or domains that may be lost."""
+    replicas: Ints
+    """[E] that one node takes away, the fewest of all pools; or `ALL_OF_THEM` of a domain."""
+
+    def of(self, engines: list[int]) -> "LeastLost":
+        """Of some engines."""
+        return replace(self, places=self.places[engines], replicas=self.replicas[engines])
+
+    def part(self, e: int, counts: Ints) -> Floats:
+        """[...] part of counts [...] of an engine that is lost."""
+        largest = -(-counts // self.places[e])
+        return np.asarray(np.minimum(largest, self.replicas[e]) / np.maximum(1, counts))
+
+    def spare(self, counts: Ints) -> Ints:
+        """[E, *] replicas that are of use beside counts [E, *] that serve enough."""
+        places, replicas = self.places[:, None], self.replicas[:, None]
+        others = np.minimum(replicas, -(-counts // np.maximum(1, places - 1)) + 1)
+        alone = np.where(replicas < ALL_OF_THEM, replicas, 0)
+        return np.asarray(np.where(places > 1, others, alone))
 
 
 def _in_queues(engines: list[int], queue: Ints | None) -> list[int]:

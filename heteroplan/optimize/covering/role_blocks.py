@@ -5,7 +5,7 @@ cost falls apart by intervals: the knapsack that covers what the grid leaves ope
 replicas, each counted for a little more than it serves.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +14,9 @@ from heteroplan.numerics.tolerances import ROUNDING
 from heteroplan.optimize.covering.blocks import Block
 from heteroplan.optimize.covering.choice import not_beaten, on_grid, unit_price, useful_counts
 from heteroplan.optimize.covering.filling import Filling
+from heteroplan.optimize.covering.losses import ALL_OF_THEM, LeastLost
 from heteroplan.optimize.covering.stages import SLACK, Priced, Stage, stages_of
-from heteroplan.optimize.program.problem import Floats, Ints, Problem
+from heteroplan.optimize.program.problem import Floats, Ints, PoolSpec, Problem
 
 STEPS_A_REPLICA, LEAST_STEPS, MOST_STEPS = 32, 64, 2048
 """Of the demand in which fillers are counted: in the smallest replica, and in all."""
@@ -98,39 +99,20 @@ class RoleBlock:
     """To be added to the cost of the block."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Covering:
-    """What some engines have to cover, before it is known which of them the grid counts."""
-
-    engines: list[BlockEngine]
-    need: Floats
-    """[T] share of the demand."""
-    share: Floats
-    """[E, T] share of the demand that one replica serves."""
-    high: Ints
-    """[E, T] replicas that may be of use."""
-    short: Floats
-    """[T] cost of leaving all demand unserved; inf where nothing may be."""
-    by_count: Floats | None
-    """[E, N + 1, T] as a block has it, for all counts that may be of use."""
-
-
 def role_blocks(at: Priced, w: int, cells: int) -> Iterator[RoleBlock]:
     """The covering blocks of a workload, one a stage, or all in one where engines serve several.
 
     Grids have at most about `cells` states an interval.
     """
-    stages = stages_of(at, w)
-    candidates = by_queue(at.problem, w)
-    served = [_served_by(pools, stages) for pools in candidates]
-    if any(len(mine) > 1 for mine in served):
-        joint = _joint_block(at, w, cells, stages, candidates, served)
+    stages, candidates = stages_of(at, w), by_queue(at.problem, w)
+    if any(len(_served_by(pools, stages)) > 1 for pools in candidates):
+        joint = _role_block(at, w, cells, stages, candidates, len(stages))
         if joint.block.cells() <= 2 * cells:
             yield joint
             return
     for stage in stages:
         here = [pools for pools in candidates if pools[0] in stage.pools]
-        yield _stage_block(at, w, cells, stage, here, len(stages))
+        yield _role_block(at, w, cells, [stage], here, len(stages))
 
 
 def by_queue(problem: Problem, w: int) -> list[tuple[int, ...]]:
@@ -148,8 +130,8 @@ def by_queue(problem: Problem, w: int) -> list[tuple[int, ...]]:
 
 
 def _served_by(pools: Sequence[int], stages: list[Stage]) -> tuple[int, ...]:
-    """Numbers of the stages that an engine serves."""
-    return tuple(stage.number for stage in stages if pools[0] in stage.pools)
+    """Places in `stages` of those that an engine serves."""
+    return tuple(i for i, stage in enumerate(stages) if pools[0] in stage.pools)
 
 
 def _engine(at: Priced, pools: tuple[int, ...], stages: list[Stage]) -> BlockEngine:
@@ -182,140 +164,88 @@ def _too_much(at: Priced, w: int, engines: Sequence[BlockEngine]) -> float:
     return total
 
 
-def _joint_block(
+def _role_block(
     at: Priced,
     w: int,
     cells: int,
     stages: list[Stage],
     candidates: list[tuple[int, ...]],
-    served: list[tuple[int, ...]],
+    of_stages: int,
 ) -> RoleBlock:
-    """All stages together; limits of single roles are dropped."""
-    problem = at.problem
-    engines = [
+    """Some of a workload's stages together; limits of single roles count where it is but one."""
+    problem, sides, alone = at.problem, range(len(stages)), len(stages) == 1
+    served = [_served_by(pools, stages) for pools in candidates]
+    engines = tuple(
         _engine(at, pools, [stages[i] for i in mine])
         for pools, mine in zip(candidates, served, strict=True)
-    ]
+    )
     need = _need(problem, w)
     price, start = np.array([e.price for e in engines]), np.array([e.start for e in engines])
-    share, by_count = _shares(problem, w, candidates, price)
-    none = np.zeros(problem.intervals, dtype=np.int64)
-    steady = any(each.change > 0 for each in engines)
-    high = useful_counts(price, start, share, need, none, by_count, steady=steady)
-    kept: list[int] = []
-    for kind in sorted(set(served), key=len, reverse=True):
-        same = [e for e, other in enumerate(served) if other == kind]
-        new = np.array([engines[e].before == 0 for e in same])
-        together = None if by_count is None else by_count[same]
-        better = not_beaten(price[same], start[same], share[same], new, True, together)
-        kept += [e for e, keep in zip(same, better, strict=True) if keep]
-    several = [e for e in kept if len(served[e]) > 1]
-    room = cells / max(1.0, float(np.prod(high[several] + 1.0, axis=0).mean()))
-    single = [e for e in kept if len(served[e]) == 1]
-    grid = sorted([*several, *on_grid(single, price, share, high, room)])
-    beside = [e for e in single if e not in grid]
-    steps = _steps(need, share, beside)
-    short = _short_price(at, w, len(stages))
-    covering = _Covering(engines, need, share, high, short, by_count)
-    fillers = tuple(
-        _fillers(at, w, engines, share, [e for e in beside if i in served[e]], steps, short)
-        for i in range(len(stages))
-    )
-    return RoleBlock(
-        block=_block(problem, covering, grid, fillers, none, served=served),
-        engines=tuple(engines),
-        grid=tuple(grid),
-        stages=tuple(range(len(stages))),
-        fillers=fillers,
-        constant=sum(stage.constant for stage in stages) - _too_much(at, w, engines),
-    )
-
-
-def _stage_block(
-    at: Priced,
-    w: int,
-    cells: int,
-    stage: Stage,
-    candidates: list[tuple[int, ...]],
-    stages: int,
-) -> RoleBlock:
-    """One of `stages` on its own."""
-    problem = at.problem
-    engines = [_engine(at, pools, [stage]) for pools in candidates]
-    need = _need(problem, w)
-    price, start = np.array([e.price for e in engines]), np.array([e.start for e in engines])
-    share, by_count = _shares(problem, w, candidates, price)
-    fewest_count, most_count = _limits_of(problem, w, candidates)
-    most = None if most_count is None else np.full(problem.intervals, most_count)
-    new = np.array([each.before == 0 for each in engines])
-    better = not_beaten(price, start, share, new, most is None, by_count)
-    kept = [int(e) for e in np.flatnonzero(better)]
+    lost = _least_lost(problem, w, candidates)
+    share, by_count = _shares(problem, w, candidates, price, lost)
+    fewest_count, most_count = _limits_of(problem, w, candidates) if alone else (0, None)
     fewest = np.full(problem.intervals, fewest_count)
-    steady = any(each.change > 0 for each in engines)
-    high = useful_counts(price, start, share, need, fewest, by_count, steady=steady)
-    if len(kept) == len(engines):
+    change = np.array([each.change for each in engines])
+    high = useful_counts(price, start, share, need, fewest, by_count, steady=bool(change.any()))
+    if lost is not None:
+        high += lost.spare(high)
+    new = np.array([each.before == 0 for each in engines])
+    better = not_beaten(price, start, share, new, most_count is None, by_count, served)
+    kept = np.flatnonzero(better | (lost is not None)).tolist()
+    if alone and len(kept) == len(engines):
         supply = [sum(int(problem.pools[p].most.max()) for p in pools) for pools in candidates]
         high = np.minimum(high, np.array(supply)[:, None])
-    grid = on_grid(kept, price, share, high, cells)
+    grid = _on_grid(kept, served, price, share, high, cells)
     beside = [e for e in kept if e not in grid]
-    steps = _steps(need, share, beside)
-    short = _short_price(at, w, stages)
-    covering = _Covering(engines, need, share, high, short, by_count)
-    fillers = _fillers(at, w, engines, share, beside, steps, short)
-    fewest = fewest if fillers is None else np.zeros_like(fewest)
-    return RoleBlock(
-        block=_block(problem, covering, grid, (fillers,), fewest, most),
-        engines=tuple(engines),
-        grid=tuple(grid),
-        stages=(stage.number,),
-        fillers=(fillers,),
-        constant=stage.constant - _too_much(at, w, engines),
+    short, steps = _short_price(at, w, of_stages), _steps(need, share, beside)
+    fillers = tuple(
+        _fillers(at, w, price, share, [e for e in beside if i in served[e]], steps, short)
+        for i in sides
     )
-
-
-def _block(
-    problem: Problem,
-    of: _Covering,
-    grid: list[int],
-    fillers: tuple[Fillers | None, ...],
-    fewest: Ints,
-    most: Ints | None = None,
-    served: list[tuple[int, ...]] | None = None,
-) -> Block:
-    """The block of the engines on the grid; `served` names the sides of each where several are.
-
-    `fewest` and `most` [T] bound the replicas of all of them together.
-    """
-    engines, short = of.engines, of.short
-    before = np.array([engines[e].before for e in grid], dtype=np.int64)
-    change = np.array([engines[e].change for e in grid])
-    return Block(
-        price=np.array([engines[e].price for e in grid]),
-        start=np.array([engines[e].start for e in grid]),
-        share=of.share[grid],
-        low=np.zeros_like(of.high[grid]),
-        high=of.high[grid],
-        need=of.need,
+    block = Block(
+        price=price[grid],
+        start=start[grid],
+        share=share[grid],
+        low=np.zeros_like(high[grid]),
+        high=high[grid],
+        need=need,
         penalty=np.array(
             [short if each is None else np.minimum(short, each.unit) for each in fillers]
         ),
-        fewest=fewest,
-        most=most,
-        before=None if problem.before is None else before,
+        fewest=0 * fewest if any(fillers) else fewest,
+        most=None if most_count is None else np.full(problem.intervals, most_count),
+        before=None if problem.before is None else np.array([engines[e].before for e in grid]),
         filling=_filling(fillers),
         compiled=problem.compiled,
-        by_count=None if of.by_count is None else of.by_count[grid],
-        change=change if change.any() else None,
-        sides=None
-        if served is None
-        else np.array([[i in served[e] for e in grid] for i in range(len(fillers))]),
+        by_count=None if by_count is None else by_count[grid],
+        least_lost=None if lost is None else lost.of(grid),
+        change=change[grid] if change[grid].any() else None,
+        sides=None if alone else np.array([[i in served[e] for e in grid] for i in sides]),
     )
+    constant = sum(stage.constant for stage in stages) - _too_much(at, w, engines)
+    numbers = tuple(stage.number for stage in stages)
+    return RoleBlock(block, engines, tuple(grid), numbers, fillers, constant)
+
+
+def _on_grid(
+    kept: list[int],
+    served: list[tuple[int, ...]],
+    price: Floats,
+    share: Floats,
+    high: Ints,
+    cells: int,
+) -> list[int]:
+    """Engines that serve several stages, and of the others those that it has room for."""
+    several = [e for e in kept if len(served[e]) > 1]
+    single = [e for e in kept if len(served[e]) == 1]
+    room = cells / max(1.0, float(np.prod(high[several] + 1.0, axis=0).mean()))
+    return sorted([*several, *on_grid(single, price, share, high, room)])
 
 
 def _fillers(
     at: Priced,
     w: int,
-    engines: list[BlockEngine],
+    price: Floats,
     share: Floats,
     chosen: list[int],
     steps: int,
@@ -324,13 +254,14 @@ def _fillers(
     """Those of one stage, where leaving all demand unserved costs `short` [T]."""
     if not chosen:
         return None
-    price = np.array([engines[e].price for e in chosen])
-    share, most = share[chosen], float(_need(at.problem, w).max(initial=0.0))
+    price, share, most = price[chosen], share[chosen], float(_need(at.problem, w).max(initial=0.0))
     step = most / steps if most > 0 else 1.0
     filled = np.where(share > 0, np.ceil(share / step), 0).clip(0, steps).astype(np.int64)
     price = np.where(filled > 0, price, np.inf)
     cost, choice = _cheapest_fill(price, filled, steps, at.problem.compiled)
-    cost = _or_short(cost, short * step)
+    if np.isfinite(short).all():  # some steps may be left unserved
+        unserved = (short * step)[:, None] * np.arange(cost.shape[1])
+        cost = np.minimum.accumulate(cost - unserved, axis=1) + unserved
     return Fillers(
         engines=tuple(chosen),
         steps=filled,
@@ -368,14 +299,6 @@ def _short_price(at: Priced, w: int, stages: int) -> Floats:
     return at.unserved[w] / stages
 
 
-def _or_short(cost: Floats, step_price: Floats) -> Floats:
-    """`cost` [T, G + 1] of filling g steps, or of leaving some of them unserved."""
-    if not np.isfinite(step_price).all():
-        return cost
-    slope = step_price[:, None] * np.arange(cost.shape[1])
-    return np.asarray(np.minimum.accumulate(cost - slope, axis=1) + slope)
-
-
 def _filling(fillers: Sequence[Fillers | None]) -> Filling | None:
     """One table for all sides; where a side has no fillers, `penalty` rules the rest out."""
     known = [each for each in fillers if each is not None]
@@ -403,13 +326,46 @@ def _need(problem: Problem, w: int) -> Floats:
     return np.where(asked, need * (1.0 - SLACK), 0.0)
 
 
+def _least_lost(problem: Problem, w: int, engines: Sequence[Sequence[int]]) -> LeastLost | None:
+    """What is lost at least where the workload is to survive a loss."""
+    resilience = problem.workloads[w].resilience
+    if resilience is None:
+        return None
+    if resilience.gone:
+        domains = [[set(gone).isdisjoint(pools) for gone in resilience.gone] for pools in engines]
+        anywhere = set().union(*resilience.gone)
+        places = [each.count(False) for each in domains]
+        replicas = [ALL_OF_THEM * anywhere.issuperset(pools) for pools in engines]
+    else:
+        places = [len(pools) for pools in engines]
+        replicas = [
+            min(_on_a_node(problem.pools[p], resilience.node_gpus) for p in pools)
+            for pools in engines
+        ]
+    return LeastLost(
+        serve=resilience.serve * np.minimum(1.0, _need(problem, w)),
+        places=np.maximum(1, places),
+        replicas=np.array(replicas),
+    )
+
+
+def _on_a_node(pool: PoolSpec, node_gpus: Mapping[str, int]) -> int:
+    """Replicas that a node of the pool's type takes away."""
+    gpus = node_gpus[pool.node_type]
+    return gpus // min(gpus, pool.gpus)
+
+
 def _shares(
-    problem: Problem, w: int, engines: Sequence[Sequence[int]], price: Floats
+    problem: Problem,
+    w: int,
+    engines: Sequence[Sequence[int]],
+    price: Floats,
+    lost: LeastLost | None,
 ) -> tuple[Floats, Floats | None]:
     """[E, T] share of the demand that one replica of each engine serves at most; `price` [E, T].
 
     And [E, N + 1, T] what 0, 1, ..., N replicas serve together where that is less than so many
-    times as much; no more of them are of use.
+    times as much; no more of them are of use, those for what may be `lost` included.
     """
     specs = [problem.pools[pools[0]] for pools in engines]
     rps = problem.workloads[w].rps
@@ -418,11 +374,16 @@ def _shares(
     share = np.array([cover_share(weights, rps, load) for load in loads])
     if all(spec.by_size is None for spec in specs):
         return share, None
-    return share, _by_count(problem, w, engines, share, weights)
+    return share, _by_count(problem, w, engines, share, weights, lost)
 
 
 def _by_count(
-    problem: Problem, w: int, engines: Sequence[Sequence[int]], share: Floats, weights: Floats
+    problem: Problem,
+    w: int,
+    engines: Sequence[Sequence[int]],
+    share: Floats,
+    weights: Floats,
+    lost: LeastLost | None,
 ) -> Floats:
     """[E, N + 1, T] share of the demand that 0, 1, ..., N replicas serve, by weights [K, T].
 
@@ -437,6 +398,8 @@ def _by_count(
         each.append(np.maximum.accumulate(rising or [most], axis=0))
     fewest = max(problem.workloads[w].min_replicas.values(), default=0)
     last = max(_alone(one, need) for one in each) + fewest
+    if lost is not None:
+        last += int(lost.spare(np.full((len(each), 1), last)).max())
     counts = np.arange(last + 1)
     return np.array([counts[:, None] * one[np.minimum(counts, len(one) - 1)] for one in each])
 

@@ -80,13 +80,10 @@ def priced(problem: Problem, prices: Prices, request_price: float | None = None)
             full[p] = pool.plain_cost + held[p]
             starting[p] -= pool.drain_cost
     due = _due(problem, prices.starting * starting, full)
-    comes_back = np.roll(due, -1, axis=1)
-    if not problem.cyclic:
-        comes_back[:, -1:] = 0.0
     before = np.zeros(len(due)) if problem.before is None else problem.before
     return Priced(
         problem=problem,
-        running=np.maximum(0.0, full + due - comes_back),
+        running=np.maximum(0.0, full + due - problem.shift(due, 1)),
         starting=np.maximum(0.0, starting - due),
         start_cost=starting,
         due_before=due[:, 0] * before,
@@ -118,9 +115,7 @@ def _due(problem: Problem, due: Floats, running: Floats) -> Floats:
     """
     if not problem.cyclic and problem.before is None:
         due = np.where(np.arange(problem.intervals) > 0, due, 0.0)
-    fall = np.roll(due, -1, axis=1) - due
-    if not problem.cyclic:
-        fall[:, -1:] = -due[:, -1:]
+    fall = problem.shift(due, 1) - due
     fits = np.where(fall > running, running / np.where(fall > 0, fall, 1.0), 1.0)
     return np.asarray(due * fits.min(axis=1, initial=1.0)[:, None])
 

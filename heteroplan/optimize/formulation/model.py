@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pulp
+from numpy.typing import NDArray
 
+from heteroplan.optimize.program.prices import Prices, pool_prices, start_prices, supply_prices
 from heteroplan.optimize.program.problem import Floats, Problem, Solution
 from heteroplan.optimize.rules import define_rules
 from heteroplan.optimize.rules.mip import INTEGER, Box, Model, Terms
@@ -77,34 +79,27 @@ def define_changes(model: Model, constant: bool) -> None:
 def define_flow(model: Model) -> None:
     """0 <= x[p,k,t] <= 1 where class k asks for something and pool p can serve it."""
     for p, pool in enumerate(model.problem.pools):
-        rps = model.problem.workloads[pool.workload].rps
-        model.x.append(
-            [
-                [
-                    model.lp.add_variable(f"x_{p}_{k}_{t}", 0, 1)
-                    if rps[k, t] > 0 and np.isfinite(pool.load[k, t])
-                    else None
-                    for t in range(model.problem.intervals)
-                ]
-                for k in range(len(rps))
-            ]
-        )
+        asked = model.problem.workloads[pool.workload].rps > 0
+        model.x.append(_shares(model, f"x_{p}", asked & np.isfinite(pool.load)))
 
 
 def define_shortage(model: Model, allow_short: bool) -> None:
     """0 <= short[w,k,t] <= 1 where class k asks for something."""
     for w, work in enumerate(model.problem.workloads):
-        model.short.append(
-            [
-                [
-                    model.lp.add_variable(f"short_{w}_{k}_{t}", 0, 1)
-                    if allow_short and work.rps[k, t] > 0
-                    else None
-                    for t in range(model.problem.intervals)
-                ]
-                for k in range(len(work.rps))
-            ]
-        )
+        model.short.append(_shares(model, f"short_{w}", (work.rps > 0) & allow_short))
+
+
+def _shares(
+    model: Model, name: str, wanted: NDArray[np.bool_]
+) -> list[list[pulp.LpVariable | None]]:
+    """[k][t] shares of the demand, named after `name`, where they are `wanted` [K, T]."""
+    return [
+        [
+            model.lp.add_variable(f"{name}_{k}_{t}", 0, 1) if here else None
+            for t, here in enumerate(over_time)
+        ]
+        for k, over_time in enumerate(wanted.tolist())
+    ]
 
 
 def minimise_cost(model: Model, unserved_price: Floats | None = None) -> None:
@@ -121,22 +116,25 @@ def minimise_cost(model: Model, unserved_price: Floats | None = None) -> None:
     if unserved_price is not None:
         for w, work in enumerate(problem.workloads):
             price = unserved_price[w] * work.rps / np.maximum(work.rps.sum(axis=0), 1e-300)
-            terms += [
-                (missing, float(price[k, t]) / model.cost_scale)
-                for k, over_time in enumerate(model.short[w])
-                for t, missing in enumerate(over_time)
-                if missing is not None
-            ]
-    model.lp.setObjective(_expression(terms))
+            terms += _unserved(model, w, price / model.cost_scale)
+    model.lp.setObjective(pulp.LpAffineExpression.from_list(terms))
 
 
 def shortage_terms(model: Model, priority: int | None) -> Terms:
     """Requests of one priority class, or of all, left unserved over the horizon."""
     seconds = model.problem.hours * S_PER_HOUR
     return [
-        (missing, float(work.rps[k, t]) * seconds)
+        term
         for w, work in enumerate(model.problem.workloads)
         if priority in (None, work.priority)
+        for term in _unserved(model, w, work.rps * seconds)
+    ]
+
+
+def _unserved(model: Model, w: int, weight: Floats) -> Terms:
+    """What is left unserved of each class of a workload, at a `weight` [K, T]."""
+    return [
+        (missing, float(weight[k, t]))
         for k, over_time in enumerate(model.short[w])
         for t, missing in enumerate(over_time)
         if missing is not None
@@ -150,7 +148,8 @@ def minimise_shortage(model: Model, priority: int | None) -> float:
     """
     terms = shortage_terms(model, priority)
     scale = max((weight for _, weight in terms), default=1.0)
-    model.lp.setObjective(_expression([(var, weight / scale) for var, weight in terms]))
+    scaled = [(var, weight / scale) for var, weight in terms]
+    model.lp.setObjective(pulp.LpAffineExpression.from_list(scaled))
     return scale
 
 
@@ -166,11 +165,7 @@ def cap_shortage(model: Model, most: Mapping[int, float]) -> None:
 
 def read_solution(model: Model) -> Solution:
     """Pool sizes, rounded to the integers they are, and flow, from the variables' values."""
-    problem = model.problem
-    replicas = np.array(
-        [[round(n.varValue or 0.0) for n in over_time] for over_time in model.n], dtype=np.int64
-    ).reshape(len(problem.pools), problem.intervals)
-    return Solution(replicas, tuple(read_flow(model)))
+    return Solution(np.rint(read_sizes(model)).astype(np.int64), tuple(read_flow(model)))
 
 
 def read_flow(model: Model) -> Iterator[Floats]:
@@ -191,6 +186,46 @@ def read_sizes(model: Model) -> Floats:
     )
 
 
+def read_prices(model: Model) -> Prices:
+    """Duals of supply and of balances in objective units, and the part of a start that is due."""
+    prices = supply_prices(model.problem)
+    for (r, t), row in model.supply_rows.items():
+        prices.supply[r, t] = max(0.0, -(row.pi or 0.0)) * model.cost_scale
+    _add_full_pools(model, prices.supply)
+    for (b, k, t), row in model.balance_rows.items():
+        prices.balance[b, k, t] = -(row.pi or 0.0) * model.cost_scale
+    prices.starting[:] = _due(model, prices.supply)
+    return prices
+
+
+def _add_full_pools(model: Model, supply: Floats) -> None:
+    """Where one pool fills a row, the LP may price the pool's largest size instead of the row."""
+    problem = model.problem
+    for p, pool in enumerate(problem.pools):
+        for t, size in enumerate(model.n[p]):
+            worth = -(size.dj or 0.0) * model.cost_scale
+            filled = [
+                r
+                for r in problem.drawn[p]
+                if problem.supplies[r].gpus[t] == pool.most[t] * pool.gpus
+            ]
+            if worth > 0 and filled:
+                supply[filled[0], t] += worth / pool.gpus
+
+
+def _due(model: Model, supply: Floats) -> Floats:
+    """[P, T] part of a start's cost, 0..1, that the LP charges where a pool grows."""
+    problem = model.problem
+    due = np.zeros((len(problem.pools), problem.intervals))
+    for (p, t), row in model.start_rows.items():
+        due[p, t] = max(0.0, row.pi or 0.0) * model.cost_scale
+    held = pool_prices(problem, supply)
+    for p in range(len(problem.pools)):
+        cost = start_prices(problem, p, held[p])
+        due[p] = np.where(cost > 0, due[p] / np.where(cost > 0, cost, 1.0), 0.0)
+    return np.clip(due, 0.0, 1.0)
+
+
 def _cost_terms(model: Model, factor: float) -> Terms:
     terms: dict[int, tuple[pulp.LpVariable, float]] = {}
     for p, pool in enumerate(model.problem.pools):
@@ -202,7 +237,3 @@ def _cost_terms(model: Model, factor: float) -> Terms:
         for variable in model.changed[p]:
             terms[variable.id] = (variable, float(model.problem.change_costs[p]) * factor)
     return list(terms.values())
-
-
-def _expression(terms: Terms) -> pulp.LpAffineExpression:
-    return pulp.LpAffineExpression.from_list(terms)

@@ -32,7 +32,7 @@ from heteroplan.optimize.rules import open_pools
 from heteroplan.optimize.rules.mip import Box
 from heteroplan.optimize.search import Search
 from heteroplan.optimize.solvers import solver
-from heteroplan.optimize.solvers.solver import Effort, Verdict
+from heteroplan.optimize.solvers.solver import Effort, optimum
 
 type Configurations = dict[tuple[int, ...], int]
 """Sizes of a workload's pools in one interval -> their number."""
@@ -54,17 +54,15 @@ PATHS = 40
 
 def with_classes(problem: Problem) -> list[int]:
     """Workloads with several classes and, of a stage, engines to divide them among."""
-    return [
-        w for w in by_size(problem) if len(problem.workloads[w].rps) > 1 and _choice(problem, w)
-    ]
-
-
-def _choice(problem: Problem, w: int) -> bool:
-    engines: dict[int, set[str]] = {}
-    for pool in (problem.pools[p] for p in problem.workloads[w].pools):
-        for stage in pool.stages:
-            engines.setdefault(stage, set()).add(pool.engine)
-    return any(len(each) > 1 for each in engines.values())
+    found = []
+    for w in by_size(problem):
+        engines: dict[int, set[str]] = {}
+        for pool in (problem.pools[p] for p in problem.workloads[w].pools):
+            for stage in pool.stages:
+                engines.setdefault(stage, set()).add(pool.engine)
+        if len(problem.workloads[w].rps) > 1 and any(len(each) > 1 for each in engines.values()):
+            found.append(w)
+    return found
 
 
 class ByClass:
@@ -241,9 +239,7 @@ class _Day:
             guess = sizes
 
     def _alone(self, t: int) -> Problem:
-        if t not in self.alone:
-            self.alone[t] = one_interval(self.problem, t)
-        return self.alone[t]
+        return self.alone.get(t) or self.alone.setdefault(t, one_interval(self.problem, t))
 
     def _number(self, sizes: Ints) -> int:
         return self.known.setdefault(tuple(sizes.tolist()), len(self.known))
@@ -262,7 +258,7 @@ class _Day:
         alone = at_sizes(self._alone(t), sizes[:, None])
         still = Box(sizes[:, None], sizes[:, None])
         model = build_model(alone, box=still, allow_short=False)
-        if solver.run(model.lp, self.effort, integer=False).verdict is not Verdict.OPTIMAL:
+        if optimum(model.lp, self.effort) is None:
             return None
         return [share[:, 0] for share in read_flow(model)]
 

@@ -1,19 +1,17 @@
 """Plans made to fit beside what ran before: fewer replicas start before the horizon.
 
-Old pools serve for some intervals more instead, and the plan moves during the day, where the
-program counts start-up times and supply. First replicas start later, whatever that leaves unserved;
-small MIPs of the first intervals then find who serves instead, over longer and longer windows until
-as much is served as before.
+Those start later, whatever that leaves unserved; small MIPs of the first intervals then find who
+serves meanwhile, over longer and longer windows until as much is served as before.
 """
 
 from dataclasses import replace
 from time import monotonic
 
-from heteroplan.optimize.improve.polish import Neighbourhood, polish, solve_mip
+from heteroplan.optimize.improve.polish import Neighbourhood, polish, put_better_of_mip
 from heteroplan.optimize.incumbent import Incumbent, incumbent, of_sizes
 from heteroplan.optimize.program.before import left_before, starts_before
 from heteroplan.optimize.program.problem import Ints, Problem
-from heteroplan.optimize.search import ONE_MIP_CELLS, Search, ShortageBound
+from heteroplan.optimize.search import ONE_MIP_CELLS, Search
 from heteroplan.optimize.solvers.solver import Effort
 
 FIRST_WINDOW = 4
@@ -35,19 +33,12 @@ def hand_over(search: Search, problem: Problem) -> None:
         return
     until = max(search.end, monotonic() + LATE_S)
     effort = Effort(gap=search.gap / 10, nodes=NODES, deadline=until, stop=search.stop)
-    kept, bound = handed_over(problem, plan, effort), None
+    kept = handed_over(problem, plan, effort)
     if problem.cells <= ONE_MIP_CELLS:
-        start = None if kept.broken else kept.solution
-        found = solve_mip(problem, None, start, replace(effort, gap=search.gap, nodes=None))
-        bound = found.bound
-        if found.solution is not None:
-            kept = min(kept, incumbent(problem, found.solution), key=lambda each: each.rank)
-        if found.unserved_bound:
-            search.shortage_bounds.append(ShortageBound(found.unserved_bound, kept.unserved))
-    search.put(kept)
-    if bound is not None:
-        search.raise_bound(bound)
-    if any(kept.unserved.values()) and search.unproven_shortage():
+        put_better_of_mip(search, problem, kept, replace(effort, gap=search.gap, nodes=None))
+    else:
+        search.put(kept)
+    if any(search.plan.unserved.values()) and search.unproven_shortage():
         search.prove_shortage(Effort(deadline=until, stop=search.stop), of=problem)
 
 
@@ -79,8 +70,12 @@ def starting_later(problem: Problem, plan: Incumbent) -> Incumbent:
     for r in range(len(problem.supplies)):
         left = left_before(problem, replicas)[r]
         over = -left if left is not None else 0
-        members = [p for p in problem.supplies[r].pools if starts[p]]
-        for p in sorted(members, key=lambda p: -_priority(problem, p)):
+        priority = {
+            p: problem.workloads[problem.pools[p].workload].priority
+            for p in problem.supplies[r].pools
+            if starts[p]
+        }
+        for p in sorted(priority, key=lambda p: -priority[p]):
             gpus = problem.pools[p].gpus
             fewer = min(int(starts[p]), -(-max(0, over) // gpus))
             if fewer:
@@ -114,7 +109,3 @@ def _involved(problem: Problem, replicas: Ints) -> tuple[int, ...]:
         for p in row.pools
     }
     return tuple(sorted({problem.pools[p].workload for p in pools}))
-
-
-def _priority(problem: Problem, p: int) -> int:
-    return problem.workloads[problem.pools[p].workload].priority

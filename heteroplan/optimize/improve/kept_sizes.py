@@ -13,7 +13,7 @@ import numpy as np
 from heteroplan.optimize.construct.one_domain import room_beside
 from heteroplan.optimize.incumbent import Incumbent, of_sizes, resized
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, ProgramWorkload
-from heteroplan.optimize.rules.stability import breaks_stability
+from heteroplan.optimize.rules.changes import breaks_stability
 
 SHORT_PRICE = 1e4
 """Of a replica less than the plan has for an interval, in replicas that run for one."""
@@ -122,12 +122,8 @@ class _Sizes:
 
     def cheapest(self) -> Ints:
         """[T] the cheapest sizes; none at all keeps every rule, if it comes to that."""
-        best, sizes = np.inf, np.zeros(len(self.cost), dtype=np.int64)
-        for opening in self._openings():
-            cost, found = self._from(opening)
-            if cost < best:
-                best, sizes = cost, found
-        return sizes
+        found = map(self._from, self._openings())
+        return min(found, key=lambda each: each[0])[1]
 
     def _openings(self) -> list["_Opening"]:
         """Where to begin: where a pool is least wanted; of several days, where one of them begins.

@@ -25,6 +25,7 @@ from heteroplan.optimize.program.problem import Ints, Problem, Solution, served_
 from heteroplan.optimize.program.sizes import at_sizes
 from heteroplan.optimize.rules import open_pools
 from heteroplan.optimize.rules.mip import Box, Model
+from heteroplan.optimize.search import Search, ShortageBound
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Answer, Effort, Verdict
 
@@ -57,49 +58,41 @@ def polish(problem: Problem, best: Incumbent, around: Neighbourhood, effort: Eff
     near = at_sizes(problem, best.solution.replicas)
     sub = restricted(near, around.workloads, near.residual(others), left_before(near, others))
     at = _with_edges(sub, around.times) if around.times is not None else None
-    here = best.solution.replicas[pools]
-    share = [best.solution.flow[p] for p in pools]
-    if at is not None:
-        sub, here, share = sub.window(at), here[:, at], [flow[:, at] for flow in share]
+    where = slice(None) if at is None else at
+    sub = sub if at is None else sub.window(at)
+    here = best.solution.replicas[pools][:, where]
+    share = tuple(best.solution.flow[p][:, where] for p in pools)
     still = None
     if around.times is not None:
-        still = ~np.isin(np.arange(problem.intervals) if at is None else at, around.times)
+        still = ~np.isin(np.arange(problem.intervals)[where], around.times)
     box = _box(sub, here, around.radius, still)
-    box.high[_closed(problem, best.solution.replicas, around, pools)] = 0
-    found = solve_mip(sub, box, Solution(here, tuple(share)), effort).solution
+    box.high[_closed(problem, best.solution.replicas, others, around, pools)] = 0
+    found = solve_mip(sub, box, Solution(here, share), effort).solution
     if found is None:
         return best
     replicas, flow = best.solution.replicas.copy(), list(best.solution.flow)
     for i, p in enumerate(pools):
-        if at is None:
-            replicas[p], flow[p] = found.replicas[i], found.flow[i]
-        else:
-            flow[p] = flow[p].copy()
-            replicas[p, at], flow[p][:, at] = found.replicas[i], found.flow[i]
+        flow[p] = flow[p].copy()
+        replicas[p, where], flow[p][:, where] = found.replicas[i], found.flow[i]
     tried = incumbent(problem, Solution(replicas, tuple(flow)))
     return tried if tried.rank < best.rank else best
 
 
 def _closed(
-    problem: Problem, replicas: Ints, around: Neighbourhood, pools: Sequence[int]
+    problem: Problem, replicas: Ints, others: Ints, around: Neighbourhood, pools: Sequence[int]
 ) -> list[int]:
-    """Places in `pools` of those that may not be used beside what the plan has.
+    """Places in `pools` of those that may not be used beside what the plan, or `others`, have.
 
     A window of time opens no pool at all of a workload that may not use all of its pools: what
     the rest of the day uses is not seen in it.
     """
-    others = replicas.copy()
-    others[list(pools)] = 0
-    closed = []
-    for w in around.workloads:
-        if around.times is None:
-            allowed = open_pools(problem, w, others)
-        else:
-            allowed = open_pools(problem, w, replicas, opening=False)
-        closed += [
-            i for i, p in enumerate(pools) if problem.pools[p].workload == w and p not in allowed
-        ]
-    return closed
+    opening = around.times is None
+    allowed = {
+        p
+        for w in around.workloads
+        for p in open_pools(problem, w, others if opening else replicas, opening=opening)
+    }
+    return [i for i, p in enumerate(pools) if p not in allowed]
 
 
 def _with_edges(problem: Problem, times: Sequence[int]) -> list[int] | None:
@@ -166,6 +159,21 @@ def solve_mip(
     if answer.bound is not None and answer.verdict in (Verdict.OPTIMAL, Verdict.LIMIT):
         bound = problem.fixed_cost + answer.bound * model.cost_scale * (1.0 - MIP_MARGIN)
     return MipResult(best, bound, least)
+
+
+def put_better_of_mip(search: Search, problem: Problem, plan: Incumbent, effort: Effort) -> None:
+    """Put `plan`, or the one of a MIP of the whole `problem` if better, in the place of the best.
+
+    `problem` has more rules than that of the search. What the MIP proves is kept.
+    """
+    found = solve_mip(problem, None, None if plan.broken else plan.solution, effort)
+    if found.solution is not None:
+        plan = min(plan, incumbent(problem, found.solution), key=lambda each: each.rank)
+    if found.unserved_bound:
+        search.shortage_bounds.append(ShortageBound(found.unserved_bound, plan.unserved))
+    search.put(plan)
+    if found.bound is not None:
+        search.raise_bound(found.bound)
 
 
 def run_from(model: Model, start: Solution | None, effort: Effort) -> Answer:

@@ -11,7 +11,7 @@ from itertools import permutations
 import numpy as np
 
 from heteroplan.clock import Stop
-from heteroplan.optimize.construct.all_workloads import replaced
+from heteroplan.optimize.construct.all_workloads import replaced, steered
 from heteroplan.optimize.incumbent import Incumbent
 from heteroplan.optimize.program.problem import Ints, Problem
 
@@ -60,27 +60,19 @@ def spare_scarce(problem: Problem, plan: Incumbent, stop: Stop) -> Incumbent:
         moves = _moves(problem, plan, stop)
         while not stop() and (tried := next(moves, None)) is not None:
             new_use = scarce_use(problem, tried.solution.replicas)
-            if _as_good(tried, plan) and _less(new_use, use):
+            serves = tried.rank[:-1] <= plan.rank[:-1]
+            less = [round(hours, 6) for hours in new_use] < [round(hours, 6) for hours in use]
+            if serves and less and tried.cost <= plan.cost * (1 + SAME_COST):
                 plan, use, improved = tried, new_use, True
                 break
     return plan
 
 
-def _as_good(tried: Incumbent, plan: Incumbent) -> bool:
-    """Whether the service is the same and the cost no higher, by more than rounding."""
-    return tried.rank[:-1] <= plan.rank[:-1] and tried.cost <= plan.cost * (1 + SAME_COST)
-
-
-def _less(one: Use, other: Use) -> bool:
-    """Whether less stands on high, or as much and less on medium."""
-    return (round(one[0], 6), round(one[1], 6)) < (round(other[0], 6), round(other[1], 6))
-
-
 def _moves(problem: Problem, plan: Incumbent, stop: Stop) -> Iterator[Incumbent]:
     """Plans in which one workload, or two that change places, are placed again."""
-    users = _users(problem, plan.solution.replicas)
+    users, held_price = _users(problem, plan.solution.replicas), steered(problem, steer=STEER)
     for again in (*((w,) for w in users[:REPLACED]), *permutations(users[:EXCHANGED], 2)):
-        yield replaced(problem, plan, again, steer=STEER, stop=stop)
+        yield replaced(problem, plan, again, held_price, stop)
 
 
 def _users(problem: Problem, replicas: Ints) -> list[int]:

@@ -12,7 +12,6 @@ from heteroplan.optimize.construct.all_workloads import (
 from heteroplan.optimize.construct.one_group import is_plain, refit
 from heteroplan.optimize.construct.one_workload import place, rank_of
 from heteroplan.optimize.construct.task import task_of
-from heteroplan.optimize.improve.two_groups import regroup
 from heteroplan.optimize.incumbent import Incumbent, resized, unserved_share
 from heteroplan.optimize.program.problem import Floats, Ints
 from heteroplan.optimize.search import Search
@@ -45,6 +44,8 @@ class Sweeps:
             if is_plain(problem, w):
                 refit(problem, w, replicas, held_price)
                 if self.search.uses("regroup"):
+                    from heteroplan.optimize.improve.two_groups import regroup
+
                     regroup(problem, w, replicas, held_price, stop)
                 if moves:
                     replicas = self._placed_again(w, replicas, held_price)

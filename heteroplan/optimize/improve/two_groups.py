@@ -7,17 +7,24 @@ hold included, is a dynamic program over time (Viterbi 1967).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations, permutations, product
 
 import numpy as np
-from numpy.typing import NDArray
 
 from heteroplan.clock import Stop, never
 from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import COVER_TOLERANCE, LEAST_GAIN
 from heteroplan.optimize.construct.one_group import is_plain
 from heteroplan.optimize.construct.task import Task, task_of
+from heteroplan.optimize.improve.divisions import (
+    Day,
+    Side,
+    Sides,
+    cheapest_path,
+    divisions,
+    side_of,
+)
 from heteroplan.optimize.program.mix import cover_of, group_cover
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.program.sizes import kind_of, reach
@@ -58,57 +65,17 @@ def regroup(
             return
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _RoleSizes:
-    """Sizes that pools of one role in one group may have, those that cover most first."""
-
-    at: list[int]
-    """Places of its pools among those of both groups."""
-    counts: Ints
-    """[T, M, *]"""
-    cover: Floats
-    """[T, M] share of the demand; less than nothing where there is no room."""
-    cost: Floats
-    """[T, M] of the cheapest that covers as much."""
-    cheapest: Ints
-    """[T, M] which one that is."""
-
-    def serving(self, wanted: Floats) -> tuple[Floats, Ints]:
-        """Cost and number [T, S] of the cheapest sizes that cover `wanted` [T, S]."""
-        least = COVER_TOLERANCE - wanted
-        enough = np.array(
-            [
-                np.searchsorted(-covered, each, side="right")
-                for covered, each in zip(self.cover, least, strict=True)
-            ]
-        )
-        last = np.maximum(0, enough - 1)
-        cost = np.where(enough > 0, np.take_along_axis(self.cost, last, axis=1), np.inf)
-        return cost, np.take_along_axis(self.cheapest, last, axis=1)
-
-
-type _Known = dict[tuple[tuple[int, ...], bytes, bytes], _RoleSizes]
+type _Known = dict[tuple[tuple[int, ...], bytes, bytes], Side]
 """By pools, their sizes and the GPUs that are left to them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pair:
-    """The pools of two groups that pair prefill with decode, and what their sizes cost."""
+    """The pools in use of two groups that pair prefill with decode."""
 
     task: Task
     pools: list[int]
-    sizes: Ints
-    """[P, T] at present."""
-    run: Floats
-    """[P, T] of a running replica."""
-    start: Floats
-    """[P, T] of one that starts to serve then."""
-    change: Floats
-    """[P] of a change of a size."""
-    gpus: Ints
-    """[P, R] of a replica on each supply row."""
-    left: Ints
-    """[T, R] GPUs of the rows that all others leave."""
+    day: Day
 
     @classmethod
     def of(cls, task: Task, pools: list[int], replicas: Ints) -> "_Pair":
@@ -117,53 +84,38 @@ class _Pair:
         beside[pools] = 0
         left = task.left(pools, beside)
         specs = [problem.pools[p] for p in pools]
-        return cls(
-            task=task,
-            pools=pools,
-            sizes=replicas[pools],
-            run=np.array([spec.run_cost for spec in specs]) + task.held_price[pools],
-            start=np.array([task.start_price[p] for p in pools]),
+        run = np.array([spec.run_cost for spec in specs]) + task.held_price[pools]
+        day = Day(
+            sizes=np.ascontiguousarray(replicas[pools].T),
+            run=np.ascontiguousarray(run.T),
+            start=np.array([task.start_price[p] for p in pools]).T.copy(),
             change=problem.change_costs[pools],
+            early=np.array([int(spec.lead > 0) for spec in specs]),
             gpus=np.array(
                 [[problem.pools[p].gpus * (r in problem.drawn[p]) for r in left] for p in pools]
             ),
-            left=np.array(list(left.values())).T,
+            left=np.array(list(left.values())).T.copy(),
         )
+        return cls(task, pools, day)
 
-    def known_side(self, at: list[int], known: "_Known") -> _RoleSizes:
+    def known_side(self, at: list[int], known: "_Known") -> Side:
         """As `side`, taken from `known` where nothing that it depends on has changed."""
-        rows = np.flatnonzero(self.gpus[at].any(axis=0))
+        day = self.day
+        rows = np.flatnonzero(day.gpus[at].any(axis=0))
         pools = tuple(self.pools[i] for i in at)
-        key = (pools, self.sizes[at].tobytes(), self.left[:, rows].tobytes())
+        key = (pools, day.sizes[:, at].tobytes(), day.left[:, rows].tobytes())
         if key not in known:
             known[key] = self.side(at)
-        return replace(known[key], at=at)
+        return known[key]._replace(at=np.array(at))
 
-    def side(self, at: list[int]) -> _RoleSizes:
+    def side(self, at: list[int]) -> Side:
         """What the pools at some places may have, alone on the GPUs that are left."""
-        sizes = self.sizes[at]
-        around = [np.roll(sizes, i, axis=1) for i in (1, 0, -1)]
-        used = np.flatnonzero(np.max(around, axis=0).any(axis=1))
-        steps = _steps(len(used))
-        near = np.repeat(sizes.T[:, None, :], len(steps), axis=1)
-        near[:, :, used] += steps
-        counts = np.concatenate([near, *(each.T[:, None, :] for each in around)], axis=1)
-        fits = (counts >= 0).all(axis=2)
-        fits &= (counts @ self.gpus[at] <= self.left[:, None, :]).all(axis=2)
-        cover = np.where(fits, self._cover(at, counts), -1.0)
-        cost = np.where(fits, self._beside_neighbours(at, counts), np.inf)
+        sizes = self.day.sizes[:, None, at]
+        near = sizes + _steps(len(at))
+        counts = np.concatenate([near, *(np.roll(sizes, i, axis=0) for i in (1, -1))], axis=1)
+        cover = self._cover(at, counts)
         order = np.argsort(-cover, axis=1, kind="stable")
-        cost = np.take_along_axis(cost, order, axis=1)
-        least = np.minimum.accumulate(cost, axis=1)
-        places = np.where(cost == least, np.arange(cost.shape[1]), 0)
-        cheapest = np.maximum.accumulate(places, axis=1)
-        return _RoleSizes(
-            at=at,
-            counts=counts,
-            cover=np.take_along_axis(cover, order, axis=1),
-            cost=least,
-            cheapest=np.take_along_axis(order, cheapest, axis=1),
-        )
+        return side_of(self.day, np.array(at), counts, cover, order)
 
     def _cover(self, at: list[int], counts: Ints) -> Floats:
         """[T, M] share of the demand that counts [T, M, *] of the pools at some places serve."""
@@ -180,79 +132,17 @@ class _Pair:
             cover += reach(specs[same[0]], together.T).T
         return cover
 
-    def _beside_neighbours(self, at: list[int], counts: Ints) -> Floats:
-        """[T, M] cost of counts [T, M, *] at a time, the present sizes right before and after."""
-        sizes, start = self.sizes[at], self.start[at]
-        before, after = (np.roll(sizes, i, axis=1).T[:, None, :] for i in (1, -1))
-        begun = np.maximum(0, counts - before) * start.T[:, None, :]
-        resumed = np.maximum(0, after - counts) * np.roll(start, -1, axis=1).T[:, None, :]
-        running = np.einsum("tmp,pt->tm", counts, self.run[at])
-        cost = running + (begun + resumed).sum(axis=2)
-        if self.change[at].any():
-            cost += ((counts != before) * 1.0 + (counts != after)) @ self.change[at]
-        return np.asarray(cost)
-
-    def cheapest_path(self, candidates: Ints, first: int) -> Ints | None:
-        """[P, T] through candidates [T, K, P], from those in `first` that are there at present."""
-        cyclic = self.task.problem.cyclic and len(candidates) > 1
-        candidates = np.roll(candidates, -first, axis=0)
-        cost = self._passing(candidates, first)
-        reached = np.where(np.arange(candidates.shape[1]) == 0, 0.0, np.inf)
-        if not cyclic:
-            reached = self._beginning(candidates[0])
-            cost = cost[:-1]
-        came_from = []
-        for step in cost:
-            total = reached[:, None] + step
-            came_from.append(total.argmin(axis=0))
-            reached = total.min(axis=0)
-        k = 0 if cyclic else int(reached.argmin())
-        if not np.isfinite(reached[k]):
-            return None
-        path = [k]
-        for before in reversed(came_from):
-            path.append(int(before[path[-1]]))
-        chosen = path[::-1][: len(candidates)]
-        found = candidates[np.arange(len(candidates)), chosen]
-        return np.roll(found, first, axis=0).T
-
-    def _beginning(self, candidates: Ints) -> Floats:
-        """[K] cost of the first interval of a day that is not cyclic."""
-        cost = candidates @ self.run[:, 0]
-        before = self.task.problem.before
-        if before is not None:
-            cost = cost + np.maximum(0, candidates - before[self.pools]) @ self.start[:, 0]
-            cost = cost + (candidates != before[self.pools]) @ self.change
-        return np.asarray(cost)
-
-    def _passing(self, candidates: Ints, first: int) -> Floats:
-        """[T, K, K] cost of going on from one candidate of a time to one of the next.
-
-        With the running cost of the next; infinite where the GPUs are not there. Candidates begin
-        with those of interval `first`.
-        """
-        run, start = (np.roll(each, -first - 1, axis=1) for each in (self.run, self.start))
-        left = np.roll(self.left, -first, axis=0)
-        after = np.roll(candidates, -1, axis=0)
-        used = np.flatnonzero(candidates.any(axis=(0, 1)))
-        most = np.maximum(candidates.max(axis=1), after.max(axis=1))
-        scarce = np.flatnonzero((most @ self.gpus > left).any(axis=0))
-        cost = np.repeat(np.einsum("tkp,pt->tk", after, run)[:, None, :], after.shape[1], axis=1)
-        held = {r: np.zeros(cost.shape) for r in scarce.tolist()}
-        for p in used:
-            here = candidates[:, :, None, p].astype(np.float64)
-            grown = np.maximum(0.0, after[:, None, :, p] - here)
-            cost += grown * start[p][:, None, None]
-            if self.change[p]:
-                cost += self.change[p] * (after[:, None, :, p] != here)
-            starts_early = self.task.problem.pools[self.pools[p]].lead > 0
-            running = here + grown if starts_early else here
-            for r in np.flatnonzero(self.gpus[p]).tolist():
-                if r in held:
-                    held[r] += self.gpus[p, r] * running
-        for r, in_use in held.items():
-            cost[in_use > left[:, r, None, None]] = np.inf
-        return cost
+    def cheapest(self, sides: Sides, need: Floats, first: int) -> Ints | None:
+        """[P, T] of both groups that serve `need` [T] for least, from interval `first` on."""
+        problem = self.task.problem
+        before = np.array([], dtype=np.int64)
+        if problem.before is not None:
+            before = problem.before[self.pools]
+        cyclic = problem.cyclic and len(need) > 1
+        cost, path = cheapest_path(
+            self.day, *divisions(self.day, sides, need, KEPT), first, cyclic, before
+        )
+        return path.T if np.isfinite(cost) else None
 
 
 def _steps(used: int) -> Ints:
@@ -276,77 +166,35 @@ def _divide_anew(
     """Two groups along the cheapest path, written into `replicas` [P, T] where it is cheaper."""
     problem = task.problem
     specs = problem.pools
-    both = [[p for p in pools if specs[p].role in PAIRED] for pools in groups]
-    alone = [p for pools in groups for p in pools if specs[p].role is Role.AGGREGATED]
+    pools = [p for group in groups for p in group if specs[p].role in PAIRED and replicas[p].any()]
+    at = [
+        [i for i, p in enumerate(pools) if p in group and specs[p].role is role]
+        for group in groups
+        for role in PAIRED
+    ]
+    if not all(at):
+        return
+    alone = [p for group in groups for p in group if specs[p].role is Role.AGGREGATED]
     others = sum(
-        (group_cover(problem, pools, replicas) for pools in all_groups if pools not in groups),
+        (group_cover(problem, group, replicas) for group in all_groups if group not in groups),
         cover_of(problem, alone, replicas[alone]),
     )
     need = np.maximum(0.0, task.need() - others)
     need[need <= COVER_TOLERANCE] = 0.0
-    pair = _Pair.of(task, [*both[0], *both[1]], replicas)
-    sides = [
-        pair.known_side(
-            [i for i, p in enumerate(pair.pools) if p in pools and specs[p].role is role], known
-        )
-        for pools in both
-        for role in PAIRED
-    ]
-    candidates = _candidates(pair, sides, need)
-    quietest = int(pair.sizes.sum(axis=0).argmin())
+    pair = _Pair.of(task, pools, replicas)
+    first_prefill, first_decode, other_prefill, other_decode = (
+        pair.known_side(places, known) for places in at
+    )
+    sides = (first_prefill, first_decode, other_prefill, other_decode)
+    quietest = int(pair.day.sizes.sum(axis=1).argmin())
     first = (quietest + turn * problem.intervals // PASSES) % problem.intervals
-    found = pair.cheapest_path(candidates, first if problem.cyclic else 0)
+    found = pair.cheapest(sides, need, first if problem.cyclic else 0)
     if found is None:
         return
     tried = replicas.copy()
     tried[pair.pools] = found
     if task.cost(pair.pools, tried) < task.cost(pair.pools, replicas) and _fits(task, tried):
         replicas[pair.pools] = found
-
-
-def _candidates(pair: _Pair, sides: Sequence[_RoleSizes], need: Floats) -> Ints:
-    """[T, K, P] the present sizes, and those of both groups that serve `need` [T] for least.
-
-    At most `KEPT`.
-    """
-    whole = need[:, None]
-    splits = np.concatenate(
-        [
-            *(side.cover for side in sides[:2]),
-            *(whole - side.cover for side in sides[2:]),
-            0.0 * whole,
-            whole,
-        ],
-        axis=1,
-    ).clip(0.0, whole)
-    served = [*(side.serving(splits) for side in sides[:2])]
-    served += [side.serving(whole - splits) for side in sides[2:]]
-    cost = np.sum([each for each, _ in served], axis=0)
-    which = np.array([number for _, number in served])
-    chosen = _cheapest_distinct(cost, which)
-    times = np.arange(len(need))[:, None]
-    present = np.repeat(pair.sizes.T[:, None, :], 1 + chosen.shape[1], axis=1)
-    found = present.copy()
-    for side, number in zip(sides, which, strict=True):
-        found[:, 1:, side.at] = side.counts[times, np.take_along_axis(number, chosen, axis=1)]
-    known = np.isfinite(np.take_along_axis(cost, chosen, axis=1))
-    known &= (found[:, 1:] @ pair.gpus <= pair.left[:, None, :]).all(axis=2)
-    found[:, 1:] = np.where(known[:, :, None], found[:, 1:], present[:, 1:])
-    return found
-
-
-def _cheapest_distinct(cost: Floats, which: Ints) -> NDArray[np.int64]:
-    """[T, *] at most K - 1 of the cheapest, of cost [T, S], that differ in `which` [*, T, S]."""
-    number = np.zeros(cost.shape, dtype=np.int64)
-    for each in which:
-        number = number * (which.max() + 1) + each
-    order = np.lexsort((number, cost), axis=1)
-    ordered = np.take_along_axis(number, order, axis=1)
-    same = ordered[:, 1:] == ordered[:, :-1]
-    rising = np.take_along_axis(cost, order, axis=1)
-    rising[:, 1:][same] = np.inf
-    first = np.argsort(rising, axis=1, kind="stable")[:, : KEPT - 1]
-    return np.take_along_axis(order, first, axis=1)
 
 
 def _fits(task: Task, replicas: Ints) -> bool:

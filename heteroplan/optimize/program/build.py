@@ -1,17 +1,17 @@
 """A checked scenario -> the arrays of its program."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from math import ceil
+from typing import Self
 
 import numpy as np
 
-from heteroplan.entities.capacity import Candidate, queues
+from heteroplan.entities.capacity import Candidate, PoolPoints, busy, queues
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Objective, Running, Scenario
 from heteroplan.entities.workload import Engine, Loss, Role, Workload
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
-from heteroplan.optimize.program.loads import Choice
 from heteroplan.optimize.program.problem import (
     BalanceSpec,
     Floats,
@@ -21,10 +21,11 @@ from heteroplan.optimize.program.problem import (
     ProgramResilience,
     ProgramWorkload,
 )
+from heteroplan.optimize.program.sizes import SizedLoad, reference_load
 from heteroplan.optimize.program.supply import Places, hardware_tree, supply_rows
 from heteroplan.units import s_to_hours
 
-LARGE = 10_000
+LARGE = 5_000
 """Pools times intervals beyond which a program is large."""
 MANY_CELLS = 10_000_000
 """States of all pools' dynamic programs beyond which they are worth compiling."""
@@ -32,6 +33,11 @@ GRID_CELLS = 10_000
 """Counted of the grid of one role in one group at most."""
 LOST_LEVELS = {Loss.LEAF: Affinity.LEAF, Loss.SPINE: Affinity.SPINE}
 """Levels whose domains may be lost; a node is none."""
+LEAST_LOAD = 1e-6
+"""Replicas that any demand keeps busy: a solver that keeps its rows to 1e-6 sees no less."""
+
+type RunningNow = tuple[Running, Engine, int | None]
+"""What runs when the horizon starts, its engine and its pool; None where no pool may be."""
 
 
 def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Problem:
@@ -46,7 +52,7 @@ def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Proble
     for w, workload in enumerate(scenario.workloads):
         first = len(pools)
         mine = [
-            Choice.of(c, queue[c], workload, each)
+            _Choice.of(c, queue[c], workload, each)
             for c, each in enumerate(candidates)
             if each.workload == workload.name and each.usable
         ]
@@ -62,8 +68,10 @@ def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Proble
             ]
             pools.extend(_complete(here))
         workloads.append(_work(place, workload, pools, range(first, len(pools)), stages))
-    before = _running(scenario, candidates, pools)
-    lost = _lost_pools(scenario, candidates, pools)
+    now = running_now(scenario, candidates, pools)
+    kept = np.array([p for *_, p in now if p is not None], dtype=np.int64)
+    before = np.bincount(kept, minlength=len(pools))
+    lost = _lost_pools(scenario, now)
     changing = sum(_change_cost(scenario, scenario.workloads[w]) for w in lost)
     cells = len(pools) * scenario.horizon.intervals
     return Problem(
@@ -76,12 +84,67 @@ def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Proble
         supplies=tuple(supply_rows(place, pools)),
         conflicts=tuple(_conflicts(scenario, workloads, pools)),
         hardware=tuple(hardware_tree(place, pools)),
-        before=before,
-        fixed_cost=_draining_cost(scenario) + changing,
+        before=None if scenario.current is None else before,
+        fixed_cost=_draining_cost(scenario, now) + changing,
         lost_pools=lost,
         large=cells > LARGE,
         compiled=cells > LARGE or _grid_cells(workloads, pools) > MANY_CELLS,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A candidate and the demand that it keeps its replicas busy with."""
+
+    number: int
+    queue: int
+    """As PoolSpec has it."""
+    candidate: Candidate
+    load: Floats
+    """[K, T] as PoolSpec has it."""
+    by_size: SizedLoad | None
+
+    @classmethod
+    def of(cls, number: int, queue: int, workload: Workload, candidate: Candidate) -> Self:
+        """The program's load is that of the pool which serves all demand alone."""
+        if candidate.by_size is None or candidate.alone is None:
+            rates = [[each.capacity_rps for each in row] for row in candidate.points]
+            return cls(number, queue, candidate, _busy(workload, rates), None)
+        by_size = _by_size(workload, candidate.by_size)
+        load = reference_load(by_size, np.array(candidate.alone, dtype=np.int64))
+        return cls(number, queue, candidate, load, by_size)
+
+
+def _by_size(workload: Workload, tables: Sequence[PoolPoints]) -> SizedLoad:
+    """Loads by the size of the pool, from a table an interval."""
+    last = max(table.sizes[-1] for table in tables)
+    rates = {
+        id(table): [table.capacity_rps(size) for size in range(1, last + 1)] for table in tables
+    }
+    loads = [_busy(workload, [rates[id(table)][i] for table in tables]) for i in range(last)]
+    return SizedLoad(np.array([loads[0], *loads]))
+
+
+def _busy(workload: Workload, capacity_rps: Sequence[Sequence[float]]) -> Floats:
+    """[K, T] replicas kept busy by each class; where there is demand, `LEAST_LOAD` in sum.
+
+    By all classes together [1, T] where the router does not tell them apart.
+
+    `capacity_rps` [T][K] is that of one replica.
+    """
+    load = np.array(
+        [
+            [
+                busy(demand.rps * demand.classes[k].share, mine[k])
+                for demand, mine in zip(workload.demand, capacity_rps, strict=True)
+            ]
+            for k in range(len(workload.demand[0].classes))
+        ]
+    )
+    total = np.where(np.isfinite(load), load, 0.0).sum(axis=0)
+    little = (total > 0) & (total < LEAST_LOAD)
+    load = load * np.where(little, LEAST_LOAD / np.where(little, total, 1.0), 1.0)
+    return np.asarray(load if workload.route_by_class else load.sum(axis=0, keepdims=True))
 
 
 def _grid_cells(workloads: Sequence[ProgramWorkload], pools: Sequence[PoolSpec]) -> float:
@@ -135,14 +198,12 @@ def _level(workload: Workload, engine: Engine) -> Affinity:
     return min(levels, key=list(Affinity).index)
 
 
-def _lost_pools(
-    scenario: Scenario, candidates: Sequence[Candidate], pools: Sequence[PoolSpec]
-) -> tuple[int, ...]:
+def _lost_pools(scenario: Scenario, now: Sequence[RunningNow]) -> tuple[int, ...]:
     """Workloads of pools that run when the horizon starts and that no plan may keep."""
     number = {workload.name: w for w, workload in enumerate(scenario.workloads)}
     leaves = {leaf.name: leaf for leaf in scenario.fleet.network.leaves}
     lost = {}
-    for running, engine, p in running_now(scenario, candidates, pools):
+    for running, engine, p in now:
         if p is None:
             w = number[running.workload]
             level = _level(scenario.workloads[w], engine)
@@ -167,7 +228,7 @@ def _complete(pools: list[PoolSpec]) -> list[PoolSpec]:
 def _pool(
     place: Places,
     w: int,
-    choice: Choice,
+    choice: _Choice,
     stages: dict[Role, int],
     group: str,
     level: Affinity,
@@ -323,72 +384,38 @@ def _conflicts(
                     yield one, group, two, other
 
 
-type _Position = tuple[str, str, str, Affinity, str]
-"""(workload, engine, node type, level, domain): where a replica runs, and what."""
-
-
-def _position_of(candidates: Sequence[Candidate], pool: PoolSpec) -> _Position:
-    own = candidates[pool.candidate]
-    return own.workload, own.engine.name, pool.node_type, pool.level, pool.domain
-
-
-def _positions_now(scenario: Scenario) -> Iterator[tuple[Running, list[_Position]]]:
-    """What runs when the horizon starts, with its domain at each level."""
-    leaves = {leaf.name: leaf for leaf in scenario.fleet.network.leaves}
-    for each in scenario.current or ():
-        yield (
-            each,
-            [
-                (each.workload, each.engine, each.node_type, level, leaves[each.leaf].domain(level))
-                for level in Affinity
-            ],
-        )
-
-
-def _running(
-    scenario: Scenario, candidates: Sequence[Candidate], pools: Sequence[PoolSpec]
-) -> Ints | None:
-    """[P] replicas that run when the horizon starts; None where that is not known."""
-    if scenario.current is None:
-        return None
-    running = Counter(
-        position for _, positions in _positions_now(scenario) for position in positions
-    )
-    return np.array([running[_position_of(candidates, pool)] for pool in pools], dtype=np.int64)
-
-
-def _draining_cost(scenario: Scenario) -> float:
+def _draining_cost(scenario: Scenario, now: Sequence[RunningNow]) -> float:
     """Of all that runs when the horizon starts, objective units."""
-    engines, total = _engines(scenario), 0.0
-    for each in scenario.current or ():
-        engine = engines[each.workload, each.engine]
+    total = 0.0
+    for each, engine, _ in now:
         total += _price_per_hour(scenario, engine, each.node_type) * s_to_hours(engine.drain_s)
     return total
 
 
-def _engines(scenario: Scenario) -> dict[tuple[str, str], Engine]:
-    """By workload and name."""
-    return {
+def running_now(
+    scenario: Scenario,
+    candidates: Sequence[Candidate],
+    pools: Sequence[PoolSpec],
+    ran: Iterable[Running] | None = None,
+) -> list[RunningNow]:
+    """All that runs when the horizon starts, which `ran` may say with more of its nodes."""
+    engines = {
         (workload.name, engine.name): engine
         for workload in scenario.workloads
         for engine in workload.profile.engines
     }
-
-
-def running_now(
-    scenario: Scenario, candidates: Sequence[Candidate], pools: Sequence[PoolSpec]
-) -> list[tuple[Running, Engine, int | None]]:
-    """What runs when the horizon starts, its engine and its pool; None where no pool may be."""
-    engines = _engines(scenario)
-    pool_at = {_position_of(candidates, pool): p for p, pool in enumerate(pools)}
-    return [
-        (
-            each,
-            engines[each.workload, each.engine],
-            next((pool_at[position] for position in positions if position in pool_at), None),
-        )
-        for each, positions in _positions_now(scenario)
-    ]
+    leaves = {leaf.name: leaf for leaf in scenario.fleet.network.leaves}
+    pool_at = {}
+    for p, pool in enumerate(pools):
+        own = candidates[pool.candidate]
+        pool_at[own.workload, own.engine.name, pool.node_type, pool.level, pool.domain] = p
+    found: list[RunningNow] = []
+    for each in (scenario.current or ()) if ran is None else ran:
+        engine, leaf = engines[each.workload, each.engine], leaves[each.leaf]
+        name = (each.workload, each.engine, each.node_type)
+        places = ((*name, level, leaf.domain(level)) for level in Affinity)
+        found.append((each, engine, next((pool_at[at] for at in places if at in pool_at), None)))
+    return found
 
 
 def _price_per_hour(scenario: Scenario, engine: Engine, node_type: str) -> float:

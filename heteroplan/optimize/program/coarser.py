@@ -14,7 +14,6 @@ from heteroplan.optimize.program.problem import (
     BalanceSpec,
     Floats,
     Ints,
-    PoolSpec,
     Problem,
     SupplySpec,
 )
@@ -128,7 +127,8 @@ def one_domain(problem: Problem, *, proves: bool = False) -> OneDomain:
     """
     pools = _alike((pool.workload, pool.candidate) for pool in problem.pools)
     number = {p: i for i, members in enumerate(pools) for p in members}
-    rows = _by_node_type(problem.supplies) if proves else _by_level(problem.supplies)
+    rows = _alike((row.level, row.node_type, row.unit) for row in problem.supplies)
+    rows = _by_node_type(problem.supplies) if proves else rows
     balances = _alike((each.workload, each.engine) for each in problem.balances)
     before = problem.before
     program = replace(
@@ -137,7 +137,15 @@ def one_domain(problem: Problem, *, proves: bool = False) -> OneDomain:
             replace(work, pools=_numbers(work.pools, number), resilience=None, max_groups=None)
             for work in problem.workloads
         ),
-        pools=tuple(_one_pool([problem.pools[p] for p in members]) for members in pools),
+        pools=tuple(
+            replace(
+                problem.pools[members[0]],
+                domain="",
+                group="",
+                most=np.sum([problem.pools[p].most for p in members], axis=0),
+            )
+            for members in pools
+        ),
         balances=tuple(
             _one_balance([problem.balances[b] for b in members], number, bands=proves)
             for members in balances
@@ -150,10 +158,6 @@ def one_domain(problem: Problem, *, proves: bool = False) -> OneDomain:
         before=None if before is None else np.array([before[list(m)].sum() for m in pools]),
     )
     return OneDomain(program, pools, rows)
-
-
-def _by_level(supplies: Sequence[SupplySpec]) -> tuple[tuple[int, ...], ...]:
-    return _alike((row.level, row.node_type, row.unit) for row in supplies)
 
 
 def _by_node_type(supplies: Sequence[SupplySpec]) -> tuple[tuple[int, ...], ...]:
@@ -182,11 +186,6 @@ def _alike(kinds: Iterable[object]) -> tuple[tuple[int, ...], ...]:
 
 def _numbers(pools: Iterable[int], number: dict[int, int]) -> tuple[int, ...]:
     return tuple(sorted({number[p] for p in pools}))
-
-
-def _one_pool(pools: Sequence[PoolSpec]) -> PoolSpec:
-    most = np.sum([pool.most for pool in pools], axis=0)
-    return replace(pools[0], domain="", group="", most=most)
 
 
 def _one_balance(

@@ -3,12 +3,12 @@
 Exact for one class; for several a safe choice that `polish` improves on.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from functools import reduce
 
 import numpy as np
 
 from heteroplan.entities.workload import Role
-from heteroplan.optimize.program.node_loss import most_on_a_node
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, ProgramResilience
 from heteroplan.optimize.program.sizes import kind_of, shares
 
@@ -91,7 +91,12 @@ def _left_after_loss(
                 if divided:
                     slower = cover_of(problem, serving, replicas[serving]) - capacity
                     capacity = covers[name] - slower
-                lost = _lost_with_a_node(problem, exposed, replicas, node_gpus, left_of)
+                lost = 0.0 * total
+                if exposed:
+                    on_a_node = {p: min(problem.pools[p].gpus, node_gpus) for p in exposed}
+                    reach = [replicas[p] * left_of[p] for p in exposed]
+                    per_gpu = [left_of[p] / gpus for p, gpus in on_a_node.items()]
+                    lost = most_on_a_node(node_gpus, reach, per_gpu)
                 left = np.maximum(0.0, capacity - lost)
                 worst = np.minimum(worst, total - covers[name] + left)
     return worst
@@ -113,24 +118,25 @@ def _after_a_node(
     return found
 
 
-def _lost_with_a_node(
-    problem: Problem,
-    pools: list[int],
-    replicas: Ints,
-    node_gpus: int,
-    share: Mapping[int, Floats],
-) -> Floats:
-    """[T] greatest capacity of some pools, as a share of the demand, that one node may hold.
+def most_on_a_node(node_gpus: int, reach: Sequence[Floats], per_gpu: Sequence[Floats]) -> Floats:
+    """[t, ...] greatest share of the demand that the replicas on one node may serve.
 
-    `share` [T] is what one replica of each serves.
+    `reach` [t, ...] is what all replicas of each engine serve, `per_gpu` [t, ...] what one GPU of
+    them does; one engine at least. For any price a GPU a node takes at most
+
+        node GPUs · price + Σ reach · max(0, 1 - price / per GPU)
+
+    the dual of what it holds, least at 0 or where the price is what a GPU of some engine serves.
     """
-    if not pools:
-        return np.zeros(problem.intervals)
-    return most_on_a_node(
-        node_gpus,
-        [replicas[p] * share[p] for p in pools],
-        [share[p] / min(problem.pools[p].gpus, node_gpus) for p in pools],
-    )
+    worth = [np.where(each > 0, each, 1.0) for each in per_gpu]
+
+    def taken(price: Floats) -> Floats:
+        value = node_gpus * price
+        for mine, each in zip(reach, worth, strict=True):
+            value = value + mine * np.maximum(0.0, 1.0 - price / each)
+        return value
+
+    return reduce(np.minimum, map(taken, (0.0 * per_gpu[0], *per_gpu)))
 
 
 def mixed_flow(problem: Problem, replicas: Ints) -> tuple[Floats, ...]:

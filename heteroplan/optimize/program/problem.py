@@ -285,17 +285,9 @@ class Problem:
 
     def asked_gpus(self) -> Floats:
         """[W] GPUs that a workload asks for at its peak, in the pool that needs fewest."""
+        peak = [float((pool.mix_load * pool.gpus).max()) for pool in self.pools]
         return np.array(
-            [
-                min(
-                    (
-                        float((self.pools[p].mix_load * self.pools[p].gpus).max())
-                        for p in work.pools
-                    ),
-                    default=0.0,
-                )
-                for work in self.workloads
-            ]
+            [min((peak[p] for p in work.pools), default=0.0) for work in self.workloads]
         )
 
     def starts(self, replicas: Ints) -> Ints:

@@ -4,23 +4,9 @@ A pool is the replicas of one engine in one group that serve alike (`PoolSpec.qu
 not see on which leaf they stand, nor under which name and price their node was had. Parts of a
 divided engine balance on a leaf, where theirs are counted alone. The program has for such a pool
 the load of a replica in the pool that serves all demand of the workload alone (`PoolSpec.load`):
-linear, and a relaxation. What pools really serve (`PoolSpec.by_size`) counts in plans (`mix`,
-`incumbent`) and in covering blocks.
-
-**Why it is a relaxation.** Let l(n) be the load of all demand in a pool of n replicas, falling in
-n, N the least n with l(n) <= n, and L the load in the program: that at N - 1, scaled down to N in
-sum where it is more. A pool of n < N replicas that serves shares x of the classes has
-
-    Σ_k L_k x_k <= Σ_k l_k(N - 1) x_k <= Σ_k l_k(n) x_k <= n
-
-and one of n >= N replicas Σ_k L_k x_k <= Σ_k L_k <= N <= n, since no x_k is above 1. Where the
-program has several rows for the pool, one for its replicas m on each leaf or node type, each takes
-the part m / n of the flow: sums stay, and with them balance and demand, and Σ_k L_k x_k · m / n
-<= m. So every plan meets the program: also where more replicas run than demand asks for, by a
-minimum, a ratio or because stopping them does not pay. Where a loss is to be survived, what is left
-serves its share of the demand, which is at most all of it, and the same holds for the replicas that
-are left. And where one pool serves all demand of a role, the program needs N replicas (L > N - 1 in
-sum), as the pool does: then the plan is exact.
+linear, and a relaxation, as docs/method.md proves under *Pool sizes*; where one pool serves all
+demand of a role the plan is exact. What pools really serve (`PoolSpec.by_size`) counts in plans
+(`mix`, `incumbent`) and in covering blocks.
 """
 
 from collections.abc import Iterable, Sequence

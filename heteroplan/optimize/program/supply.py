@@ -66,12 +66,16 @@ class Places:
     @cached_property
     def on_leaf(self) -> dict[tuple[str, str], Ints]:
         """By (leaf, node type): nodes [T], maintenance applied."""
-        fleet = self.scenario.fleet
-        return {
-            (leaf.name, shape.name): nodes_on_leaf(self.scenario, leaf, shape.name)
-            for leaf in fleet.network.leaves
-            for shape in fleet.node_types
-        }
+        fleet, horizon = self.scenario.fleet, self.scenario.horizon
+        ends = [*pairwise(moment.astimezone(UTC) for moment in horizon.boundaries())]
+        outages, found = {(each.leaf, each.node_type) for each in fleet.outages}, {}
+        for leaf in fleet.network.leaves:
+            for name in (shape.name for shape in fleet.node_types):
+                counts = [leaf.nodes.get(name, 0)] * horizon.intervals
+                if (leaf.name, name) in outages:
+                    counts = [fleet.nodes_available(leaf, name, *each) for each in ends]
+                found[leaf.name, name] = np.array(counts, dtype=np.int64)
+        return found
 
     def gpus(self, level: Affinity, domain: str, node_type: str, unit: int = 1) -> Ints:
         """[T] GPUs of a node type in a domain that stand together in `unit` on one leaf.
@@ -131,16 +135,6 @@ def domain_supply(scenario: Scenario, level: Affinity, domain: str) -> dict[str,
     return {
         shape.name: place.gpus(level, domain, shape.name) for shape in scenario.fleet.node_types
     }
-
-
-def nodes_on_leaf(scenario: Scenario, leaf: Leaf, node_type: str) -> Ints:
-    """[T] nodes of a type on a leaf, maintenance applied."""
-    fleet, horizon = scenario.fleet, scenario.horizon
-    if not any((each.leaf, each.node_type) == (leaf.name, node_type) for each in fleet.outages):
-        return np.full(horizon.intervals, leaf.nodes.get(node_type, 0), dtype=np.int64)
-    moments = [moment.astimezone(UTC) for moment in horizon.boundaries()]
-    counts = [fleet.nodes_available(leaf, node_type, *ends) for ends in pairwise(moments)]
-    return np.array(counts, dtype=np.int64)
 
 
 def supply_rows(place: Places, pools: Sequence[PoolSpec]) -> Iterator[SupplySpec]:

@@ -14,7 +14,7 @@ def starts_of[Number: (np.int64, np.float64)](
     Where the day is not cyclic, `before` [*] ran when it began; where that is not known, what
     serves in the first interval did.
     """
-    return np.asarray(np.maximum(0, counts - _earlier(counts, before, cyclic)))
+    return np.asarray(np.maximum(0, counts - earlier(counts, before, cyclic)))
 
 
 def changes_of(counts: Ints, before: Ints | None, cyclic: bool) -> NDArray[np.bool_]:
@@ -23,10 +23,10 @@ def changes_of(counts: Ints, before: Ints | None, cyclic: bool) -> NDArray[np.bo
     Where the day is not cyclic, `before` [*] ran when it began; where that is not known, nothing
     changes into the first interval.
     """
-    return np.asarray(counts != _earlier(counts, before, cyclic))
+    return np.asarray(counts != earlier(counts, before, cyclic))
 
 
-def _earlier[Number: (np.int64, np.float64)](
+def earlier[Number: (np.int64, np.float64)](
     counts: NDArray[Number], before: Ints | None, cyclic: bool
 ) -> NDArray[Number]:
     """[*, T] counts one interval before; at the beginning `before`, or what serves then."""

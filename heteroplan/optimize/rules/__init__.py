@@ -5,31 +5,26 @@ A rule says four things: its rows in the MIP (`define`), by how much given pool 
 where a workload must decide before it is placed), and whether the lower bound keeps it
 (`kept_by_bound`). `verify` checks the same rules from outside, with code of its own.
 
-`demand`, `capacity` and `balance` are about requests, `supply` and `handover` about GPUs,
-`replica_limits`,
-`groups` and `engine_limit` about what users limit, `changes` and `stability` about sizes from one
-interval to the next, `resilience` about losses. To add a rule: a
-module with a subclass of `Rule` (in `rule`), and a line in `RULES`. `mip` has the variables that
-rows are made of. Read `capacity` first, `groups` for a rule that a search must look ahead for.
+`requests` are to be served, `supply` is about GPUs, `replica_limits`, `groups` and `engine_limit`
+about what users limit, `changes` about sizes from one interval to the next, `resilience` about
+losses. To add a rule: a subclass of `Rule` (in `rule`), and a line in `RULES`. `mip` has the
+variables that rows are made of. Read `requests` first, `groups` for a rule that a search must look
+ahead for.
 """
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
 from heteroplan.optimize.program.problem import Ints, Problem
-from heteroplan.optimize.rules.balance import BalanceRule, RatioBandRule
-from heteroplan.optimize.rules.capacity import CapacityRule
-from heteroplan.optimize.rules.changes import ChangesRule
-from heteroplan.optimize.rules.demand import DemandRule
+from heteroplan.optimize.rules.changes import ChangesRule, StabilityRule
 from heteroplan.optimize.rules.engine_limit import EngineLimitRule
 from heteroplan.optimize.rules.groups import GroupsRule
-from heteroplan.optimize.rules.handover import HandoverRule
 from heteroplan.optimize.rules.mip import Box, Model
-from heteroplan.optimize.rules.replica_limits import ReplicaLimitsRule
+from heteroplan.optimize.rules.replica_limits import RatioBandRule, ReplicaLimitsRule
+from heteroplan.optimize.rules.requests import BalanceRule, CapacityRule, DemandRule
 from heteroplan.optimize.rules.resilience import ResilienceRule
 from heteroplan.optimize.rules.rule import Rule
-from heteroplan.optimize.rules.stability import StabilityRule
-from heteroplan.optimize.rules.supply import SupplyRule, TransitionRule
+from heteroplan.optimize.rules.supply import HandoverRule, SupplyRule, TransitionRule
 
 RULES: tuple[Rule, ...] = (
     CapacityRule(),

@@ -1,6 +1,10 @@
-"""What counts as a change of a pool's size."""
+"""Changes of pool sizes: what counts as one, and the rules `min_run` and `max_changes`."""
 
-from heteroplan.optimize.rules.mip import Box, Model, Terms
+import numpy as np
+
+from heteroplan.optimize.program.problem import Ints, Problem, ProgramWorkload
+from heteroplan.optimize.program.transitions import changes_of, starts_of
+from heteroplan.optimize.rules.mip import INTEGER, Box, Model, Terms
 from heteroplan.optimize.rules.rule import Rule
 
 
@@ -26,3 +30,89 @@ class ChangesRule(Rule):
                     if before is not None:
                         terms.append((before, -sign))
                     model.add(terms, "<=", sign * ran, f"{name}_{p}_{t}")
+
+
+class StabilityRule(Rule):
+    """A pool that has grown does not shrink for `min_run`, and changes `max_changes` times a day.
+
+    So a replica runs for `min_run` at least, whichever of a pool stops when it shrinks. Searches
+    run without the rule; the last pass makes their plans keep it.
+    """
+
+    kept_by_bound = False
+
+    def define(self, model: Model, box: Box | None) -> None:
+        """n[p,t+j] >= n[p,t] - most·(1 - grown[p,t]) [replicas] for j = 1..min_run - 1.
+
+        With n[p,t] - n[p,t-1] <= most·grown[p,t]; and the sum of changed[p,t] over a day at most
+        max_changes.
+        """
+        for work in model.problem.workloads:
+            for p in work.pools:
+                if work.min_run > 1:
+                    _define_run(model, p, work.min_run)
+                if work.max_changes is not None:
+                    _define_count(model, p, work.max_changes)
+
+    def broken(self, problem: Problem, replicas: Ints) -> float:
+        """Intervals in which a pool shrinks too early, and changes too many."""
+        return float(
+            sum(
+                breaks_stability(problem, work, p, replicas[p])
+                for work in problem.workloads
+                if work.has_stability
+                for p in work.pools
+            )
+        )
+
+
+def breaks_stability(problem: Problem, work: ProgramWorkload, p: int, sizes: Ints) -> int:
+    """Intervals in which sizes [T] of pool p shrink too early, and changes too many."""
+    before = None if problem.before is None else problem.before[[p]]
+    changed = changes_of(sizes[None, :], before, problem.cyclic)[0]
+    if not changed.any():
+        return 0
+    grown = starts_of(sizes[None, :], before, problem.cyclic)[0] > 0
+    shrunk = changed & ~grown
+    early, again = np.zeros_like(shrunk), grown
+    for _ in range(min(work.min_run, problem.intervals) - 1):
+        again = np.roll(again, 1)
+        if not problem.cyclic:
+            again[0] = False
+        early |= shrunk & again
+    found = int(early.sum())
+    if work.max_changes is not None:
+        a_day = np.bincount(problem.days_of(), weights=changed)
+        found += int(np.maximum(0, a_day - work.max_changes).sum())
+    return found
+
+
+def _define_run(model: Model, p: int, min_run: int) -> None:
+    problem, sizes = model.problem, model.n[p]
+    most = float(problem.pools[p].most.max(initial=0))
+    for t, now in enumerate(sizes):
+        known = model.earlier(p, t)
+        if known is None or known[0] is now:
+            continue
+        before, ran = known
+        grown = model.lp.add_variable(f"grown_{p}_{t}", 0, 1, INTEGER)
+        terms: Terms = [(now, 1.0), (grown, -most)]
+        terms += [] if before is None else [(before, -1.0)]
+        model.add(terms, "<=", float(ran), f"grows_when_{p}_{t}")
+        for j in range(1, min(min_run, problem.intervals)):
+            if t + j < problem.intervals or problem.cyclic:
+                later = sizes[(t + j) % problem.intervals]
+                terms = [(now, 1.0), (later, -1.0), (grown, most)]
+                model.add(terms, "<=", most, f"stays_{p}_{t}_{j}")
+
+
+def _define_count(model: Model, p: int, max_changes: int) -> None:
+    days = model.problem.days_of()
+    for day in range(int(days.max(initial=0)) + 1):
+        terms: Terms = (
+            [(model.changed[p][t], 1.0) for t in np.flatnonzero(days == day)]
+            if model.changed[p]
+            else []
+        )
+        if terms:
+            model.add(terms, "<=", float(max_changes), f"changes_{p}_{day}")

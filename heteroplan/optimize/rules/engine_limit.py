@@ -8,7 +8,7 @@ import numpy as np
 
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.program.problem import Ints, Problem
-from heteroplan.optimize.rules.mip import INTEGER, Box, Model, Terms
+from heteroplan.optimize.rules.mip import Box, Model, Terms
 from heteroplan.optimize.rules.rule import Rule
 
 MOST_CHOICES = 64
@@ -29,17 +29,11 @@ class EngineLimitRule(Rule):
 
         One used[w,role,e] in {0, 1} for each engine of a role that has more than it may use.
         """
-        problem = model.problem
-        for w, role, engines, limit in _all_limited(problem):
+        for w, role, engines, limit in _all_limited(model.problem):
             used: Terms = []
             for e, pools in enumerate(engines.values()):
                 name = f"engine_{w}_{role.value}_{e}"
-                used.append((model.lp.add_variable(name, 0, 1, INTEGER), 1.0))
-                for p in pools:
-                    most = problem.pools[p].most if box is None else box.high[p]
-                    for t in range(problem.intervals):
-                        row: Terms = [(model.n[p][t], 1.0), (used[-1][0], -float(most[t]))]
-                        model.add(row, "<=", 0.0, f"{name}_{p}_{t}")
+                used.append((model.used(name, pools, box), 1.0))
             model.add(used, "<=", float(limit), f"engines_{w}_{role.value}")
 
     def broken(self, problem: Problem, replicas: Ints) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
 from heteroplan.optimize.program.problem import Ints, Problem
-from heteroplan.optimize.rules.mip import INTEGER, Box, Model, Terms
+from heteroplan.optimize.rules.mip import Box, Model, Terms
 from heteroplan.optimize.rules.rule import Rule
 
 
@@ -28,12 +28,7 @@ class GroupsRule(Rule):
             if not limited and w not in kept_apart:
                 continue
             for g, (name, pools) in enumerate(groups.items()):
-                opened[w, name] = model.lp.add_variable(f"open_{w}_{g}", 0, 1, INTEGER)
-                for p in pools:
-                    most = problem.pools[p].most if box is None else box.high[p]
-                    for t in range(problem.intervals):
-                        row = [(model.n[p][t], 1.0), (opened[w, name], -float(most[t]))]
-                        model.add(row, "<=", 0.0, f"open_{w}_{g}_{p}_{t}")
+                opened[w, name] = model.used(f"open_{w}_{g}", pools, box)
             if limited and work.max_groups is not None:
                 terms: Terms = [(opened[w, name], 1.0) for name in groups]
                 model.add(terms, "<=", float(work.max_groups), f"groups_{w}")

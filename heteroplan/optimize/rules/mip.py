@@ -11,6 +11,7 @@ For pool p, class k, interval t and workload w:
 """
 
 import operator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -68,6 +69,16 @@ class Model:
             return self.n[p][t - 1], 0
         before = self.problem.before
         return None if before is None else (None, int(before[p]))
+
+    def used(self, name: str, pools: Iterable[int], box: Box | None) -> pulp.LpVariable:
+        """1 where any of some pools has replicas: n[p,t] <= most[p,t]·used."""
+        used = self.lp.add_variable(name, 0, 1, INTEGER)
+        for p in pools:
+            most = self.problem.pools[p].most if box is None else box.high[p]
+            for t in range(self.problem.intervals):
+                row: Terms = [(self.n[p][t], 1.0), (used, -float(most[t]))]
+                self.add(row, "<=", 0.0, f"{name}_{p}_{t}")
+        return used
 
     def add(self, terms: Terms, sense: str, right: float, name: str) -> pulp.LpConstraint:
         """Add `sum of terms (<=, >=, ==) right` under a name made of integers."""

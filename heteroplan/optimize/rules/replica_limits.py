@@ -1,8 +1,9 @@
-"""`min_replicas` and `max_replicas` of a workload's roles."""
+"""Limits on the replicas of a workload's roles, and on the ratio of two of them."""
 
 import numpy as np
 
 from heteroplan.entities.workload import Role
+from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.rules.mip import Box, Model, Terms
 from heteroplan.optimize.rules.rule import Rule
@@ -36,4 +37,39 @@ class ReplicaLimitsRule(Rule):
                 missed += np.maximum(0, work.min_replicas.get(role, 0) - count).sum()
                 if role in work.max_replicas:
                     missed += np.maximum(0, count - work.max_replicas[role]).sum()
+        return float(missed)
+
+
+class RatioBandRule(Rule):
+    """`pd_ratio` and `part_ratio` stay within their limits."""
+
+    kept_by_bound = False
+
+    def define(self, model: Model, box: Box | None) -> None:
+        """low·Σ_right n <= Σ_left n <= high·Σ_right n [replicas] for each balance with a band."""
+        for b, balance in enumerate(model.problem.balances):
+            if balance.band is None:
+                continue
+            for t in range(model.problem.intervals):
+                left, right = (
+                    [model.n[p][t] for p in pools] for pools in (balance.left, balance.right)
+                )
+                for name, bound, sense in (
+                    ("low", balance.band.low, ">="),
+                    ("high", balance.band.high, "<="),
+                ):
+                    terms = [(n, 1.0) for n in left] + [(n, -bound) for n in right]
+                    if terms:
+                        model.add(terms, sense, 0.0, f"ratio_{name}_{b}_{t}")
+
+    def broken(self, problem: Problem, replicas: Ints) -> float:
+        """Replicas outside the bands."""
+        missed = 0.0
+        for balance in problem.balances:
+            if balance.band is not None:
+                left = replicas[list(balance.left)].sum(axis=0)
+                right = replicas[list(balance.right)].sum(axis=0)
+                over = np.maximum(left - balance.band.high * right, 0)
+                under = np.maximum(balance.band.low * right - left, 0)
+                missed += np.where(over + under > COVER_TOLERANCE, over + under, 0.0).sum()
         return float(missed)

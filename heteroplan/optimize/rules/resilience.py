@@ -25,7 +25,8 @@ class ResilienceRule(Rule):
     """After any one failure the remaining replicas serve the required share."""
 
     kept_by_bound = False
-    """But for the capacity that it adds to (`ProgramResilience.need`)."""
+    """But for the capacity that all need together (`ProgramResilience.need`), and each engine for
+    itself (`losses.LeastLost`)."""
 
     def define(self, model: Model, box: Box | None) -> None:
         """For each workload with `resilience`, and each lost domain or node:
@@ -127,15 +128,9 @@ def _define_node_loss(
                     off = _define_off(model, w, t, others, serving, resilience, name)
                     _keep(model, w, t, [*others, *mine, (lost, -1.0), off], resilience, name)
                 else:
-                    capacity = _capacity(model, serving, t)
+                    # The least of the stages is left, each so less its own worst loss.
+                    capacity = [(model.n[p][t], 1.0 / load_of(problem, p, t)) for p in serving]
                     _keep(model, w, t, [*others, *capacity, (lost, -1.0)], resilience, name)
-
-
-def _capacity(model: Model, pools: Sequence[int], t: int) -> Terms:
-    """Σ n / load: of an undivided group what is left is the least of its stages, each so less its
-    own worst loss.
-    """
-    return [(model.n[p][t], 1.0 / load_of(model.problem, p, t)) for p in pools]
 
 
 def _define_off(

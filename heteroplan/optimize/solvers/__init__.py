@@ -1,5 +1,4 @@
 """Runs HiGHS, or another solver, through PuLP.
 
-`solver` runs it and returns a verdict, `other_solvers` finds others by name, `quiet` keeps their
-output off standard output.
+`solver` runs it and returns a verdict, `other_solvers` finds others by name.
 """

@@ -1,18 +1,19 @@
 """Solvers beside HiGHS that PuLP offers: found by name, and how far each is believed.
 
 A solution is taken from any of them, since every plan is verified. Verdicts, LPs and bounds are
-taken only through the interfaces in `KNOWN`: others solve the MIP when asked for its relaxation,
-call what the clock ended optimal, or infeasible. PuLP's `stats.best_bound` proves nothing there:
-most interfaces leave it to a log, in which a solution within the gap may be its own bound. So a
-bound is read from the solver's own model, or is unknown.
+taken only through the interfaces in `KNOWN`: others solve the MIP when asked for its relaxation, or
+call what the clock ended optimal or infeasible. PuLP's `stats.best_bound` proves nothing there, so
+a bound is read from the solver's own model, or is unknown.
 """
 
 import inspect
+import os
 import signal
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,7 +21,6 @@ from typing import Any
 import pulp
 
 from heteroplan.errors import UsageError
-from heteroplan.optimize.solvers.quiet import stdout_closed
 
 HIGHS = "HiGHS"
 ALIASES = {"gurobi": "GUROBI", "copt": "COPT", "cplex": "CPLEX_PY", "cbc": "COIN_CMD"}
@@ -59,11 +59,11 @@ def find(name: str) -> str:
 
     Raises UsageError for one that PuLP does not know or that is not there, with those that are.
     """
-    known = {HIGHS.lower(): HIGHS, **_offered()}
+    known = {each.lower(): each for each in (HIGHS, *_listed())}
     found = known.get(ALIASES.get(name.lower(), name).lower())
     if found is None:
         raise UsageError(f"--solver {name}: PuLP knows no such solver; {_choice()}")
-    if found != HIGHS and found not in _available():
+    if found != HIGHS and found not in _listed(only_available=True):
         raise UsageError(f"--solver {name}: not installed here, or without a licence; {_choice()}")
     return found
 
@@ -85,6 +85,25 @@ def make(
         options = {option: value for option, value in options.items() if option in named}
     given = {option: value for option, value in options.items() if value is not None}
     return pulp.getSolver(name, mip=integer, msg=False, **given)
+
+
+@contextmanager
+def stdout_closed() -> Iterator[None]:
+    """Inside, what C libraries and Python write to standard output is lost.
+
+    Solver libraries write there whatever their options are; data goes there.
+    """
+    sys.stdout.flush()
+    kept = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        with open(os.devnull, "w") as lost, redirect_stdout(lost):  # noqa: PTH123
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
 
 
 class Indexed:
@@ -150,28 +169,16 @@ def at_work(name: str) -> Iterator[None]:
             signal.signal(signal.SIGINT, handler)
 
 
-def _offered() -> dict[str, str]:
-    """PuLP's names by their lower case."""
-    with _unheard():
-        return {name.lower(): name for name in pulp.listSolvers()}
-
-
-def _available() -> list[str]:
-    with _unheard():
-        return list(dict.fromkeys(pulp.listSolvers(onlyAvailable=True)))
+def _listed(*, only_available: bool = False) -> list[str]:
+    """PuLP's names. It makes one of each to list them; some talk about their licence."""
+    with stdout_closed(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return list(dict.fromkeys(pulp.listSolvers(onlyAvailable=only_available)))
 
 
 def _choice() -> str:
-    return f"available are {', '.join(_spoken(name) for name in _available())}"
+    return f"available are {', '.join(map(_spoken, _listed(only_available=True)))}"
 
 
 def _spoken(name: str) -> str:
     return next((alias for alias, of in ALIASES.items() if of == name), name)
-
-
-@contextmanager
-def _unheard() -> Iterator[None]:
-    """PuLP makes one of each to list them; some talk about their licence."""
-    with stdout_closed(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

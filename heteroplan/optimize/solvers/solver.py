@@ -21,8 +21,7 @@ from pulp.constants import LpSolveStatus
 
 from heteroplan.clock import Stop
 from heteroplan.optimize.solvers import other_solvers
-from heteroplan.optimize.solvers.other_solvers import HIGHS
-from heteroplan.optimize.solvers.quiet import stdout_closed
+from heteroplan.optimize.solvers.other_solvers import HIGHS, stdout_closed
 
 
 class Verdict(StrEnum):
@@ -50,15 +49,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """When a solver call may end. Nodes and iterations are counted and keep runs alike; seconds
-    do not."""
+    """When a solver call may end. Nodes are counted and keep runs alike; seconds do not."""
 
     gap: float = 0.0
     """Relative."""
     nodes: int | None = None
     """Of branch and bound."""
-    iterations: int | None = None
-    """Of the simplex method; HiGHS alone heeds it."""
     deadline: float | None = None
     """On the clock of time.monotonic [s]."""
     stop: Stop | None = None
@@ -111,13 +107,15 @@ def run(problem: pulp.LpProblem, effort: Effort, *, integer: bool, warm: bool = 
     return _run_highs(problem, effort, integer, warm)
 
 
+def optimum(problem: pulp.LpProblem, effort: Effort) -> float | None:
+    """Least objective of the LP relaxation; None where there is none, or the effort ran out."""
+    answer = run(problem, effort, integer=False)
+    return answer.objective if answer.verdict is Verdict.OPTIMAL else None
+
+
 def _run_highs(problem: pulp.LpProblem, effort: Effort, integer: bool, warm: bool) -> Answer:
     _print_banner_to_nowhere()
-    options = {
-        "timeLimit": effort.seconds_left(),
-        "mip_max_nodes": effort.nodes,
-        "simplex_iteration_limit": effort.iterations,
-    }
+    options = {"timeLimit": effort.seconds_left(), "mip_max_nodes": effort.nodes}
     stats = problem.solve(
         pulp.HiGHS(
             mip=integer,

@@ -60,7 +60,7 @@ class _Futures:
         )
         self.kinds = self._kinds()
         self.began = self._standing(first <= 0)
-        self.ended = self._ended()
+        self.ended = self._standing(self.at.end >= day.intervals)
 
     def _kinds(self) -> Ints:
         """[T, n] equal for nodes on which the same replicas may stand from a time on."""
@@ -89,10 +89,6 @@ class _Futures:
         np.add.at(count, (self.at.node[which], self.at.pool[which]), 1)
         return count
 
-    def _ended(self) -> Ints:
-        """[n, P] replicas that stand at the end of the day."""
-        return self._standing(self.at.end >= self.day.intervals)
-
     def _alike(self, nodes: Ints) -> Ints:
         """[k, k] GPUs of the beginning of some nodes that are the same in the end of others."""
         began, ended = self.began[nodes], self.ended[nodes]
@@ -116,7 +112,7 @@ class _Futures:
         later = at.holds >= t
         at.node[later] = goes_to[at.node[later]]
         self.free[t:] = self.free[t:][:, np.argsort(goes_to)]
-        self.ended = self._ended()
+        self.ended = self._standing(at.end >= self.day.intervals)
 
     def _same(self, t: int, nodes: Ints, held: Flags, stage: Ints) -> Ints:
         """[k] number of `nodes` [k] that hold the same before `t` and may hold the same after."""

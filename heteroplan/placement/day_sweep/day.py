@@ -80,115 +80,92 @@ class Day:
 
     def starting(self, pool: int, t: int) -> int:
         """Replicas that serve from `t` on and not before; may lie past the end of the day."""
-        return int(self.starts[pool, t % self.intervals]) if self._within(t) else 0
-
-    def _within(self, t: int) -> bool:
-        return self.cyclic or t < self.intervals
+        within = self.cyclic or t < self.intervals
+        return int(self.starts[pool, t % self.intervals]) if within else 0
 
 
 @dataclass(slots=True, eq=False)
 class State:
-    """What stands where."""
+    """A day at `t`: what stands where, and all that happened until then."""
 
+    day: Day
     serving: Ints
     """[P, n] replicas that could stop, of pools whose replicas fit a node."""
     wide: list[tuple[Spot, ...]]
     """[P] spots of replicas that could stop, of pools whose replicas have several nodes."""
     used: Ints
     """[n] GPUs."""
-    starting: dict[int, tuple[Begin, ...]]
-    """By when they serve."""
     late: list[tuple[int, ...]]
     """[P] when those that have found no room yet should have served."""
-    events: int = 0
-    """Length of the log that leads here."""
-
-    @classmethod
-    def empty(cls, pools: int, nodes: int) -> "State":
-        return cls(
-            serving=np.zeros((pools, nodes), dtype=np.int64),
-            wide=[()] * pools,
-            used=np.zeros(nodes, dtype=np.int64),
-            starting={},
-            late=[()] * pools,
-        )
-
-    def take(self, spot: Spot, gpus: int) -> None:
-        """GPUs more on each node of a spot, or fewer."""
-        for node in spot:
-            self.used[node] += gpus
-
-    def copy(self) -> "State":
-        return State(
-            self.serving.copy(),
-            list(self.wide),
-            self.used.copy(),
-            dict(self.starting),
-            list(self.late),
-            self.events,
-        )
-
-
-@dataclass(slots=True, eq=False)
-class Standing:
-    """A day being filled: its state at `t` and all that happened until then."""
-
-    day: Day
-    state: State
+    starting: dict[int, tuple[Begin, ...]] = field(default_factory=dict)
+    """By when they serve."""
     log: list[Event] = field(default_factory=list)
     t: int = 0
 
+    @classmethod
+    def empty(cls, day: Day) -> "State":
+        pools, nodes = len(day.footprints), day.room.shape[1]
+        serving = np.zeros((pools, nodes), dtype=np.int64)
+        return cls(day, serving, [()] * pools, np.zeros(nodes, dtype=np.int64), [()] * pools)
+
+    def copy(self) -> "State":
+        return State(
+            self.day,
+            self.serving.copy(),
+            list(self.wide),
+            self.used.copy(),
+            list(self.late),
+            dict(self.starting),
+            list(self.log),
+            self.t,
+        )
+
     def free(self) -> Ints:
-        """[n] GPUs left at `t`."""
-        return np.asarray(self.day.room[self.t % self.day.intervals] - self.state.used)
-
-    def back_to(self, state: State, t: int) -> None:
-        """As it was at `t`."""
-        self.state, self.t = state.copy(), t
-        del self.log[state.events :]
-
-    def write(self, event: Event) -> None:
-        self.log.append(event)
-        self.state.events += 1
+        """[n] GPUs left."""
+        return np.asarray(self.day.room[self.t % self.day.intervals] - self.used)
 
     def begin(self, pool: int, spot: Spot, wanted: int) -> None:
         """A replica holds its nodes from now on, and serves after its lead."""
         footprint = self.day.footprints[pool]
         begun = Begin(pool, spot, wanted, wanted if self.t == 0 else self.t + footprint.lead)
-        self.write(begun)
-        self.state.take(spot, footprint.share)
+        self.log.append(begun)
+        self._take(spot, footprint.share)
         if begun.serves <= self.t:
             self._serve(begun)
         else:
-            others = self.state.starting.get(begun.serves, ())
-            self.state.starting[begun.serves] = (*others, begun)
+            self.starting[begun.serves] = (*self.starting.get(begun.serves, ()), begun)
 
     def end(self, pool: int, spot: Spot) -> None:
         """A replica that serves stops."""
-        self.write(End(pool, spot, self.t))
-        self.state.take(spot, -self.day.footprints[pool].share)
+        self.log.append(End(pool, spot, self.t))
+        self._take(spot, -self.day.footprints[pool].share)
         if len(spot) == 1:
-            self.state.serving[pool, spot[0]] -= 1
+            self.serving[pool, spot[0]] -= 1
         else:
-            spots = list(self.state.wide[pool])
-            spots.remove(spot)
-            self.state.wide[pool] = tuple(spots)
+            self.wide[pool] = _without(self.wide[pool], spot)
 
     def cancel(self, begun: Begin) -> None:
         """A late replica that has not served yet never will."""
-        self.write(Cancel(begun, self.t))
-        self.state.take(begun.spot, -self.day.footprints[begun.pool].share)
-        others = list(self.state.starting[begun.serves])
-        others.remove(begun)
-        self.state.starting[begun.serves] = tuple(others)
+        self.log.append(Cancel(begun, self.t))
+        self._take(begun.spot, -self.day.footprints[begun.pool].share)
+        self.starting[begun.serves] = _without(self.starting[begun.serves], begun)
 
     def promote(self) -> None:
         """Those that began to serve in the interval before now could stop."""
-        for begun in self.state.starting.pop(self.t - 1, ()):
+        for begun in self.starting.pop(self.t - 1, ()):
             self._serve(begun)
 
     def _serve(self, begun: Begin) -> None:
         if len(begun.spot) == 1:
-            self.state.serving[begun.pool, begun.spot[0]] += 1
+            self.serving[begun.pool, begun.spot[0]] += 1
         else:
-            self.state.wide[begun.pool] = (*self.state.wide[begun.pool], begun.spot)
+            self.wide[begun.pool] = (*self.wide[begun.pool], begun.spot)
+
+    def _take(self, spot: Spot, gpus: int) -> None:
+        """GPUs more on each node of a spot, or fewer."""
+        self.used[list(spot)] += gpus
+
+
+def _without[T](some: tuple[T, ...], one: T) -> tuple[T, ...]:
+    at = some.index(one)
+    return (*some[:at], *some[at + 1 :])

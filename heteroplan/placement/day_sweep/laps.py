@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,8 +12,8 @@ from heteroplan.optimize.program.transitions import starts_of
 from heteroplan.placement.day_sweep.align import align
 from heteroplan.placement.day_sweep.day import Day, State
 from heteroplan.placement.day_sweep.sweep import Sweep
-from heteroplan.placement.day_sweep.wraparound import Lost, Piece, closed, cut_off, pieces_of
-from heteroplan.placement.first_fit import Attempt, Placed
+from heteroplan.placement.day_sweep.wraparound import Piece, closed, pieces_of
+from heteroplan.placement.first_fit import Attempt, Placed, Unplaced
 from heteroplan.placement.identity import identified
 from heteroplan.placement.lifetimes import Lifetime
 from heteroplan.placement.nodes import Hold
@@ -38,20 +38,21 @@ def swept(empty: Attempt, waiting: Sequence[Lifetime], stop: Stop) -> Attempt:
     if not pools:
         return start.done
     day, cut = _day(start.done, pools, np.array([sizes[pool] for pool in pools]))
-    begins = _begins(waiting, pools)
+    number = {pool: i for i, pool in enumerate(pools)}
+    begins = [replace(life, pool=number[life.pool]) for life in waiting if life.begins is not None]
     best: Attempt | None = None
     before: State | None = None
     for _ in range(LAPS if cyclic else 1):
         sweep = Sweep(day, stop, before, begins)
         log = sweep.run().log
-        found = pieces_of(day, log)
+        pieces, lost = pieces_of(day, log)
         if cyclic:
             free = sweep.free()
-            align(day, found.whole, free, stop)
-            pieces = closed(day, found, free)
+            align(day, pieces, free, stop)
+            pieces = closed(day, pieces, lost, free)
         else:
-            pieces = cut_off(day, found)
-        done = start.finished(pieces, found.lost, pools, cut)
+            pieces = [each for each in pieces if each.first < day.intervals]
+        done = start.finished(pieces, lost, pools, cut)
         worse = best is not None and done.score() >= best.score()
         if best is None or not worse:
             best = done
@@ -69,16 +70,6 @@ def _sizes(waiting: Sequence[Lifetime], intervals: int) -> dict[int, Ints]:
         sizes = found.setdefault(life.pool, np.zeros(intervals, dtype=np.int64))
         sizes[np.arange(life.first, life.first + life.intervals) % intervals] += 1
     return found
-
-
-def _begins(waiting: Sequence[Lifetime], pools: Sequence[int]) -> list[Lifetime]:
-    """Lifetimes that have to begin where they stand, with pools counted as in `pools`."""
-    index = {pool: i for i, pool in enumerate(pools)}
-    return [
-        Lifetime(index[life.pool], life.number, life.first, life.intervals, life.begins)
-        for life in waiting
-        if life.begins is not None
-    ]
 
 
 def _day(done: Attempt, pools: Sequence[int], sizes: Ints) -> tuple[Day, int]:
@@ -115,7 +106,7 @@ class _Start:
         return len(spots)
 
     def finished(
-        self, pieces: Sequence[Piece], lost: Sequence[Lost], pools: Sequence[int], cut: int
+        self, pieces: Sequence[Piece], lost: Sequence[Unplaced], pools: Sequence[int], cut: int
     ) -> Attempt:
         """All that stands: `pieces` of a day cut open in interval `cut`, and what is lost."""
         done = Attempt(self.done.nodes, self.done.footprints, self.done.cyclic)
@@ -134,8 +125,7 @@ class _Start:
         done.placed.extend(identified(placed, done.intervals, cyclic=done.cyclic))
         for each in lost:
             first = (cut + each.first) % done.intervals
-            life = Lifetime(pools[each.pool], 0, first, each.intervals)
-            done.unplaced.append((life, first, each.intervals))
+            done.unplaced.append(Unplaced(pools[each.pool], first, each.intervals))
         return done
 
 

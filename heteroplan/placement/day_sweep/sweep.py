@@ -14,7 +14,7 @@ import numpy as np
 
 from heteroplan.clock import Stop
 from heteroplan.optimize.program.problem import Ints
-from heteroplan.placement.day_sweep.day import Begin, Day, Flags, Missed, Standing, State
+from heteroplan.placement.day_sweep.day import Begin, Day, Flags, Missed, State
 from heteroplan.placement.lifetimes import Lifetime
 from heteroplan.placement.nodes import Spot
 
@@ -38,28 +38,28 @@ class Sweep:
         self.single = np.array([footprint.count == 1 for footprint in day.footprints], dtype=bool)
         ahead = np.minimum.accumulate(day.room[::-1], axis=0)[::-1]
         self.shrinks = (ahead < day.room).astype(np.int64)
-        self.at = Standing(day, State.empty(len(day.footprints), day.room.shape[1]))
+        self.at = State.empty(day)
         self.states: list[State] = []
         self.draw: np.random.Generator | None = None
         self.leaving = np.zeros(len(day.footprints), dtype=np.int64)
-        self.first = self.at.state.serving
+        self.first = self.at.serving
         """[P, n] what served where when the day began."""
 
-    def run(self) -> Standing:
+    def run(self) -> State:
         """The whole day; what stands when a cyclic day is over stands for where it began."""
         self._open()
-        self.states = [self.at.state.copy()]
-        self.first = self.at.state.serving.copy()
+        self.states = [self.at.copy()]
+        self.first = self.at.serving.copy()
         last = self.day.intervals if self.day.cyclic else self.day.intervals - 1
         left = RETRIED
         for t in range(1, last + 1):
             self._step(t)
-            self.states.append(self.at.state.copy())
+            self.states.append(self.at.copy())
             if self._late(t) > self._late(t - 1) and not self.stop():
                 left -= self._again(t, left)
-        for pool, late in enumerate(self.at.state.late):
+        for pool, late in enumerate(self.at.late):
             for wanted in late:
-                self.at.write(Missed(pool, wanted, self.day.intervals))
+                self.at.log.append(Missed(pool, wanted, self.day.intervals))
         return self.at
 
     def _again(self, t: int, most: int) -> int:
@@ -73,22 +73,19 @@ class Sweep:
             if done + t - since > most:
                 break
             kept = self.states[since + 1 :]
-            log = self.at.log[self.states[since].events :]
             before = sum(self._late(u) for u in range(since + 1, t + 1))
             self.draw = np.random.default_rng((t, number))
-            self.at.back_to(self.states[since], since)
+            self.at = self.states[since].copy()
             del self.states[since + 1 :]
             for u in range(since + 1, t + 1):
                 self._step(u)
-                self.states.append(self.at.state.copy())
+                self.states.append(self.at.copy())
             self.draw = None
             done += t - since
             after = sum(self._late(u) for u in range(since + 1, t + 1))
             if after > before:
-                self.at.back_to(self.states[since], since)
                 self.states[since + 1 :] = kept
-                self.at.log += log
-                self.at.state, self.at.t = kept[-1].copy(), t
+                self.at = kept[-1].copy()
             if not self._late(t):
                 break
         return done
@@ -155,30 +152,30 @@ class Sweep:
             self._stop_wide(pool)
         for pool, footprint in enumerate(self.day.footprints):
             wanted = [
-                *self.at.state.late[pool],
+                *self.at.late[pool],
                 *[t + footprint.lead] * self.day.starting(pool, t + footprint.lead),
             ]
             if wanted:
-                self.at.state.late[pool] = ()
+                self.at.late[pool] = ()
                 if footprint.count == 1:
                     self._clear(pool, len(wanted))
                 self._arrive(pool, wanted)
         for pool in np.flatnonzero(self.leaving * self.single).tolist():
             self._stop(pool)
-        for pool, late in enumerate(self.at.state.late):
+        for pool, late in enumerate(self.at.late):
             if late:
-                self.at.state.late[pool] = ()
+                self.at.late[pool] = ()
                 self._arrive(pool, late)
 
     def _forget_late(self) -> None:
         """Where a pool shrinks, those that should serve and do not yet are the first to go."""
         for pool in np.flatnonzero(self.leaving).tolist():
-            late = [wanted for wanted in self.at.state.late[pool] if wanted < self.at.t]
-            soon = [wanted for wanted in self.at.state.late[pool] if wanted >= self.at.t]
+            late = [wanted for wanted in self.at.late[pool] if wanted < self.at.t]
+            soon = [wanted for wanted in self.at.late[pool] if wanted >= self.at.t]
             while late and self.leaving[pool]:
-                self.at.write(Missed(pool, late.pop(), self.at.t))
+                self.at.log.append(Missed(pool, late.pop(), self.at.t))
                 self.leaving[pool] -= 1
-            self.at.state.late[pool] = (*late, *soon)
+            self.at.late[pool] = (*late, *soon)
             for begun in self._begun_late(pool):
                 if self.leaving[pool] and begun.wanted < self.at.t:
                     self.at.cancel(begun)
@@ -193,25 +190,25 @@ class Sweep:
         for pool, spot in [*self._serving_on(node)]:
             if at.free()[node] < 0:
                 at.end(pool, spot)
-                at.state.late[pool] = (*at.state.late[pool], at.t)
-        for begun in [each for starting in at.state.starting.values() for each in starting]:
+                at.late[pool] = (*at.late[pool], at.t)
+        for begun in [each for starting in at.starting.values() for each in starting]:
             if at.free()[node] < 0 and node in begun.spot:
                 at.cancel(begun)
-                at.state.late[begun.pool] = (
-                    *at.state.late[begun.pool],
+                at.late[begun.pool] = (
+                    *at.late[begun.pool],
                     max(begun.wanted, at.t),
                 )
 
     def _serving_on(self, node: int) -> Iterator[tuple[int, Spot]]:
         """(pool, spot) of each replica that serves there."""
-        for pool, count in enumerate(self.at.state.serving[:, node]):
+        for pool, count in enumerate(self.at.serving[:, node]):
             yield from [(pool, (node,))] * int(count)
-            yield from [(pool, spot) for spot in self.at.state.wide[pool] if node in spot]
+            yield from [(pool, spot) for spot in self.at.wide[pool] if node in spot]
 
     def _begun_late(self, pool: int) -> list[Begin]:
         return [
             begun
-            for starting in self.at.state.starting.values()
+            for starting in self.at.starting.values()
             for begun in starting
             if begun.pool == pool and begun.wanted < begun.serves
         ]
@@ -222,7 +219,7 @@ class Sweep:
         rest = list(wanted)
         for spot in spots:
             self.at.begin(pool, spot, rest.pop(0))
-        self.at.state.late[pool] = (*self.at.state.late[pool], *rest)
+        self.at.late[pool] = (*self.at.late[pool], *rest)
 
     def _spots(self, pool: int, count: int) -> list[Spot]:
         """Up to `count` spots: low priority, nodes that stay, the tightest, where it was before."""
@@ -233,7 +230,7 @@ class Sweep:
             return list(self._wide_spots(pool, free, count))
         fits = np.flatnonzero(free >= footprint.share)
         node = rows[fits]
-        serving = self.at.state.serving[pool, node]
+        serving = self.at.serving[pool, node]
         order = np.lexsort(
             (
                 serving == 0,
@@ -261,9 +258,9 @@ class Sweep:
     def _stop_wide(self, pool: int) -> None:
         """Replicas of several nodes stop, those on scarce hardware first."""
         shrinks = self.shrinks[self.at.t % self.day.intervals]
-        while self.leaving[pool] and self.at.state.wide[pool]:
+        while self.leaving[pool] and self.at.wide[pool]:
             spot = max(
-                self.at.state.wide[pool],
+                self.at.wide[pool],
                 key=lambda spot: (
                     int(self.day.nodes.scarcity[spot[0]]),
                     int(shrinks[list(spot)].max()),
@@ -274,9 +271,9 @@ class Sweep:
     def _stop(self, pool: int) -> None:
         """Replicas stop: on scarce hardware, beyond what was there first, on the emptiest nodes."""
         footprint = self.day.footprints[pool]
-        serving = self.at.state.serving[pool, footprint.rows]
+        serving = self.at.serving[pool, footprint.rows]
         node = np.flatnonzero(serving) + footprint.rows.start
-        count = self.at.state.serving[pool, node]
+        count = self.at.serving[pool, node]
         order = np.lexsort(
             (
                 self._jitter(node.size) - self.at.free()[node],
@@ -313,7 +310,7 @@ class Sweep:
         if not active.size:
             return False
         leaving, share = self.leaving[active], self.share[active]
-        could = np.minimum(self.at.state.serving[active][:, rows], leaving[:, None])
+        could = np.minimum(self.at.serving[active][:, rows], leaving[:, None])
         missing = block * (free // block + 1) - free
         found = np.flatnonzero((share @ could >= missing) & (missing <= block))
         if not found.size:

@@ -1,11 +1,12 @@
 """Where a cyclic day closes: what stands at its end goes on as what stood at its beginning."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from heteroplan.optimize.program.problem import Ints
-from heteroplan.placement.day_sweep.day import Begin, Cancel, Day, End, Event, Missed
-from heteroplan.placement.first_fit import Footprint
+from heteroplan.placement.day_sweep.day import Begin, Cancel, Day, End, Event
+from heteroplan.placement.first_fit import Footprint, Unplaced
 from heteroplan.placement.nodes import Spot
 
 WITHIN = 8
@@ -29,81 +30,52 @@ class Piece:
     """Where the replica was until `first`, if it moves."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """Service of a pool that found no room."""
+def pieces_of(day: Day, log: Sequence[Event]) -> tuple[list[Piece], list[Unplaced]]:
+    """The pieces of a filled day, none over the wraparound, and what is lost.
 
-    pool: int
-    first: int
-    intervals: int
-
-
-@dataclass(slots=True, eq=False)
-class Pieces:
-    """What a log says, its replicas in pieces that do not reach over the wraparound."""
-
-    whole: list[Piece]
-    lost: list[Lost]
-
-
-def pieces_of(day: Day, log: Sequence[Event]) -> Pieces:
-    """The pieces of a filled day; what stands at its end or starts to ends at T or after it."""
-    length = day.intervals
-    found = Pieces([], [])
+    What stands at its end or starts to ends at T or after it.
+    """
+    length, pieces, lost = day.intervals, list[Piece](), list[Unplaced]()
+    cancelled = Counter(event.begun for event in log if isinstance(event, Cancel))
     opened: dict[tuple[int, Spot], list[Piece]] = {}
     for event in log:
-        if isinstance(event, Begin):
+        if isinstance(event, Begin) and cancelled[event]:
+            cancelled[event] -= 1
+        elif isinstance(event, Begin):
             piece = Piece(event.pool, event.spot, event.serves, length)
             opened.setdefault((event.pool, event.spot), []).append(piece)
-            found.lost.extend(_missed(event.pool, event.wanted, event.serves, length))
+            lost.extend(_missed(event.pool, event.wanted, event.serves, length))
         elif isinstance(event, End):
             mine = opened[event.pool, event.spot]
             last = max((each for each in mine if each.first < event.at), key=lambda p: p.first)
             mine.remove(last)
             last.end = event.at
-            found.whole.append(last)
-        elif isinstance(event, Missed):
-            found.lost.extend(_missed(event.pool, event.wanted, event.at, length))
+            pieces.append(last)
         else:
-            _cancel(event, opened, found, length)
+            never = event.begun if isinstance(event, Cancel) else event
+            lost.extend(_missed(never.pool, never.wanted, event.at, length))
     for mine in opened.values():
-        found.whole += mine
-    return found
+        pieces += mine
+    return pieces, lost
 
 
-def _cancel(
-    event: Cancel, opened: dict[tuple[int, Spot], list[Piece]], found: Pieces, length: int
-) -> None:
-    begun = event.begun
-    mine = opened[begun.pool, begun.spot]
-    mine.remove(next(each for each in mine if each.first == begun.serves))
-    for lost in _missed(begun.pool, begun.wanted, begun.serves, length):
-        found.lost.remove(lost)
-    found.lost.extend(_missed(begun.pool, begun.wanted, event.at, length))
-
-
-def _missed(pool: int, wanted: int, until: int, length: int) -> Iterator[Lost]:
+def _missed(pool: int, wanted: int, until: int, length: int) -> Iterator[Unplaced]:
     until = min(until, length)
     if wanted < until:
-        yield Lost(pool, wanted, until - wanted)
+        yield Unplaced(pool, wanted, until - wanted)
 
 
-def cut_off(day: Day, pieces: Pieces) -> list[Piece]:
-    """Of a day that is not cyclic: nothing serves after its end."""
-    return [each for each in pieces.whole if each.first < day.intervals]
-
-
-def closed(day: Day, pieces: Pieces, free: Ints) -> list[Piece]:
+def closed(day: Day, pieces: Sequence[Piece], lost: list[Unplaced], free: Ints) -> list[Piece]:
     """Of a cyclic day: pieces joined over the wraparound, `free` [T, n] GPUs left to help.
 
     A replica that stands elsewhere in the end than in the beginning moves when there is room for
-    it to start, around the wraparound; where there never is, its service is lost while it starts.
+    it to start, around the wraparound; where there never is, its service is `lost` while it starts.
     """
     wraparounds = [
-        _Wraparound(day, pool, footprint, pieces.lost, free)
+        _Wraparound(day, pool, footprint, lost, free)
         for pool, footprint in enumerate(day.footprints)
     ]
-    for each in pieces.whole:
+    for each in pieces:
         wraparounds[each.pool].add(each)
     return [piece for wraparound in wraparounds for piece in wraparound.joined()]
 
@@ -112,7 +84,7 @@ class _Wraparound:
     """The wraparound of one pool."""
 
     def __init__(
-        self, day: Day, pool: int, footprint: Footprint, lost: list[Lost], free: Ints
+        self, day: Day, pool: int, footprint: Footprint, lost: list[Unplaced], free: Ints
     ) -> None:
         self.length, self.pool, self.footprint = day.intervals, pool, footprint
         self.lost, self.free = lost, free
@@ -204,7 +176,7 @@ class _Wraparound:
 
     def _start_late(self, piece: Piece) -> None:
         late = min(piece.end, max(1, self.footprint.lead))
-        self.lost.append(Lost(self.pool, piece.first, late - piece.first))
+        self.lost.append(Unplaced(self.pool, piece.first, late - piece.first))
         piece.first = late
 
     def _room(self, spot: Spot, begin: int, end: int) -> bool:

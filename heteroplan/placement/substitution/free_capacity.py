@@ -89,7 +89,9 @@ class FreeCapacity:
         plain = [is_plain(problem, w) for w in range(len(problem.workloads))]
         if is_known(problem):
             left = left_on_nodes(scenario, candidates, problem, nodes, packing.stays)
-            nodes = {name: _with_last(on, left[name]) for name, on in nodes.items()}
+            for name, on in nodes.items():
+                free = np.vstack([on.free, np.maximum(0, left[name])]).astype(np.int32)
+                nodes[name] = replace(on, free=free)
         free_capacity = cls(candidates, problem, replicas.copy(), nodes, footprints, plain)
         numbers: dict[str, int] = {}
         for stay in packing.stays:
@@ -193,12 +195,8 @@ class FreeCapacity:
                     and (times < self.problem.intervals).all()
                 ):
                     found += self.cuts(number, times)
-        return sorted(found, key=self._lost_gpus)
-
-    def _lost_gpus(self, cut: Cut) -> tuple[int, int]:
-        return len(cut.lost) * self.problem.pools[
-            self.pieces[cut.number].life.pool
-        ].gpus, cut.number
+        gpus = {n: self.problem.pools[piece.life.pool].gpus for n, piece in self.pieces.items()}
+        return sorted(found, key=lambda cut: (len(cut.lost) * gpus[cut.number], cut.number))
 
     def cuts(self, number: int, times: Ints) -> Iterator[Cut]:
         """Without a piece, or with it only before or only after `times`."""
@@ -311,8 +309,3 @@ class FreeCapacity:
     def _hold(self, pool: int, begin: int, end: int) -> Hold:
         times = np.arange(begin, end)
         return Hold.of(self.footprints[pool].share, times, len(self._nodes(pool).free))
-
-
-def _with_last(nodes: Nodes, free: Ints) -> Nodes:
-    """The nodes with one interval more, after the last one."""
-    return replace(nodes, free=np.vstack([nodes.free, np.maximum(0, free)]).astype(np.int32))

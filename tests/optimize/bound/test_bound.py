@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from heteroplan.entities.plan import Termination
-from heteroplan.entities.workload import Role
+from heteroplan.entities.workload import Loss, Resilience, Role
 from heteroplan.optimize.bound import bound as bounds
 from heteroplan.optimize.bound.ascent import improve_prices
 from heteroplan.optimize.bound.bound import priced_bound
@@ -15,6 +15,8 @@ from heteroplan.optimize.program.prices import supply_prices
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.solve import solve
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
+from tests.optimize.case import problem_of
+from tests.optimize.group_cases import GROUP_CASES
 from tests.optimize.reference import optimum
 
 
@@ -112,3 +114,23 @@ def test_slope_is_the_growth_of_the_bound(monkeypatch: pytest.MonkeyPatch) -> No
             step[0, t] += 1e-6
             growth = (priced_bound(problem, supply_prices(problem, step)).value - here.value) / 1e-6
             assert growth == pytest.approx(here.slope.supply[0, t], abs=0.01)
+
+
+@pytest.mark.parametrize("case", ["lost_node", "lost_leaf", "lost_spine"])
+def test_what_a_loss_takes_is_counted_in_whole_replicas(case: str) -> None:
+    problem = GROUP_CASES[case].make()
+    found = priced_bound(problem, supply_prices(problem)).value
+    assert found == pytest.approx(GROUP_CASES[case].cost, rel=1e-5)
+
+
+def test_a_loss_is_counted_where_replicas_stay_through_a_quiet_hour() -> None:
+    """Two pairs survive the loss of one of two nodes; to stop one for an hour costs more starts."""
+    on = fleet({"l1": {"h100x8": 1}, "l2": {"h100x8": 1}})
+    engines = [
+        engine(role.value, role=role, gpus=4, capacity_rps=10.0, startup_s=7200.0)
+        for role in (Role.PREFILL, Role.DECODE)
+    ]
+    load = workload(rps=[5.0, 0.0, 5.0], engines=engines, resilience=Resilience(Loss.SPINE, 1.0))
+    problem = problem_of(scenario([load], in_fleet=on))
+    found = priced_bound(problem, supply_prices(problem)).value
+    assert found == pytest.approx(optimum(problem).cost, rel=1e-5)

@@ -12,7 +12,7 @@ from heteroplan.optimize.improve.kept_sizes import keep_sizes
 from heteroplan.optimize.incumbent import incumbent
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Ints, Problem, Solution
-from heteroplan.optimize.rules.stability import breaks_stability
+from heteroplan.optimize.rules.changes import breaks_stability
 from tests.builders import engine, fleet, scenario, workload
 from tests.optimize.case import problem_of
 

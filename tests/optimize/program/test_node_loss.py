@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from heteroplan.optimize.program.node_loss import most_on_a_node
+from heteroplan.optimize.program.mix import most_on_a_node
 
 
 def column(*values: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

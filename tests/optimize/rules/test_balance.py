@@ -7,7 +7,8 @@ import pytest
 from heteroplan.entities.workload import Part, RatioBand, Role
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.rules import broken_limits, is_choosy, open_pools
-from heteroplan.optimize.rules.balance import BalanceRule, RatioBandRule
+from heteroplan.optimize.rules.replica_limits import RatioBandRule
+from heteroplan.optimize.rules.requests import BalanceRule
 from tests.builders import engine, fleet, scenario, workload
 from tests.optimize.case import problem_of
 from tests.optimize.rules.rows import accept_just_what_breaks_nothing, accepted, sized

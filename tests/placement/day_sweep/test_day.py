@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from heteroplan.placement.day_sweep.day import Begin, Cancel, Day, End, Missed, Standing, State
+from heteroplan.placement.day_sweep.day import Begin, Cancel, Day, End, Missed, State
 from heteroplan.placement.first_fit import Footprint
 from heteroplan.placement.nodes import nodes_of
 from tests.builders import fleet, scenario
@@ -12,7 +12,7 @@ SMALL, LARGE = 0, 1
 """Pools of 3 GPUs with a lead of 2 intervals, and of 2 nodes with 5 GPUs on each at once."""
 
 
-def standing(*, cyclic: bool = True, t: int = 0) -> Standing:
+def standing(*, cyclic: bool = True, t: int = 0) -> State:
     """Three nodes of 8 GPUs, of which the last has 6 from interval 1 on, over four intervals."""
     nodes = nodes_of(scenario(in_fleet=fleet({"l1": {"h100x8": 3}})), "h100x8")
     sizes = np.array([[3, 1, 2, 2], [0, 1, 1, 0]])
@@ -24,7 +24,7 @@ def standing(*, cyclic: bool = True, t: int = 0) -> Standing:
         np.array([[8, 8, 8], [8, 8, 6], [8, 8, 6], [8, 8, 6]]),
         cyclic,
     )
-    found = Standing(day, State.empty(2, 3))
+    found = State.empty(day)
     found.t += t
     return found
 
@@ -53,12 +53,12 @@ def test_a_replica_holds_its_nodes_at_once_and_could_stop_after_its_first_interv
     for t in (2, 3):
         now.t = t
         now.promote()
-        assert not now.state.serving.any()
+        assert not now.serving.any()
     now.t = 4
     assert now.free().tolist() == [8, 8, 5]
     now.promote()
-    assert now.state.serving.tolist() == [[0, 0, 1], [0, 0, 0]]
-    assert now.state.starting == {}
+    assert now.serving.tolist() == [[0, 0, 1], [0, 0, 0]]
+    assert now.starting == {}
 
 
 def test_what_serves_when_the_day_begins_is_not_late_for_its_lead() -> None:
@@ -66,8 +66,8 @@ def test_what_serves_when_the_day_begins_is_not_late_for_its_lead() -> None:
     now.begin(SMALL, (1,), -1)
     now.begin(SMALL, (1,), 1)
     assert now.log == [Begin(SMALL, (1,), -1, -1), Begin(SMALL, (1,), 1, 1)]
-    assert now.state.serving.tolist() == [[0, 1, 0], [0, 0, 0]]
-    assert now.state.starting == {1: (Begin(SMALL, (1,), 1, 1),)}
+    assert now.serving.tolist() == [[0, 1, 0], [0, 0, 0]]
+    assert now.starting == {1: (Begin(SMALL, (1,), 1, 1),)}
     assert now.free().tolist() == [8, 2, 8]
 
 
@@ -75,11 +75,11 @@ def test_a_replica_without_a_lead_could_stop_at_once() -> None:
     now = standing(t=1)
     now.begin(LARGE, (0, 2), 1)
     now.begin(LARGE, (0, 1), 1)
-    assert now.state.wide == [(), ((0, 2), (0, 1))]
+    assert now.wide == [(), ((0, 2), (0, 1))]
     assert now.free().tolist() == [-2, 3, 1]
     now.end(LARGE, (0, 2))
     assert now.log[-1] == End(LARGE, (0, 2), 1)
-    assert now.state.wide == [(), ((0, 1),)]
+    assert now.wide == [(), ((0, 1),)]
     assert now.free().tolist() == [3, 3, 6]
 
 
@@ -89,7 +89,7 @@ def test_one_of_two_on_a_node_stops() -> None:
         now.begin(SMALL, (0,), 0)
     now.t = 2
     now.end(SMALL, (0,))
-    assert now.state.serving.tolist() == [[1, 0, 0], [0, 0, 0]]
+    assert now.serving.tolist() == [[1, 0, 0], [0, 0, 0]]
     assert now.free().tolist() == [5, 8, 6]
     assert now.log[2:] == [End(SMALL, (0,), 2)]
 
@@ -100,33 +100,32 @@ def test_a_late_replica_gives_its_nodes_back_before_it_serves() -> None:
     now.begin(SMALL, (0,), 1)
     now.begin(SMALL, (1,), 2)
     late, other = Begin(SMALL, (0,), 1, 3), Begin(SMALL, (1,), 2, 3)
-    assert now.state.starting == {3: (late, other)}
+    assert now.starting == {3: (late, other)}
     now.t = 2
     now.cancel(late)
     assert now.log[2:] == [Cancel(late, 2)]
-    assert now.state.starting == {3: (other,)}
+    assert now.starting == {3: (other,)}
     assert now.free().tolist() == [8, 5, 6]
     now.t = 4
     now.promote()
-    assert now.state.serving.tolist() == [[0, 1, 0], [0, 0, 0]]
+    assert now.serving.tolist() == [[0, 1, 0], [0, 0, 0]]
 
 
 def test_back_at_an_earlier_state_nothing_later_has_happened() -> None:
     now = standing()
     now.begin(SMALL, (0,), 0)
-    now.write(Missed(LARGE, 1, 2))
+    now.log.append(Missed(LARGE, 1, 2))
     now.t = 1
-    then, log, free = now.state.copy(), list(now.log), now.free().tolist()
+    then, log, free = now.copy(), list(now.log), now.free().tolist()
     for _ in range(2):
         now.begin(LARGE, (1, 2), 1)
         now.begin(SMALL, (1,), 3)
-        now.state.late[SMALL] = (3,)
+        now.late[SMALL] = (3,)
         now.t = 2
         now.end(SMALL, (0,))
-        assert (now.state.events, len(now.log)) == (5, 5)
-        now.back_to(then, 1)
+        assert len(now.log) == 5
+        now = then.copy()
         assert (now.t, now.log, now.free().tolist()) == (1, log, free)
-        assert now.state.events == 2
-        assert now.state.serving.tolist() == [[1, 0, 0], [0, 0, 0]]
-        assert (now.state.wide, now.state.starting) == ([(), ()], {})
-        assert now.state.late == [(), ()]
+        assert now.serving.tolist() == [[1, 0, 0], [0, 0, 0]]
+        assert (now.wide, now.starting) == ([(), ()], {})
+        assert now.late == [(), ()]

@@ -11,13 +11,11 @@ from hypothesis import strategies as st
 from heteroplan.optimize.program.problem import Ints
 from heteroplan.placement.day_sweep.day import Begin, Cancel, Day, End, Missed
 from heteroplan.placement.day_sweep.wraparound import (
-    Lost,
     Piece,
-    Pieces,
     closed,
-    cut_off,
     pieces_of,
 )
+from heteroplan.placement.first_fit import Unplaced
 from tests.placement.day_sweep.test_align import day_of, used
 
 type Told = tuple[int, int, int, bool]
@@ -28,18 +26,20 @@ def told(pieces: Sequence[Piece]) -> list[Told]:
     return sorted((each.spot[0], each.first, each.end, each.after is not None) for each in pieces)
 
 
-def close(day: Day, *pieces: Piece, taken: Sequence[Piece] = ()) -> tuple[list[Told], list[Lost]]:
+def close(
+    day: Day, *pieces: Piece, taken: Sequence[Piece] = ()
+) -> tuple[list[Told], list[Unplaced]]:
     """The pieces closed beside others that hold GPUs, and what is lost."""
-    found = Pieces(list(pieces), [])
+    lost: list[Unplaced] = []
     free = day.room - used(day, [*pieces, *taken])
-    return told(closed(day, found, free)), found.lost
+    return told(closed(day, pieces, lost, free)), lost
 
 
 def test_the_log_of_a_day_is_pieces_and_what_was_missed() -> None:
     """On node 0 of ten intervals the one that began last stops first; late is what was wanted."""
     day = day_of(2, 10, [4, 8])
     late, never = Begin(1, (1,), 2, 5), Begin(1, (1,), 3, 9)
-    found = pieces_of(
+    pieces, lost = pieces_of(
         day,
         [
             Begin(0, (0,), 0, 0),
@@ -54,18 +54,12 @@ def test_the_log_of_a_day_is_pieces_and_what_was_missed() -> None:
             Missed(0, 11, 12),
         ],
     )
-    assert sorted((each.pool, *each.spot, each.first, each.end) for each in found.whole) == [
+    assert sorted((each.pool, *each.spot, each.first, each.end) for each in pieces) == [
         (0, 0, 0, 10), (0, 0, 3, 4), (1, 1, 5, 7),
     ]  # fmt: skip
-    assert sorted((each.pool, each.first, each.intervals) for each in found.lost) == [
+    assert sorted((each.pool, each.first, each.intervals) for each in lost) == [
         (0, 6, 2), (1, 2, 3), (1, 3, 5), (1, 9, 1),
     ]  # fmt: skip
-
-
-def test_nothing_serves_after_a_day_that_is_not_cyclic() -> None:
-    day = day_of(1, 6, [8])
-    pieces = [Piece(0, (0,), first, 6) for first in (0, 5, 6, 7)]
-    assert [each.first for each in cut_off(day, Pieces(pieces, []))] == [0, 5]
 
 
 def test_who_ends_where_one_began_goes_on_there() -> None:
@@ -108,7 +102,7 @@ def test_who_began_elsewhere_has_moved_there_when_there_is_room_to_start(
     others = [Piece(1, (node,), t + 1, t + 1) for node, t in taken if t]
     others += [Piece(1, (node,), 0, 1) for node, t in taken if not t]
     pieces = Piece(0, (0,), 4, 6), Piece(0, (1,), 0, 2)
-    assert close(day, *pieces, taken=others) == (found, [Lost(0, 0, 1)] * lost)
+    assert close(day, *pieces, taken=others) == (found, [Unplaced(0, 0, 1)] * lost)
 
 
 def test_who_begins_anew_starts_before_the_day_where_there_is_room() -> None:
@@ -116,8 +110,8 @@ def test_who_begins_anew_starts_before_the_day_where_there_is_room() -> None:
     day = day_of(1, 6, [8, 8], lead=2)
     assert close(day, Piece(0, (0,), 0, 3)) == ([(0, 0, 3, False)], [])
     busy = [Piece(1, (0,), 4, 5)]
-    assert close(day, Piece(0, (0,), 0, 3), taken=busy) == ([(0, 2, 3, False)], [Lost(0, 0, 2)])
-    assert close(day, Piece(0, (0,), 0, 2), taken=busy) == ([], [Lost(0, 0, 2)])
+    assert close(day, Piece(0, (0,), 0, 3), taken=busy) == ([(0, 2, 3, False)], [Unplaced(0, 0, 2)])
+    assert close(day, Piece(0, (0,), 0, 2), taken=busy) == ([], [Unplaced(0, 0, 2)])
 
 
 def test_who_serves_before_its_start_is_over_began_before_the_day() -> None:
@@ -126,7 +120,7 @@ def test_who_serves_before_its_start_is_over_began_before_the_day() -> None:
     assert close(day, Piece(0, (0,), 1, 3)) == ([(0, 1, 3, False)], [])
     busy = [Piece(1, (0,), 5, 6)]
     found = close(day, Piece(0, (0,), 1, 3), taken=busy)
-    assert found == ([(0, 2, 3, False)], [Lost(0, 1, 1)])
+    assert found == ([(0, 2, 3, False)], [Unplaced(0, 1, 1)])
 
 
 def test_who_started_at_the_end_of_the_day_is_who_begins() -> None:
@@ -135,9 +129,9 @@ def test_who_started_at_the_end_of_the_day_is_who_begins() -> None:
     claim = Piece(0, (0,), 6, 6)
     free = day.room - used(day, [Piece(0, (0,), 0, 3), claim])
     assert (free[4:] == 0).all()
-    found = Pieces([claim, Piece(0, (0,), 0, 3)], [])
-    assert told(closed(day, found, free)) == [(0, 0, 3, False)]
-    assert found.lost == []
+    lost: list[Unplaced] = []
+    assert told(closed(day, [claim, Piece(0, (0,), 0, 3)], lost, free)) == [(0, 0, 3, False)]
+    assert lost == []
 
 
 def held(day: Day, pieces: Sequence[Piece]) -> Ints:
@@ -173,9 +167,9 @@ def test_all_service_is_given_or_lost_and_no_node_is_too_full(random: Random) ->
 
     before, free = serving(pieces), day.room - used(day, pieces)
     ends = len([each for each in pieces if each.end == 8])
-    found = Pieces(pieces, [])
-    after = closed(day, found, free)
-    lost = [Piece(each.pool, (0,), each.first, each.first + each.intervals) for each in found.lost]
+    missed: list[Unplaced] = []
+    after = closed(day, pieces, missed, free)
+    lost = [Piece(each.pool, (0,), each.first, each.first + each.intervals) for each in missed]
     assert (serving(after) + serving(lost) == before).all()
     assert (held(day, after) <= day.room).all()
     assert (free <= day.room - held(day, after)).all()
