@@ -125,16 +125,33 @@ def priced_bound(
     for w in range(len(problem.workloads)):
         if stop():
             return PricedBound(-np.inf, slope, by_work)
-        for role_block in role_blocks(at, w, cells or BOUND_CELLS):
-            path = cheapest_path(role_block.block, cyclic=problem.cyclic)
-            if path is None:
-                return PricedBound(np.inf, slope, by_work)
-            least = path.bound + role_block.constant
+        solved = _solved(at, w, cells or BOUND_CELLS)
+        if solved is None:
+            return PricedBound(np.inf, slope, by_work)
+        for least, role_block, counts in solved:
             total += least
             by_work[w] += least
             magnitude += abs(least)
-            _add_use(problem, w, at, role_block, path.counts, slope)
+            _add_use(problem, w, at, role_block, counts, slope)
     return PricedBound(total - ROUNDING * magnitude, slope, by_work)
+
+
+def _solved(at: Priced, w: int, cells: int) -> list[tuple[float, RoleBlock, Ints]] | None:
+    """The blocks of a workload, each with its least cost and counts [E, T] that cost so much.
+
+    With what a loss takes or without, whichever proves more. None where a block has no schedule.
+    """
+    best: list[tuple[float, RoleBlock, Ints]] | None = None
+    for losses in (False, True)[: 1 if at.problem.workloads[w].resilience is None else 2]:
+        solved = []
+        for each in role_blocks(at, w, cells, losses=losses):
+            path = cheapest_path(each.block, cyclic=at.problem.cyclic)
+            if path is None:
+                return None
+            solved.append((path.bound + each.constant, each, path.counts))
+        if best is None or sum(one[0] for one in solved) > sum(one[0] for one in best):
+            best = solved
+    return best
 
 
 def _add_use(

@@ -99,20 +99,21 @@ class RoleBlock:
     """To be added to the cost of the block."""
 
 
-def role_blocks(at: Priced, w: int, cells: int) -> Iterator[RoleBlock]:
+def role_blocks(at: Priced, w: int, cells: int, *, losses: bool = False) -> Iterator[RoleBlock]:
     """The covering blocks of a workload, one a stage, or all in one where engines serve several.
 
-    Grids have at most about `cells` states an interval.
+    Grids have at most about `cells` states an interval. With `losses` blocks know what a loss takes
+    of each engine, but more engines are of use, which may find no room on a grid.
     """
     stages, candidates = stages_of(at, w), by_queue(at.problem, w)
     if any(len(_served_by(pools, stages)) > 1 for pools in candidates):
-        joint = _role_block(at, w, cells, stages, candidates, len(stages))
+        joint = _role_block(at, w, cells, stages, candidates, len(stages), losses)
         if joint.block.cells() <= 2 * cells:
             yield joint
             return
     for stage in stages:
         here = [pools for pools in candidates if pools[0] in stage.pools]
-        yield _role_block(at, w, cells, [stage], here, len(stages))
+        yield _role_block(at, w, cells, [stage], here, len(stages), losses)
 
 
 def by_queue(problem: Problem, w: int) -> list[tuple[int, ...]]:
@@ -171,6 +172,7 @@ def _role_block(
     stages: list[Stage],
     candidates: list[tuple[int, ...]],
     of_stages: int,
+    losses: bool,
 ) -> RoleBlock:
     """Some of a workload's stages together; limits of single roles count where it is but one."""
     problem, sides, alone = at.problem, range(len(stages)), len(stages) == 1
@@ -181,7 +183,7 @@ def _role_block(
     )
     need = _need(problem, w)
     price, start = np.array([e.price for e in engines]), np.array([e.start for e in engines])
-    lost = _least_lost(problem, w, candidates)
+    lost = _least_lost(problem, w, candidates) if losses else None
     share, by_count = _shares(problem, w, candidates, price, lost)
     fewest_count, most_count = _limits_of(problem, w, candidates) if alone else (0, None)
     fewest = np.full(problem.intervals, fewest_count)
