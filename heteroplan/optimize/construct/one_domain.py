@@ -198,13 +198,16 @@ def _block(
     `left` are GPUs [T] by supply row, `room` [*, T] the replicas that fit.
     """
     problem = task.problem
+    specs = [problem.pools[p] for p in pools]
     share = np.array([mix_share(problem, p) for p in pools])
-    price = np.array([problem.pools[p].run_cost + task.held_price[p] for p in pools])
+    price = np.array([pool.run_cost for pool in specs]) + task.held_price[pools]
     start = np.array([task.start_price[p] for p in pools])
     divided = bool(part_pairs(problem, pools))
     most = None if divided else task.most(group[0], replicas)
     by_count = covers(problem, pools)
-    kept = _not_beaten_here(problem, pools, price, start, share, most is None, by_count)
+    kinds = [(pool.node_type, pool.domain, pool.stages) for pool in specs]
+    new = np.array([problem.before is None or not problem.before[p] for p in pools])
+    kept = not_beaten(price, start, share, new, most is None, by_count, kinds)
     change = problem.change_costs[pools]
     steady = bool(change.any())
     useful = useful_counts(price, start, share, need, fewest, by_count, steady=steady)
@@ -230,7 +233,7 @@ def _block(
         fewest=fewest,
         most=most,
         before=None if before is None else np.maximum(0, before[pools] - replicas[pools, 0]),
-        sides=_sides_of([problem.pools[p].stages for p in pools]),
+        sides=_sides_of([pool.stages for pool in specs]),
         node_loss=node_loss,
         weight=np.array(
             [[problem.pools[p].gpus if r in problem.drawn[p] else 0 for p in pools] for r in rows],
@@ -280,30 +283,6 @@ def _node_loss(problem: Problem, pools: list[int]) -> NodeLoss | None:
         ),
         nodes=tuple((by_type[name], gpus) for name, gpus in resilience.node_gpus.items()),
     )
-
-
-def _not_beaten_here(
-    problem: Problem,
-    pools: list[int],
-    price: Floats,
-    start: Floats,
-    share: Floats,
-    copies_allowed: bool,
-    by_count: Floats | None,
-) -> NDArray[np.bool_]:
-    """[E] engines that copies of no other one for their stages on the same GPUs beat."""
-    kept = np.ones(len(pools), dtype=bool)
-    kinds = [
-        (pool.node_type, pool.domain, pool.stages) for pool in (problem.pools[p] for p in pools)
-    ]
-    for kind in dict.fromkeys(kinds):
-        same = [e for e, other in enumerate(kinds) if other == kind]
-        new = np.array([problem.before is None or not problem.before[pools[e]] for e in same])
-        together = None if by_count is None else by_count[same]
-        kept[same] = not_beaten(
-            price[same], start[same], share[same], new, copies_allowed, together
-        )
-    return kept
 
 
 def room_of(problem: Problem, p: int, left: Mapping[int, Ints], count: Ints) -> Ints:
