@@ -142,7 +142,8 @@ def _solved(at: Priced, w: int, cells: int) -> list[tuple[float, RoleBlock, Ints
     With what a loss takes or without, whichever proves more. None where a block has no schedule.
     """
     best: list[tuple[float, RoleBlock, Ints]] | None = None
-    for losses in (False, True)[: 1 if at.problem.workloads[w].resilience is None else 2]:
+    resilient = at.problem.workloads[w].resilience is not None
+    for losses in (False, True) if resilient else (False,):
         solved = []
         for each in role_blocks(at, w, cells, losses=losses):
             path = cheapest_path(each.block, cyclic=at.problem.cyclic)

@@ -1,6 +1,7 @@
 """Ways to divide demand between two groups, and the cheapest path through them, as compiled loops.
 
-Of `two_groups`, whose searches of a day take 2 ms so and 14 ms with numpy (96 intervals).
+Of `two_groups`, which takes 0.3 CPU seconds so for a workload on eight spines over 96 intervals,
+and took 1.3 with numpy.
 """
 
 from typing import NamedTuple
@@ -15,6 +16,7 @@ type _Floats = NDArray[np.float64]
 type _Ints = NDArray[np.int64]
 
 SIDES = 4
+"""Two roles in each of two groups."""
 
 
 class Side(NamedTuple):

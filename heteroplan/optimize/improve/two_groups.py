@@ -192,9 +192,9 @@ def _divide_anew(
     if found is None:
         return
     tried = replicas.copy()
-    tried[pair.pools] = found
-    if task.cost(pair.pools, tried) < task.cost(pair.pools, replicas) and _fits(task, tried):
-        replicas[pair.pools] = found
+    tried[pools] = found
+    if task.cost(pools, tried) < task.cost(pools, replicas) and _fits(task, tried):
+        replicas[pools] = found
 
 
 def _fits(task: Task, replicas: Ints) -> bool:
