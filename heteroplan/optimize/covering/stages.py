@@ -11,11 +11,13 @@ replica would come to cost less than nothing. An engine that serves several stag
 equal part of what it costs, and of what passing costs in it, in each.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from heteroplan.numerics.tolerances import NOTHING, ROUNDING
 from heteroplan.optimize.program.prices import Prices, passing_prices, pool_prices, start_prices
 from heteroplan.optimize.program.problem import Floats, Problem
 from heteroplan.units import S_PER_HOUR
@@ -37,6 +39,32 @@ class Stage:
     """[T] by which a replica of each pool costs less."""
     constant: float
     """To be added to the cost of the stage's replicas."""
+    load: dict[int, Floats]
+    """[K, T] of each pool, infinite where it serves nothing."""
+    below: dict[int, Floats]
+    """[K, T] by which passing each pool costs less than at the level of `constant`."""
+    sets_level: dict[int, NDArray[np.bool_]]
+    """[K, T] whether the level would change with the price of passing each pool."""
+
+    def flow(self, running: Mapping[int, Floats]) -> dict[int, Floats]:
+        """[K, T] share of the demand that passes each pool, where so many replicas [T] run.
+
+        That of the least cost: all that cheaper pools have capacity for, and the rest, which is
+        less than nothing where that is too much, at the level of `constant`.
+        """
+        intervals = np.arange(next(iter(self.load.values())).shape[1])
+        found = {p: np.zeros_like(self.below[p]) for p in self.pools}
+        for p, replicas in running.items():
+            gain = self.below[p] / self.load[p]
+            k = gain.argmax(axis=0)
+            passed = np.where(gain[k, intervals] > 0, replicas / self.load[p][k, intervals], 0.0)
+            found[p][k, intervals] = passed
+        rest = 1.0 - np.sum(list(found.values()), axis=0)
+        part = {p: self.sets_level[p] * (running.get(p, 0.0) + NOTHING) for p in self.pools}
+        total = np.sum(list(part.values()), axis=0)
+        for p in self.pools:
+            found[p] += np.where(total > 0, rest * part[p] / np.where(total > 0, total, 1.0), 0.0)
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,15 +176,23 @@ def _stage(
         psi[p] = np.where(able, part[p] * at.passing[p, : len(asked)], -np.inf)
         cost = part[p] * at.running[p]
         reach[p] = np.where(able, psi[p] + cost * np.where(able, load[p], 0.0), np.inf)
-    top = np.minimum(np.max(list(psi.values()), axis=0), np.min(list(reach.values()), axis=0))
-    top = np.where(np.isfinite(top), top, 0.0)
+    highest, cheapest = np.max(list(psi.values()), axis=0), np.min(list(reach.values()), axis=0)
+    top = np.minimum(highest, cheapest)
+    served = np.isfinite(top)
+    top = np.where(served, top, 0.0)
+    margin = ROUNDING * np.abs(top) + NOTHING
+    below = {p: np.maximum(0.0, np.where(np.isfinite(psi[p]), top - psi[p], 0.0)) for p in pools}
     return Stage(
         number=number,
         pools=pools,
         part=part,
-        rebate={
-            p: (np.maximum(0.0, np.where(np.isfinite(psi[p]), top - psi[p], 0.0)) / load[p]).max(0)
+        rebate={p: (below[p] / load[p]).max(0) for p in pools},
+        constant=float((top - SLACK * np.abs(top)).sum()),
+        load=load,
+        below=below,
+        sets_level={
+            p: served
+            & np.where(highest <= cheapest, psi[p] >= top - margin, reach[p] <= top + margin)
             for p in pools
         },
-        constant=float((top - SLACK * np.abs(top)).sum()),
     )
