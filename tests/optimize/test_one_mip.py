@@ -8,9 +8,8 @@ from heteroplan.entities.workload import Loss, Role
 from heteroplan.errors import NoPlanError
 from heteroplan.optimize import whole_program
 from heteroplan.optimize.improve.polish import MipResult
-from heteroplan.optimize.one_mip import solve_as_one_mip
 from heteroplan.optimize.program.problem import Problem
-from heteroplan.optimize.solve import solve
+from heteroplan.optimize.solve import solve, solve_as_one_mip
 from tests.builders import engine, fleet, scenario, workload
 from tests.optimize.case import problem_of
 from tests.optimize.instances import small

@@ -29,7 +29,7 @@ from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.construct.greedy_ledger import Ledger
-from heteroplan.optimize.program.mix import cover_of, mix_share, mixed_flow, role_cover
+from heteroplan.optimize.program.mix import cover_of, mixed_flow, role_cover
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, unserved_requests
 from heteroplan.optimize.program.sizes import at_sizes
 from heteroplan.optimize.rules import open_pools
@@ -161,7 +161,7 @@ class _Service:
         self.work, self.pools = problem.workloads[w], problem.pools
         self.asked = (self.work.rps.sum(axis=0) > 0).tolist()
         self.share: dict[int, list[float]] = {
-            p: mix_share(problem, p).tolist() for p in self.work.pools
+            p: problem.pools[p].mix_share.tolist() for p in self.work.pools
         }
         level = scenario.workloads[w].affinity
         scarcity = {

@@ -13,7 +13,7 @@ from heteroplan.optimize.covering.blocks import Block, Path, cheapest_path
 from heteroplan.optimize.covering.choice import not_beaten, useful_counts
 from heteroplan.optimize.covering.losses import NodeLoss
 from heteroplan.optimize.covering.narrow import narrowed
-from heteroplan.optimize.program.mix import group_cover, mix_share, part_pairs
+from heteroplan.optimize.program.mix import group_cover, part_pairs
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.program.sizes import covers, first_of_kind
 
@@ -199,7 +199,7 @@ def _block(
     """
     problem = task.problem
     specs = [problem.pools[p] for p in pools]
-    share = np.array([mix_share(problem, p) for p in pools])
+    share = np.array([pool.mix_share for pool in specs])
     price = np.array([pool.run_cost for pool in specs]) + task.held_price[pools]
     start = np.array([task.start_price[p] for p in pools])
     divided = bool(part_pairs(problem, pools))
@@ -213,9 +213,8 @@ def _block(
     useful = useful_counts(price, start, share, need, fewest, by_count, steady=steady)
     node_loss = _node_loss(problem, pools)
     if node_loss is not None:
-        for members, node_gpus in node_loss.nodes:
-            for e in members:
-                useful[e] += max(1, node_gpus // int(node_loss.gpus[e])) * (need > 0)
+        for e, spare in node_loss.replicas().items():
+            useful[e] += spare * (need > 0)
     useful[~kept] = 0
     high = np.minimum(room, useful)
     if task.in_parts:

@@ -9,7 +9,6 @@ from heteroplan.clock import Stop, never
 from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.covering.choice import unit_price
-from heteroplan.optimize.program.mix import mix_share
 from heteroplan.optimize.program.prices import start_prices
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 
@@ -95,7 +94,7 @@ class Task:
 
     def _unit_price(self, p: int, held_price: Floats | float = 0.0) -> Floats:
         """[T] running cost of serving all demand in fractions of a replica of pool p."""
-        share = mix_share(self.problem, p)
+        share = self.problem.pools[p].mix_share
         return unit_price(np.full_like(share, self.problem.pools[p].plain_cost) + held_price, share)
 
     def cheap_pools(self) -> list[int]:

@@ -5,18 +5,17 @@ cost falls apart by intervals: the knapsack that covers what the grid leaves ope
 replicas, each counted for a little more than it serves.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from heteroplan.numerics.tolerances import ROUNDING
-from heteroplan.optimize.covering.blocks import Block
+from heteroplan.optimize.covering.blocks import Block, Filling
 from heteroplan.optimize.covering.choice import not_beaten, on_grid, unit_price, useful_counts
-from heteroplan.optimize.covering.filling import Filling
 from heteroplan.optimize.covering.losses import ALL_OF_THEM, LeastLost
 from heteroplan.optimize.covering.stages import SLACK, Priced, Stage, stages_of
-from heteroplan.optimize.program.problem import Floats, Ints, PoolSpec, Problem
+from heteroplan.optimize.program.problem import Floats, Ints, Problem, on_a_node
 
 STEPS_A_REPLICA, LEAST_STEPS, MOST_STEPS = 32, 64, 2048
 """Of the demand in which fillers are counted: in the smallest replica, and in all."""
@@ -341,7 +340,10 @@ def _least_lost(problem: Problem, w: int, engines: Sequence[Sequence[int]]) -> L
     else:
         places = [len(pools) for pools in engines]
         replicas = [
-            min(_on_a_node(problem.pools[p], resilience.node_gpus) for p in pools)
+            min(
+                on_a_node(problem.pools[p].gpus, resilience.node_gpus[problem.pools[p].node_type])
+                for p in pools
+            )
             for pools in engines
         ]
     return LeastLost(
@@ -349,12 +351,6 @@ def _least_lost(problem: Problem, w: int, engines: Sequence[Sequence[int]]) -> L
         places=np.maximum(1, places),
         replicas=np.array(replicas),
     )
-
-
-def _on_a_node(pool: PoolSpec, node_gpus: Mapping[str, int]) -> int:
-    """Replicas that a node of the pool's type takes away."""
-    gpus = node_gpus[pool.node_type]
-    return gpus // min(gpus, pool.gpus)
 
 
 def _shares(

@@ -10,7 +10,7 @@ from heteroplan.optimize.construct.all_workloads import (
     steered,
 )
 from heteroplan.optimize.construct.one_group import is_plain, refit
-from heteroplan.optimize.construct.one_workload import place, rank_of
+from heteroplan.optimize.construct.one_workload import placed_anew, rank_of
 from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.incumbent import Incumbent, resized, unserved_share
 from heteroplan.optimize.program.problem import Floats, Ints
@@ -65,9 +65,8 @@ class Sweeps:
             return replicas
         trial = replicas.copy()
         trial[list(problem.workloads[w].pools)] = 0
-        place(task, trial)
-        refit(problem, w, trial, held_price)
-        return trial if rank_of(task, trial) < here else replicas
+        rank, trial = placed_anew(task, trial)
+        return trial if rank < here else replicas
 
     def repaired(
         self, plan: Incumbent, prices: Floats, workloads: Sequence[int]

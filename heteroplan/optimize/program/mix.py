@@ -9,7 +9,7 @@ from functools import reduce
 import numpy as np
 
 from heteroplan.entities.workload import Role
-from heteroplan.optimize.program.problem import Floats, Ints, Problem, ProgramResilience
+from heteroplan.optimize.program.problem import Floats, Ints, Problem, ProgramResilience, on_a_node
 from heteroplan.optimize.program.sizes import kind_of, shares
 
 
@@ -19,14 +19,6 @@ def cover_of(problem: Problem, pools: Iterable[int], counts: Ints) -> Floats:
     for share, over_time in zip(shares(problem, list(pools), counts), counts, strict=True):
         cover += over_time * share
     return cover
-
-
-def mix_share(problem: Problem, p: int) -> Floats:
-    """[T] share of its workload's demand, in its mix of classes, that one replica serves at most.
-
-    That of a pool which serves all demand alone, where it depends on the size.
-    """
-    return problem.pools[p].mix_share
 
 
 def part_pairs(problem: Problem, pools: Sequence[int]) -> list[tuple[list[int], list[int]]]:
@@ -93,9 +85,8 @@ def _left_after_loss(
                     capacity = covers[name] - slower
                 lost = 0.0 * total
                 if exposed:
-                    on_a_node = {p: min(problem.pools[p].gpus, node_gpus) for p in exposed}
                     reach = [replicas[p] * left_of[p] for p in exposed]
-                    per_gpu = [left_of[p] / gpus for p, gpus in on_a_node.items()]
+                    per_gpu = [left_of[p] / min(problem.pools[p].gpus, node_gpus) for p in exposed]
                     lost = most_on_a_node(node_gpus, reach, per_gpu)
                 left = np.maximum(0.0, capacity - lost)
                 worst = np.minimum(worst, total - covers[name] + left)
@@ -113,7 +104,7 @@ def _after_a_node(
     for kind in {kind_of(problem.pools[p]) for p in exposed}:
         alike = [p for p in pools if kind_of(problem.pools[p]) == kind]
         if problem.pools[alike[0]].by_size is not None:
-            fewer = max(1, node_gpus // problem.pools[alike[0]].gpus)
+            fewer = on_a_node(problem.pools[alike[0]].gpus, node_gpus)
             found |= dict(zip(alike, shares(problem, alike, replicas[alike], fewer), strict=True))
     return found
 

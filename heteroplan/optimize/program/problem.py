@@ -71,7 +71,7 @@ class PoolSpec:
     mix_load: Floats = field(init=False)
     """[T] replicas kept busy by all demand of the workload in its mix of classes."""
     mix_share: Floats = field(init=False)
-    """[T] share of the workload's demand, in its mix, that one replica serves."""
+    """[T] share of the workload's demand, in its mix, that one replica serves at most."""
 
     def __post_init__(self) -> None:
         load = np.asarray(self.load.sum(axis=0))
@@ -446,6 +446,11 @@ class Solution:
     """[P, T]"""
     flow: tuple[Floats, ...]
     """For each pool [K, T]: share of the class's demand that it handles."""
+
+
+def on_a_node(gpus: int, node_gpus: int) -> int:
+    """Replicas of so many GPUs that a node holds, or one of which it holds a part."""
+    return max(1, node_gpus // gpus)
 
 
 def _renumbered(work: ProgramWorkload, index: Mapping[int, int]) -> ProgramWorkload:
