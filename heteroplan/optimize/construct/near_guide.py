@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from heteroplan.optimize.construct.all_workloads import near_sizes, steered
+from heteroplan.optimize.construct.all_workloads import parts_of, steered
 from heteroplan.optimize.construct.guide import (
     MERGED_INTERVALS,
     CandidateGroups,
@@ -106,9 +106,9 @@ def _near(task: Task, replicas: Ints, near: Guide) -> tuple[Rank, Ints]:
     Or until another step away serves no more of it.
     """
     best: tuple[Rank, Ints] | None = None
+    parts = parts_of(task.problem, task.w, near.flow)
     for slack in SLACKS:
-        parts, limit, floor = near_sizes(task.problem, task.w, near.flow, near.sizes, slack)
-        tried = placed_anew(replace(task, limit=limit, floor=floor), replicas, parts)
+        tried = placed_anew(task.near(near.sizes, slack), replicas, parts)
         helped = best is None or tried[0][0] < best[0][0]
         if best is None or tried[0] < best[0]:
             best = tried

@@ -131,6 +131,15 @@ class Task:
             limit[p] = self.problem.pools[p].most if self.limit is None else self.limit[p]
         return replace(self, limit=limit)
 
+    def near(self, sizes: Floats, slack: int, reach: int = 1) -> "Task":
+        """This task but for `slack` replicas within sizes [P, T] of so many intervals around."""
+        pools = list(self.problem.workloads[self.w].pools)
+        around = [np.roll(sizes[pools], i, axis=1) for i in range(-reach, reach + 1)]
+        limit, floor = (np.zeros(sizes.shape, dtype=np.int64) for _ in range(2))
+        limit[pools] = np.ceil(np.max(around, axis=0) - COVER_TOLERANCE) + slack
+        floor[pools] = np.maximum(0, np.floor(np.min(around, axis=0) + COVER_TOLERANCE) - slack)
+        return replace(self, limit=limit, floor=floor)
+
     def least_cost(self, pools: Sequence[int], need: Floats) -> float:
         """No placement in these pools serves `need` for less."""
         total, asked = np.inf, need > 0

@@ -21,13 +21,16 @@ def cover_of(problem: Problem, pools: Iterable[int], counts: Ints) -> Floats:
     return cover
 
 
-def part_pairs(problem: Problem, pools: Sequence[int]) -> list[tuple[list[int], list[int]]]:
-    """Pools of parts 0 and 1 of each divided engine in each of its domains."""
+def part_pairs(
+    problem: Problem, pools: Sequence[int], *, by_leaf: bool = True
+) -> list[tuple[list[int], list[int]]]:
+    """Pools of parts 0 and 1 of each divided engine on each of its leaves, or on all together."""
     found: dict[tuple[str, str], tuple[list[int], list[int]]] = {}
     for p in pools:
         pool = problem.pools[p]
         if pool.part is not None:
-            found.setdefault((pool.domain, pool.engine), ([], []))[pool.part].append(p)
+            place = pool.domain if by_leaf else ""
+            found.setdefault((place, pool.engine), ([], []))[pool.part].append(p)
     return list(found.values())
 
 

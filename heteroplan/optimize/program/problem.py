@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import RatioBand, Role, Workload
 from heteroplan.numerics.tolerances import SERVED_TOLERANCE
-from heteroplan.optimize.program.sizes import SizedLoad
+from heteroplan.optimize.program.sizes import SizedLoad, share_of
 from heteroplan.optimize.program.transitions import changes_of, starts_of
 from heteroplan.units import HOURS_PER_DAY, S_PER_HOUR
 
@@ -74,11 +74,8 @@ class PoolSpec:
     """[T] share of the workload's demand, in its mix, that one replica serves at most."""
 
     def __post_init__(self) -> None:
-        load = np.asarray(self.load.sum(axis=0))
-        usable = np.isfinite(load) & (load > 0)
-        share = np.where(usable, 1.0 / np.where(usable, load, 1.0), 0.0)
-        object.__setattr__(self, "mix_load", load)
-        object.__setattr__(self, "mix_share", share)
+        object.__setattr__(self, "mix_load", np.asarray(self.load.sum(axis=0)))
+        object.__setattr__(self, "mix_share", share_of(self.mix_load))
 
     @property
     def counts(self) -> bool:
