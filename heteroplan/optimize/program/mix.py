@@ -136,18 +136,15 @@ def most_on_a_node(node_gpus: int, reach: Sequence[Floats], per_gpu: Sequence[Fl
 def mixed_flow(problem: Problem, replicas: Ints) -> tuple[Floats, ...]:
     """Flow that serves as much as the pools can with every pool taking the same mix."""
     flow: list[Floats] = [np.zeros_like(pool.load) for pool in problem.pools]
-    for w, work in enumerate(problem.workloads):
-        for p, share in zip(work.pools, mixed_flow_of(problem, w, replicas), strict=True):
-            flow[p] = share
+    for w in range(len(problem.workloads)):
+        mix(problem, w, replicas, flow)
     return tuple(flow)
 
 
-def mixed_flow_of(problem: Problem, w: int, replicas: Ints) -> list[Floats]:
-    """`mixed_flow` of one workload, in the order of its pools."""
-    work = problem.workloads[w]
-    asked = work.rps > 0
+def mix(problem: Problem, w: int, replicas: Ints, flow: list[Floats]) -> None:
+    """Write `mixed_flow` of workload w into `flow`."""
+    asked = problem.workloads[w].rps > 0
     rest = asked.any(axis=0) * safe_share(problem, w, replicas)
-    found: dict[int, Floats] = {}
     for pools in problem.groups(w).values():
         cover = {role: role_cover(problem, pools, replicas, role) for role in Role}
         alone = np.minimum(rest, cover[Role.AGGREGATED])
@@ -157,8 +154,7 @@ def mixed_flow_of(problem: Problem, w: int, replicas: Ints) -> list[Floats]:
         taken = {Role.PREFILL: pair, Role.DECODE: pair, Role.AGGREGATED: alone}
         for p, mine in _parts_of_role(problem, pools, replicas).items():
             role = problem.pools[p].role
-            found[p] = _ratio(mine, cover[role]) * taken[role] * asked
-    return [found[p] for p in work.pools]
+            flow[p] = _ratio(mine, cover[role]) * taken[role] * asked
 
 
 def _parts_of_role(problem: Problem, pools: Sequence[int], replicas: Ints) -> dict[int, Floats]:
