@@ -76,10 +76,7 @@ class PricedBound:
 
 
 def bound_of_short(problem: Problem, prices: Prices, unserved: float, stop: Stop = never) -> float:
-    """No plan that leaves at most so many requests unserved costs less; 0 where nothing is proved.
-
-    The best of some prices of a request.
-    """
+    """No plan that leaves at most so many requests unserved costs less; 0 where none is proved."""
     unbalanced = replace(prices, balance=0.0 * prices.balance)
     most_expensive = max(
         (_request_cost(problem, w) for w in range(len(problem.workloads))), default=0.0

@@ -153,9 +153,8 @@ def _cover(
 ) -> tuple[tuple[Ints, Floats] | None, bool]:
     """Cheapest replicas of a group of roles on one site under the GPUs that are left.
 
-    And the share of the demand that they serve, resilience kept.
-
-    Also says whether those bound an engine that could have been of more use.
+    The share of the demand that they serve, resilience kept; and whether those GPUs bound an engine
+    that could have been of more use.
     """
     problem = task.problem
     left = task.left(pools, replicas)

@@ -277,10 +277,7 @@ def _open_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints | Non
 
 
 def _compiled_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints | None, float]:
-    """Cheapest schedule from `first` once around, what changes into it free, by compiled loops.
-
-    With `fixed` [E] the day begins there and returns there, starts and changes paid.
-    """
+    """The same by compiled loops."""
     from heteroplan.optimize.covering.compiled import arrays_of, open_path
 
     engines = _engines_of(block)

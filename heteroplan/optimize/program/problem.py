@@ -246,6 +246,13 @@ class Problem:
         free = (replace(work, min_run=1, max_changes=None) for work in self.workloads)
         return replace(self, workloads=tuple(free))
 
+    def times(self, first: int, count: int) -> list[int]:
+        """Intervals of the horizon; past the end of a cyclic day those at its beginning."""
+        times = range(first, first + count)
+        if self.cyclic:
+            return [t % self.intervals for t in times]
+        return [t for t in times if 0 <= t < self.intervals]
+
     def days_of(self) -> Ints:
         """[T] number of the day: the horizon in equal parts of about 24 h."""
         days = max(1, round(self.intervals * self.hours / HOURS_PER_DAY))

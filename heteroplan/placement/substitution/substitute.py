@@ -36,9 +36,9 @@ def substituted(
     """
     free_capacity = FreeCapacity.of(scenario, candidates, problem, replicas, packing)
     lost = [
-        (each.pool, int(t))
+        (each.pool, t)
         for each in sorted(packing.unplaced, key=lambda each: each.first)
-        for t in free_capacity.times(each.first, each.intervals)
+        for t in problem.times(each.first, each.intervals)
     ]
     for pool, t in lost:
         if stop():
