@@ -214,7 +214,7 @@ def _spread(task: Task, replicas: Ints) -> tuple[Rank, Ints]:
     """Cheap engines of all groups first; one group then takes on what they leave."""
     problem, trial = task.problem, replicas.copy()
     pools = list(problem.workloads[task.w].pools)
-    trial[pools] = counts = _fill(task.cheapest_engines(), trial, None)
+    trial[pools] = counts = _fill(task.within(task.cheap_pools()), trial, None)
     first = rank_of(task, trial)
     if first[0] == 0.0:
         return first, counts

@@ -120,10 +120,6 @@ class Task:
         in_one_group = len({self.problem.pools[p].group for p in used}) <= 1
         return in_one_group and used <= set(self.cheap_pools())
 
-    def cheapest_engines(self) -> "Task":
-        """This task with nothing but each role's cheapest engines."""
-        return self.within(self.cheap_pools())
-
     def within(self, pools: Iterable[int]) -> "Task":
         """This task with no other pools of the workload than these."""
         limit = np.zeros_like(self.held_price, dtype=np.int64)
