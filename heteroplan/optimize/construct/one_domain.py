@@ -53,14 +53,8 @@ def place_on_site(task: Task, pools: list[int], replicas: Ints, need: Floats) ->
 
 def has_room(task: Task, pools: list[int], replicas: Ints, need: Floats) -> bool:
     """Whether the GPUs left might let a site serve `need`, each role and pool looked at alone."""
-    left = task.left(pools, replicas)
-    room = {p: room_of(task.problem, p, left, replicas[p]) for p in pools}
-    if task.limit is not None:
-        limits = {p: np.maximum(0, task.limit[p] - replicas[p]) for p in pools}
-        room = {p: np.minimum(room[p], limits[p]) for p in pools}
     most = replicas.copy()
-    for p in pools:
-        most[p] = room[p]
+    most[pools] = _room(task, pools, replicas, task.left(pools, replicas))
     return not less(need, group_cover(task.problem, pools, most)).any()
 
 

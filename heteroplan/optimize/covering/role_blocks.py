@@ -198,7 +198,9 @@ def _role_block(
         high = np.minimum(high, np.array(supply)[:, None])
     grid = _on_grid(kept, served, price, share, high, cells)
     beside = [e for e in kept if e not in grid]
-    short, steps = _short_price(at, w, of_stages), _steps(need, share, beside)
+    steps = _steps(need, share, beside)
+    unserved = np.full(problem.intervals, np.inf) if at.unserved is None else at.unserved[w]
+    short = unserved / of_stages
     fillers = tuple(
         _fillers(at, w, price, share, [e for e in beside if i in served[e]], steps, short)
         for i in sides
@@ -291,13 +293,6 @@ def _cheapest_fill(price: Floats, steps: Ints, most: int, compiled: bool) -> tup
         choice[:, g] = total.argmin(axis=0)
         cost[:, g] = total.min(axis=0)
     return cost, choice
-
-
-def _short_price(at: Priced, w: int, stages: int) -> Floats:
-    """[T] what each of some stages pays for all demand left unserved: its part of the whole."""
-    if at.unserved is None:
-        return np.full(at.problem.intervals, np.inf)
-    return at.unserved[w] / stages
 
 
 def _filling(fillers: Sequence[Fillers | None]) -> Filling | None:
