@@ -6,7 +6,7 @@ from math import ceil
 import numpy as np
 
 from heteroplan.numerics.tolerances import SERVED_TOLERANCE
-from heteroplan.optimize.program.mix import mixed_flow, mixed_flow_of, safe_share
+from heteroplan.optimize.program.mix import mix, mixed_flow, safe_share
 from heteroplan.optimize.program.problem import (
     Floats,
     Ints,
@@ -76,16 +76,8 @@ def resized(problem: Problem, plan: Incumbent, replicas: Ints) -> Incumbent:
     flow = list(plan.solution.flow)
     changed = np.flatnonzero((replicas != plan.solution.replicas).any(axis=1))
     for w in sorted({problem.pools[p].workload for p in changed}):
-        _mix(problem, w, replicas, flow)
+        mix(problem, w, replicas, flow)
     return incumbent(problem, Solution(replicas, tuple(flow)))
-
-
-def _mix(problem: Problem, w: int, replicas: Ints, flow: list[Floats]) -> None:
-    """Write the flow of workload w in the mix."""
-    for p, mixed in zip(
-        problem.workloads[w].pools, mixed_flow_of(problem, w, replicas), strict=True
-    ):
-        flow[p] = mixed
 
 
 def _within_sizes(problem: Problem, solution: Solution) -> Solution:
@@ -102,7 +94,7 @@ def _within_sizes(problem: Problem, solution: Solution) -> Solution:
             work.resilience is not None
             and (served * (work.rps > 0) > safe_share(problem, w, replicas) + LOST).any()
         ):
-            _mix(problem, w, replicas, flow)
+            mix(problem, w, replicas, flow)
     return Solution(replicas, tuple(flow))
 
 

@@ -27,22 +27,24 @@ from heteroplan.optimize.bound.bounding import Rounds
 from heteroplan.optimize.bound.relaxation import bound_at_shortage
 from heteroplan.optimize.improve.handover import hand_over
 from heteroplan.optimize.improve.last_pass import last_pass
-from heteroplan.optimize.improve.polish import Neighbourhood, polish
+from heteroplan.optimize.improve.polish import Neighbourhood, polish, solve_mip
 from heteroplan.optimize.improve.repair import WINDOW, short_hours
 from heteroplan.optimize.improve.scarce import spare_scarce
-from heteroplan.optimize.incumbent import WHOLE, Incumbent
+from heteroplan.optimize.incumbent import WHOLE, Incumbent, incumbent
 from heteroplan.optimize.program.before import without_handover
 from heteroplan.optimize.program.prices import Prices, supply_prices
 from heteroplan.optimize.program.problem import Ints, Problem, Solution
-from heteroplan.optimize.search import ONE_MIP_CELLS, Search
+from heteroplan.optimize.program.sizes import at_sizes
+from heteroplan.optimize.search import ONE_MIP_CELLS, Search, ShortageBound
 from heteroplan.optimize.solvers.solver import Effort
 from heteroplan.optimize.turns import in_turns, keep_round, prove_round
-from heteroplan.optimize.whole_program import whole_program
 
 FIRST_NODES = 200
 """Branch-and-bound nodes of the whole program before anything else, where it is small."""
 POLISH_NODES = 20
 """Branch-and-bound nodes of one neighbourhood."""
+SIZED_ROUNDS = 4
+"""Times that the whole program is solved with the capacities of the sizes found before."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,6 +173,30 @@ def solve(
     return replace(outcome(search), calming=calming)
 
 
+def solve_as_one_mip(
+    problem: Problem,
+    *,
+    gap: float = 0.01,
+    time_limit_s: float = 60.0,
+    stop: Stop = never,
+    progress: Progress = silent,
+    starts: Iterable[Ints] = (),
+) -> Outcome:
+    """What `solve` promises, by one MIP from the best of `starts` [P, T]: to compare it with.
+
+    `progress` hears of the starts and of the end, nothing between. Raises NoPlanError.
+    """
+    search = Search.within(time_limit_s, problem, gap, stop=stop, progress=progress)
+    for replicas in starts:
+        search.offer_sizes(replicas)
+    for _ in _whole_program(search):
+        pass
+    if search.best is None or search.best.broken:
+        raise NoPlanError("one MIP found no plan within the time limit; raise --time-limit")
+    search.out_of_time()
+    return outcome(search)
+
+
 def _finish(search: Search) -> None:
     """What is proved of the shortage, a bound where there is none yet, and scarce hardware spared.
 
@@ -228,7 +254,7 @@ def _stages(search: Search, starts: Iterable[Ints], beside: bool | None) -> Iter
         search.begin_with(starts)
         yield
         if problem.cells <= ONE_MIP_CELLS and search.uses("whole first"):
-            yield from whole_program(search, FIRST_NODES)
+            yield from _whole_program(search, FIRST_NODES)
         yield from in_turns(search, rounds)
         if search.uses("polish"):
             yield from _polish_stage(search, rounds)
@@ -240,7 +266,7 @@ def _stages(search: Search, starts: Iterable[Ints], beside: bool | None) -> Iter
                 keep_round(search, found)
         rounds.close()
     if not problem.large:
-        yield from whole_program(search, search.steps_left())
+        yield from _whole_program(search, search.steps_left())
 
 
 def _polish_stage(search: Search, rounds: Rounds) -> Iterator[None]:
@@ -273,6 +299,65 @@ def _polish_all(
         helped.append(search.offer(polish(search.problem, search.plan, around, effort)))
         yield
     return helped
+
+
+def _whole_program(search: Search, nodes: int | None = None) -> Iterator[None]:
+    """The whole program, up to so many nodes or for as long as there is time.
+
+    There may be no plan before it, nor after it.
+    """
+    problem = search.problem
+    if search.best is not None and not search.best.covered:
+        search.raise_short_bound(_lp_bound(search))
+        yield
+    effort = search.effort(gap=search.gap, nodes=nodes)
+    if problem.sized:
+        third_s = (search.deadline - monotonic()) / 3
+        early = replace(effort, deadline=monotonic() + third_s)
+        none = problem.no_replicas()
+        yield from _at_sizes_found(search, none, early)
+        effort = replace(effort, deadline=search.deadline - third_s)
+    start = None
+    if search.best is not None and not search.best.broken:
+        start = search.best.solution
+    found = solve_mip(problem, None, start, effort)
+    if found.solution is not None:
+        search.offer(incumbent(problem, found.solution))
+    if search.best is not None:
+        if found.unserved_bound:
+            bounds = ShortageBound(found.unserved_bound, search.plan.unserved)
+            search.shortage_bounds.append(bounds)
+        search.raise_bound(found.bound if found.bound is not None else _lp_bound(search))
+    yield
+    if problem.sized and found.solution is not None:
+        last = search.effort(gap=search.gap, nodes=nodes)
+        yield from _at_sizes_found(search, found.solution.replicas, last)
+
+
+def _lp_bound(search: Search) -> float:
+    """On the cost at the best plan's shortage; 0 where there is no time for it."""
+    unserved = search.plan.unserved
+    return bound_at_shortage(search.problem, unserved, Effort(deadline=search.end)) or 0.0
+
+
+def _at_sizes_found(search: Search, replicas: Ints, effort: Effort) -> Iterator[None]:
+    """The whole program with the capacities that pools of sizes [P, T] have, in rounds.
+
+    From no replicas each has the capacity that it has alone, and any plan can be kept; from sizes
+    that come out the same or larger as well.
+    """
+    problem = search.problem
+    for _ in range(SIZED_ROUNDS):
+        if effort.over():
+            return
+        found = solve_mip(at_sizes(problem, replicas), None, None, effort).solution
+        if found is None:
+            return
+        search.offer(incumbent(problem, found))
+        yield
+        if (found.replicas == replicas).all():
+            return
+        replicas = found.replicas
 
 
 def _windows(problem: Problem, length: int) -> list[tuple[int, ...]]:

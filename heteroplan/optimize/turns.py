@@ -30,7 +30,7 @@ from heteroplan.optimize.construct.all_workloads import (
 )
 from heteroplan.optimize.construct.near_guide import NearGuide
 from heteroplan.optimize.improve.by_class import ByClass
-from heteroplan.optimize.improve.sweeps import Sweeps
+from heteroplan.optimize.improve.sweeps import repaired, swept
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.prices import supply_prices
 from heteroplan.optimize.program.problem import Floats, Solution
@@ -55,8 +55,7 @@ TURNS = 4
 def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
     """The method in order; the caller may stop at each yield."""
     problem = search.problem
-    sweeps = Sweeps(search)
-    yield from _first_plans(search, sweeps)
+    yield from _first_plans(search)
     order = by_size(problem)[::-1]
     order.sort(key=lambda w: problem.workloads[w].priority)
     by_class = ByClass(search)
@@ -68,10 +67,10 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
         if near is not None:
             near = near.after(search.plan) if turn else near
             orders = (by_size(problem), order)
-            plan = yield from _begun(search, sweeps, near, orders[turn % len(orders)])
+            plan = yield from _begun(search, near, orders[turn % len(orders)])
             prices: Floats | None = near.first.prices
         elif turn == 0:
-            plan = yield from _near_lp(search, sweeps, order, relaxed)
+            plan = yield from _near_lp(search, order, relaxed)
             if not plan.covered and search.unproven_shortage() and search.uses("near guide"):
                 near = NearGuide.of(search)
                 continue
@@ -83,7 +82,7 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
             plan = min(plan, search.plan, key=lambda each: each.rank)
         plan = yield from by_class.improved(plan)
         if prices is not None and search.uses("sweeps"):
-            yield from _swept(search, sweeps, plan, prices, others)
+            yield from _swept(search, plan, prices, others)
         yield from _more_rounds(search, rounds, MEANWHILE)
 
 
@@ -96,7 +95,7 @@ def _more_rounds(search: Search, rounds: Rounds, count: int) -> Generator[None, 
     return last
 
 
-def _first_plans(search: Search, sweeps: Sweeps) -> Iterator[None]:
+def _first_plans(search: Search) -> Iterator[None]:
     """Workloads one after another where they cost least, the largest first, where they may fit.
 
     Of small programs also a first bound, and a plan that serves everything where there is one.
@@ -119,7 +118,7 @@ def _first_plans(search: Search, sweeps: Sweeps) -> Iterator[None]:
                 search.offer(local_move(problem, search.plan, w, 0, search.out_of_time))
                 yield
             if search.plan.covered and search.uses("sweeps"):
-                search.offer(sweeps.swept(search.plan, no_prices, order))
+                search.offer(swept(search, search.plan, no_prices, order))
                 yield
 
 
@@ -146,7 +145,7 @@ def _relaxed(search: Search) -> Generator[None, None, Relaxation | None]:
 
 
 def _near_lp(
-    search: Search, sweeps: Sweeps, order: Sequence[int], relaxed: Relaxation | None
+    search: Search, order: Sequence[int], relaxed: Relaxation | None
 ) -> Generator[None, None, Incumbent]:
     """The best of some plans near the LP of the whole program, swept once where it goes short."""
     problem = search.problem
@@ -162,19 +161,17 @@ def _near_lp(
             return search.plan
     assert best is not None
     if not best.covered and search.unproven_shortage():
-        best = next(sweeps.repaired(best, 0.0 * relaxed.prices.supply, order), best)
+        best = next(repaired(search, best, 0.0 * relaxed.prices.supply, order), best)
         search.offer(best)
         yield
     return best
 
 
-def _swept(
-    search: Search, sweeps: Sweeps, plan: Incumbent, prices: Floats, order: Sequence[int]
-) -> Iterator[None]:
+def _swept(search: Search, plan: Incumbent, prices: Floats, order: Sequence[int]) -> Iterator[None]:
     """Sweeps from `plan` while supply prices [R, T] fade, as long as that may help."""
     for part in FADING:
         before = plan
-        plan = sweeps.swept(plan, part * prices, order, moves=part > 0.0)
+        plan = swept(search, plan, part * prices, order, moves=part > 0.0)
         search.offer(plan)
         yield
         if part == 0.0 and before.cost - plan.cost < LEAST_GAIN * before.cost:
@@ -185,14 +182,14 @@ def _swept(
 
 
 def _begun(
-    search: Search, sweeps: Sweeps, near: NearGuide, order: Sequence[int]
+    search: Search, near: NearGuide, order: Sequence[int]
 ) -> Generator[None, None, Incumbent]:
     """A plan near the guide; prices rise where it goes short, until it serves everything."""
     plan = near.plan(order)
     search.offer(plan)
     yield
-    for repaired in sweeps.repaired(plan, near.first.prices, order):
-        plan = repaired
+    for better in repaired(search, plan, near.first.prices, order):
+        plan = better
         search.offer(plan)
         yield
     return plan

@@ -55,13 +55,12 @@ class Nodes:
 
     def part(self, rows: slice) -> "Nodes":
         """Some of the nodes, to be filled on their own."""
-        return Nodes(
-            self.gpus,
-            self.names[rows],
-            self.leaves,
-            self.leaf_of[rows],
-            self.scarcity[rows],
-            self.free[:, rows].copy(),
+        return replace(
+            self,
+            names=self.names[rows],
+            leaf_of=self.leaf_of[rows],
+            scarcity=self.scarcity[rows],
+            free=self.free[:, rows].copy(),
         )
 
     def copy(self) -> "Nodes":

@@ -72,7 +72,7 @@ def standing(problem: Problem, plan: Incumbent, packing: Packing) -> Settled:
     """The plan without what found no room; what stands stays where it is."""
     replicas = plan.solution.replicas.copy()
     for each in packing.unplaced:
-        replicas[each.pool, _times(problem, each.first, each.intervals)] -= 1
+        replicas[each.pool, problem.times(each.first, each.intervals)] -= 1
     return Settled(resized(problem, plan, replicas), replace(packing, unplaced=()), problem)
 
 
@@ -181,13 +181,6 @@ def _starts_as_grown(problem: Problem, replicas: Ints, packing: Packing) -> bool
     return bool((begun == starts_of(replicas, nothing, problem.cyclic)).all())
 
 
-def _times(problem: Problem, first: int, count: int) -> list[int]:
-    times = range(first, first + count)
-    if problem.cyclic:
-        return [t % problem.intervals for t in times]
-    return [t for t in times if 0 <= t < problem.intervals]
-
-
 def _tightened(problem: Problem, replicas: Ints, unplaced: Sequence[Unplaced]) -> Problem:
     """Less supply where and when replicas found no room than `replicas` [P, T] hold there.
 
@@ -205,7 +198,7 @@ def _tightened(problem: Problem, replicas: Ints, unplaced: Sequence[Unplaced]) -
     gpus = [row.gpus.copy() for row in problem.supplies]
     for each in unplaced:
         pool = problem.pools[each.pool]
-        times = _times(problem, each.first - pool.lead, each.intervals + pool.lead)
+        times = problem.times(each.first - pool.lead, each.intervals + pool.lead)
         fullest = min(problem.drawn[each.pool], key=lambda r: int(residual[r][times].min()))
         held[fullest][times] -= SPARE * pool.gpus
         gpus[fullest][times] = np.maximum(0, np.minimum(gpus[fullest], held[fullest])[times])

@@ -16,10 +16,9 @@ from heteroplan.errors import NoPlanError, PlanViolationError, UsageError
 from heteroplan.numerics.tolerances import OPTIMAL_GAP
 from heteroplan.optimize.construct.greedy import GreedyDay, greedy_topology
 from heteroplan.optimize.incumbent import WHOLE, Incumbent, incumbent, of_sizes
-from heteroplan.optimize.one_mip import solve_as_one_mip
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.problem import Ints, Problem, Solution
-from heteroplan.optimize.solve import Outcome, solve
+from heteroplan.optimize.solve import Outcome, solve, solve_as_one_mip
 from heteroplan.optimize.solvers.solver import Effort
 from heteroplan.placement.settle import Settled, settle
 from heteroplan.planning.assemble import assemble, sizes_of

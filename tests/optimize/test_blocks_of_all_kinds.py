@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from heteroplan.optimize.covering import blocks
-from heteroplan.optimize.covering.blocks import Block, block_cost, cheapest_path
-from heteroplan.optimize.covering.filling import Filling
+from heteroplan.optimize.covering.blocks import Block, Filling, block_cost, cheapest_path
 from heteroplan.optimize.covering.losses import NodeLoss
 from heteroplan.optimize.program.problem import Ints
 

@@ -6,11 +6,9 @@ import pytest
 from heteroplan.entities.plan import Termination
 from heteroplan.entities.workload import Loss, Role
 from heteroplan.errors import NoPlanError
-from heteroplan.optimize import whole_program
 from heteroplan.optimize.improve.polish import MipResult
-from heteroplan.optimize.one_mip import solve_as_one_mip
 from heteroplan.optimize.program.problem import Problem
-from heteroplan.optimize.solve import solve
+from heteroplan.optimize.solve import solve, solve_as_one_mip
 from tests.builders import engine, fleet, scenario, workload
 from tests.optimize.case import problem_of
 from tests.optimize.instances import small
@@ -80,7 +78,7 @@ def test_a_mip_that_proves_nothing_leaves_the_bound_to_the_lp(
     problem = three_hours()
     best = solve(problem, gap=0.0)
     silent = MipResult(best.solution, None, {})
-    monkeypatch.setattr(whole_program, "solve_mip", lambda *args: silent)
+    monkeypatch.setattr("heteroplan.optimize.solve.solve_mip", lambda *args: silent)
     found = solve_as_one_mip(problem, gap=0.0)
     assert found.objective == best.objective
     assert 0 < found.bound < found.objective

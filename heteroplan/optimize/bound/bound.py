@@ -49,7 +49,6 @@ from heteroplan.numerics.tolerances import NOTHING, ROUNDING
 from heteroplan.optimize.covering.blocks import cheapest_path
 from heteroplan.optimize.covering.role_blocks import BlockEngine, RoleBlock, role_blocks
 from heteroplan.optimize.covering.stages import SLACK, Priced, priced
-from heteroplan.optimize.program.mix import mix_share
 from heteroplan.optimize.program.prices import Prices, highest_service_cost
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.program.transitions import earlier, starts_of
@@ -77,10 +76,7 @@ class PricedBound:
 
 
 def bound_of_short(problem: Problem, prices: Prices, unserved: float, stop: Stop = never) -> float:
-    """No plan that leaves at most so many requests unserved costs less; 0 where nothing is proved.
-
-    The best of some prices of a request.
-    """
+    """No plan that leaves at most so many requests unserved costs less; 0 where none is proved."""
     unbalanced = replace(prices, balance=0.0 * prices.balance)
     most_expensive = max(
         (_request_cost(problem, w) for w in range(len(problem.workloads))), default=0.0
@@ -194,7 +190,7 @@ def _passed(
     for e, replicas in ran.items():
         engine = found.engines[e]
         for p, part in zip(engine.pools, _parts(problem, engine), strict=True):
-            passing = part * replicas * mix_share(problem, p)
+            passing = part * replicas * problem.pools[p].mix_share
             through[p] = engine.part * passing
             total += passing * stages.get(e, 1) / len(found.stages)
     asked = problem.workloads[w].rps.sum(axis=0) > 0

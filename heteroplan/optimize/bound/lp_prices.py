@@ -46,8 +46,7 @@ MERGED_SIZES = 40_000
 def one_domain_prices(problem: Problem, effort: Effort) -> Prices | None:
     """Duals of the LP of all domains merged, the same in each; None where the effort ran out.
 
-    Unserved demand is expensive in it. No price is put on balances: in one domain prefill and
-    decode cover the demand each on its own.
+    No price is put on balances: in one domain prefill and decode cover the demand each on its own.
     """
     one = one_domain(problem)
     first = merged_starts(problem.intervals, MERGED_SIZES // max(1, len(one.pools)))
@@ -64,10 +63,7 @@ def one_domain_prices(problem: Problem, effort: Effort) -> Prices | None:
 
 
 def interval_prices(problem: Problem, effort: Effort, every: int = 1) -> Prices | None:
-    """Duals of the LP of each interval, or of every so many; None where the effort ran out.
-
-    Unserved demand is expensive in them, not ruled out.
-    """
+    """Duals of the LP of each interval, or of every so many; None where the effort ran out."""
     found = supply_prices(problem)
     for first in range(0, problem.intervals, every):
         if effort.over():

@@ -8,14 +8,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from heteroplan.clock import Stop, never
-from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.bound.relaxation import Relaxation
 from heteroplan.optimize.construct.one_domain import has_room
 from heteroplan.optimize.construct.one_workload import place, rank_of
 from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.incumbent import Incumbent, of_sizes, resized, unserved_share
 from heteroplan.optimize.program.prices import gpu_prices, pool_prices
-from heteroplan.optimize.program.problem import Floats, Ints, Problem
+from heteroplan.optimize.program.problem import Floats, Problem
 
 TIE = 1e-6
 """Price of a step of scarcity, as a share of what a GPU costs, that only decides between equals."""
@@ -43,10 +42,9 @@ def place_all(
     for w in order:
         if stop():
             break
-        parts, limit, floor = None, None, None
+        task, parts = task_of(problem, w, replicas, held_price, stop=stop), None
         if near is not None:
-            parts, limit, floor = near_sizes(problem, w, *near, slack=1)
-        task = task_of(problem, w, replicas, held_price, limit, floor, stop=stop)
+            task, parts = task.near(near[1], slack=1), parts_of(problem, w, near[0])
         place(task, replicas, parts)
         if whole and rank_of(task, replicas)[0] > 0.0:
             break
@@ -144,31 +142,16 @@ def local_move(
 
     Those of so many intervals before and after (`reach`) count as well.
     """
-    sizes = best.solution.replicas.astype(np.float64)
     replicas = best.solution.replicas.copy()
     replicas[list(problem.workloads[w].pools)] = 0
-    parts, limit, floor = near_sizes(problem, w, best.solution.flow, sizes, slack, reach)
-    place(task_of(problem, w, replicas, steered(problem), limit, floor, stop=stop), replicas, parts)
+    task = task_of(problem, w, replicas, steered(problem), stop=stop)
+    near = task.near(best.solution.replicas.astype(np.float64), slack, reach)
+    place(near, replicas, parts_of(problem, w, best.solution.flow))
     tried = resized(problem, best, replicas)
     return tried if tried.rank < best.rank else best
 
 
-def near_sizes(
-    problem: Problem, w: int, flow: Sequence[Floats], sizes: Floats, slack: int, reach: int = 1
-) -> tuple[dict[str, Floats], Ints, Ints]:
-    """What `place` needs to keep to a split and, but for `slack` replicas, to sizes [P, T].
-
-    Parts of the groups, and bounds [P, T] around the sizes up to `reach` intervals away.
-    """
-    pools = list(problem.workloads[w].pools)
-    around = [np.roll(sizes[pools], i, axis=1) for i in range(-reach, reach + 1)]
-    limit, floor = np.zeros(sizes.shape, dtype=np.int64), np.zeros(sizes.shape, dtype=np.int64)
-    limit[pools] = np.ceil(np.max(around, axis=0) - COVER_TOLERANCE) + slack
-    floor[pools] = np.maximum(0, np.floor(np.min(around, axis=0) + COVER_TOLERANCE) - slack)
-    return _parts(problem, w, flow), limit, floor
-
-
-def _parts(problem: Problem, w: int, flow: Sequence[Floats]) -> dict[str, Floats]:
+def parts_of(problem: Problem, w: int, flow: Sequence[Floats]) -> dict[str, Floats]:
     """[T] mean share of its classes that each group of workload w finishes."""
     parts: dict[str, Floats] = {}
     for p in problem.finishing(w):

@@ -29,7 +29,7 @@ from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.construct.greedy_ledger import Ledger
-from heteroplan.optimize.program.mix import cover_of, mix_share, mixed_flow, role_cover
+from heteroplan.optimize.program.mix import cover_of, mixed_flow, part_pairs, role_cover
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, unserved_requests
 from heteroplan.optimize.program.sizes import at_sizes
 from heteroplan.optimize.rules import open_pools
@@ -161,7 +161,7 @@ class _Service:
         self.work, self.pools = problem.workloads[w], problem.pools
         self.asked = (self.work.rps.sum(axis=0) > 0).tolist()
         self.share: dict[int, list[float]] = {
-            p: mix_share(problem, p).tolist() for p in self.work.pools
+            p: problem.pools[p].mix_share.tolist() for p in self.work.pools
         }
         level = scenario.workloads[w].affinity
         scarcity = {
@@ -395,14 +395,8 @@ def _section(problem: Problem, pools: list[int], *, by_leaf: bool = True) -> Sec
     section: Section = {}
     for role in Role:
         mine = [p for p in pools if problem.pools[p].role is role]
-        divided: dict[tuple[str, str], tuple[list[int], list[int]]] = {}
-        for p in mine:
-            pool = problem.pools[p]
-            if pool.part is not None:
-                site = (pool.engine, pool.domain if by_leaf else "")
-                divided.setdefault(site, ([], []))[pool.part].append(p)
         whole = [p for p in mine if problem.pools[p].part is None]
-        section[role] = [(whole,), *divided.values()]
+        section[role] = [(whole,), *part_pairs(problem, mine, by_leaf=by_leaf)]
     return section
 
 

@@ -99,10 +99,7 @@ def guide(
 
 
 def _reserve(program: Problem, sizes: Floats, first: Sequence[int]) -> Floats:
-    """[R, M] GPUs that sizes [P, T] hold in each merged interval beyond their mean there.
-
-    M merged intervals begin at `first`.
-    """
+    """[R, M] GPUs that sizes [P, T] hold in merged intervals from `first` [M], above their mean."""
     held = program.held_by(range(len(sizes)), sizes)
     used = sizes * np.array([[pool.gpus] for pool in program.pools])
     length = np.diff([*first, program.intervals])

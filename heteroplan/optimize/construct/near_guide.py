@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from heteroplan.optimize.construct.all_workloads import near_sizes, steered
+from heteroplan.optimize.construct.all_workloads import parts_of, steered
 from heteroplan.optimize.construct.guide import (
     MERGED_INTERVALS,
     CandidateGroups,
@@ -16,8 +16,7 @@ from heteroplan.optimize.construct.guide import (
     candidate_groups,
     guide,
 )
-from heteroplan.optimize.construct.one_group import refit
-from heteroplan.optimize.construct.one_workload import place, rank_of
+from heteroplan.optimize.construct.one_workload import placed_anew
 from heteroplan.optimize.construct.task import Rank, Task, task_of
 from heteroplan.optimize.incumbent import Incumbent, of_sizes
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
@@ -29,9 +28,6 @@ WIDE = 1 / 20
 """Of all GPUs asked for: workloads of that size may use every group."""
 SLACKS = (1, 2, 4, 8, 16, 32)
 """Replicas up and down from the LP's sizes, until all of the demand is served."""
-
-type Tried = tuple[Rank, Ints]
-"""(rank of a workload at the guide's prices, sizes [P, T] with it)"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +78,7 @@ class NearGuide:
                 task = task_of(problem, w, replicas, held_price)
                 found = _near(task, replicas, near)
                 if found[0][0] > 0.0:
-                    found = min(found, _anywhere(task, replicas), key=lambda tried: tried[0])
+                    found = min(found, placed_anew(task, replicas), key=lambda tried: tried[0])
                 replicas = found[1]
             rest = rest[now:]
             effort = search.effort()
@@ -104,32 +100,19 @@ def _everywhere(problem: Problem) -> CandidateGroups:
     return {(int(w), group) for w in large for group in problem.groups(int(w))}
 
 
-def _anywhere(task: Task, replicas: Ints) -> Tried:
-    """With the workload wherever it costs least."""
-    problem, w, held_price = task.problem, task.w, task.held_price
-    tried = replicas.copy()
-    place(task, tried)
-    refit(problem, w, tried, held_price)
-    return rank_of(task, tried), tried
-
-
-def _near(task: Task, replicas: Ints, near: Guide) -> Tried:
+def _near(task: Task, replicas: Ints, near: Guide) -> tuple[Rank, Ints]:
     """With the workload near the guide's sizes, only as near as it takes to serve its demand.
 
     Or until another step away serves no more of it.
     """
-    problem, w, held_price = task.problem, task.w, task.held_price
-    best: Tried | None = None
+    best: tuple[Rank, Ints] | None = None
+    parts = parts_of(task.problem, task.w, near.flow)
     for slack in SLACKS:
-        tried = replicas.copy()
-        parts, limit, floor = near_sizes(problem, w, near.flow, near.sizes, slack)
-        place(task_of(problem, w, tried, held_price, limit, floor), tried, parts)
-        refit(problem, w, tried, held_price)
-        rank = rank_of(task, tried)
-        helped = best is None or rank[0] < best[0][0]
-        if best is None or rank < best[0]:
-            best = (rank, tried)
-        if rank[0] == 0.0 or not helped:
+        tried = placed_anew(task.near(near.sizes, slack), replicas, parts)
+        helped = best is None or tried[0][0] < best[0][0]
+        if best is None or tried[0] < best[0]:
+            best = tried
+        if tried[0][0] == 0.0 or not helped:
             break
     assert best is not None
     return best

@@ -13,7 +13,7 @@ from heteroplan.optimize.covering.blocks import Block, Path, cheapest_path
 from heteroplan.optimize.covering.choice import not_beaten, useful_counts
 from heteroplan.optimize.covering.losses import NodeLoss
 from heteroplan.optimize.covering.narrow import narrowed
-from heteroplan.optimize.program.mix import group_cover, mix_share, part_pairs
+from heteroplan.optimize.program.mix import group_cover, part_pairs
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.program.sizes import covers, first_of_kind
 
@@ -53,14 +53,8 @@ def place_on_site(task: Task, pools: list[int], replicas: Ints, need: Floats) ->
 
 def has_room(task: Task, pools: list[int], replicas: Ints, need: Floats) -> bool:
     """Whether the GPUs left might let a site serve `need`, each role and pool looked at alone."""
-    left = task.left(pools, replicas)
-    room = {p: room_of(task.problem, p, left, replicas[p]) for p in pools}
-    if task.limit is not None:
-        limits = {p: np.maximum(0, task.limit[p] - replicas[p]) for p in pools}
-        room = {p: np.minimum(room[p], limits[p]) for p in pools}
     most = replicas.copy()
-    for p in pools:
-        most[p] = room[p]
+    most[pools] = _room(task, pools, replicas, task.left(pools, replicas))
     return not less(need, group_cover(task.problem, pools, most)).any()
 
 
@@ -153,9 +147,8 @@ def _cover(
 ) -> tuple[tuple[Ints, Floats] | None, bool]:
     """Cheapest replicas of a group of roles on one site under the GPUs that are left.
 
-    And the share of the demand that they serve, resilience kept.
-
-    Also says whether those bound an engine that could have been of more use.
+    The share of the demand that they serve, resilience kept; and whether those GPUs bound an engine
+    that could have been of more use.
     """
     problem = task.problem
     left = task.left(pools, replicas)
@@ -199,7 +192,7 @@ def _block(
     """
     problem = task.problem
     specs = [problem.pools[p] for p in pools]
-    share = np.array([mix_share(problem, p) for p in pools])
+    share = np.array([pool.mix_share for pool in specs])
     price = np.array([pool.run_cost for pool in specs]) + task.held_price[pools]
     start = np.array([task.start_price[p] for p in pools])
     divided = bool(part_pairs(problem, pools))
@@ -213,9 +206,8 @@ def _block(
     useful = useful_counts(price, start, share, need, fewest, by_count, steady=steady)
     node_loss = _node_loss(problem, pools)
     if node_loss is not None:
-        for members, node_gpus in node_loss.nodes:
-            for e in members:
-                useful[e] += max(1, node_gpus // int(node_loss.gpus[e])) * (need > 0)
+        for e, spare in node_loss.replicas().items():
+            useful[e] += spare * (need > 0)
     useful[~kept] = 0
     high = np.minimum(room, useful)
     if task.in_parts:

@@ -39,13 +39,9 @@ def _refit_group(
     problem: Problem, w: int, pools: list[int], replicas: Ints, held_price: Floats, need: Floats
 ) -> None:
     """One group near its sizes, kept where it serves no less of `need` [T] for less."""
-    around = [np.roll(replicas[pools], i, axis=1) for i in (-1, 0, 1)]
-    limit, floor = np.zeros_like(replicas), np.zeros_like(replicas)
-    limit[pools] = np.max(around, axis=0) + SLACK
-    floor[pools] = np.maximum(0, np.min(around, axis=0) - SLACK)
     beside = replicas.copy()
     beside[pools] = 0
-    task = task_of(problem, w, beside, held_price, limit, floor)
+    task = task_of(problem, w, beside, held_price).near(replicas.astype(np.float64), SLACK)
     placed = place_on_site(task, pools, beside, need)
     if placed is None:
         return

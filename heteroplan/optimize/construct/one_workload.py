@@ -12,7 +12,7 @@ import numpy as np
 
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.construct.one_domain import Placement, has_room, place_on_site
-from heteroplan.optimize.construct.one_group import is_plain
+from heteroplan.optimize.construct.one_group import is_plain, refit
 from heteroplan.optimize.construct.task import Rank, Task, less
 from heteroplan.optimize.program.mix import group_cover, safe_share
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
@@ -99,6 +99,16 @@ def place(task: Task, replicas: Ints, parts: dict[str, Floats] | None = None) ->
         trial[pools] = _placed(task.within(choice), replicas, parts)
         tries.append((rank_of(task, trial), trial[pools]))
     replicas[pools] = min(tries, key=lambda tried: tried[0])[1]
+
+
+def placed_anew(
+    task: Task, replicas: Ints, parts: dict[str, Floats] | None = None
+) -> tuple[Rank, Ints]:
+    """Sizes [P, T] with the task's workload placed, its groups fitted to each other; their rank."""
+    tried = replicas.copy()
+    place(task, tried, parts)
+    refit(task.problem, task.w, tried, task.held_price)
+    return rank_of(task, tried), tried
 
 
 def _placed(task: Task, replicas: Ints, parts: dict[str, Floats] | None) -> Ints:
@@ -204,7 +214,7 @@ def _spread(task: Task, replicas: Ints) -> tuple[Rank, Ints]:
     """Cheap engines of all groups first; one group then takes on what they leave."""
     problem, trial = task.problem, replicas.copy()
     pools = list(problem.workloads[task.w].pools)
-    trial[pools] = counts = _fill(task.cheapest_engines(), trial, None)
+    trial[pools] = counts = _fill(task.within(task.cheap_pools()), trial, None)
     first = rank_of(task, trial)
     if first[0] == 0.0:
         return first, counts

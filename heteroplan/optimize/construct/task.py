@@ -9,7 +9,6 @@ from heteroplan.clock import Stop, never
 from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.covering.choice import unit_price
-from heteroplan.optimize.program.mix import mix_share
 from heteroplan.optimize.program.prices import start_prices
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 
@@ -95,7 +94,7 @@ class Task:
 
     def _unit_price(self, p: int, held_price: Floats | float = 0.0) -> Floats:
         """[T] running cost of serving all demand in fractions of a replica of pool p."""
-        share = mix_share(self.problem, p)
+        share = self.problem.pools[p].mix_share
         return unit_price(np.full_like(share, self.problem.pools[p].plain_cost) + held_price, share)
 
     def cheap_pools(self) -> list[int]:
@@ -121,16 +120,21 @@ class Task:
         in_one_group = len({self.problem.pools[p].group for p in used}) <= 1
         return in_one_group and used <= set(self.cheap_pools())
 
-    def cheapest_engines(self) -> "Task":
-        """This task with nothing but each role's cheapest engines."""
-        return self.within(self.cheap_pools())
-
     def within(self, pools: Iterable[int]) -> "Task":
         """This task with no other pools of the workload than these."""
         limit = np.zeros_like(self.held_price, dtype=np.int64)
         for p in pools:
             limit[p] = self.problem.pools[p].most if self.limit is None else self.limit[p]
         return replace(self, limit=limit)
+
+    def near(self, sizes: Floats, slack: int, reach: int = 1) -> "Task":
+        """This task but for `slack` replicas within sizes [P, T] of so many intervals around."""
+        pools = list(self.problem.workloads[self.w].pools)
+        around = [np.roll(sizes[pools], i, axis=1) for i in range(-reach, reach + 1)]
+        limit, floor = (np.zeros(sizes.shape, dtype=np.int64) for _ in range(2))
+        limit[pools] = np.ceil(np.max(around, axis=0) - COVER_TOLERANCE) + slack
+        floor[pools] = np.maximum(0, np.floor(np.min(around, axis=0) + COVER_TOLERANCE) - slack)
+        return replace(self, limit=limit, floor=floor)
 
     def least_cost(self, pools: Sequence[int], need: Floats) -> float:
         """No placement in these pools serves `need` for less."""

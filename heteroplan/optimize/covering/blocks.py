@@ -20,13 +20,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.numerics.tolerances import COVER_TOLERANCE, ROUNDING
-from heteroplan.optimize.covering.filling import Filling
-from heteroplan.optimize.covering.losses import LeastLost, NodeLoss, Reached
+from heteroplan.optimize.covering.losses import LeastLost, NodeLoss
 from heteroplan.optimize.program.problem import Floats, Ints
 from heteroplan.optimize.program.transitions import changes_of, starts_of
 
 SHARED_CELLS = 2_000_000
 """States of all intervals together up to which they share one box (16 MB)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Filling:
+    """What serving the rest costs at least with engines outside the grid, by how much is left."""
+
+    cost: Floats
+    """[S, T, G + 1] for g = 0..G steps of `step` or more on each side."""
+    step: float
+    """Share of the demand."""
+
+    def of(self, side: int, times: slice, missing: Floats) -> Floats:
+        """[t, ...] cost of what is `missing` [t, ...] on a side."""
+        table = self.cost[side, times]
+        at = (missing * (1.0 / self.step) - ROUNDING).astype(np.int64).clip(0)
+        rows = np.arange(len(table)).reshape([-1, *[1] * (missing.ndim - 1)])
+        return np.asarray(table[rows, at])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,89 +96,66 @@ class Block:
 
     def missing(self, counts: Ints) -> Floats:
         """[S, T] share of the demand that counts [E, T] leave unserved on each side."""
-        whole = self.in_queue(counts)
-        reach = self._reach(counts, whole)
-        parts, after = dict(enumerate(reach)), {}
-        for e, fewer in self.exposed().items():
-            size = np.maximum(1, whole[e] - fewer)
-            one = self._reach_of_one(e, size) / size
-            after[e] = (counts[e] * one, one)
-        every, counted = slice(None), dict(enumerate(counts))
-        left = np.array(
-            [
-                self.asked(parts, counted, side, every)
-                - self.safe(reach[side].sum(axis=0), Reached(parts, after), side, every)
-                for side in self.all_sides()
-            ]
-        )
-        return np.where(left <= COVER_TOLERANCE, 0.0, left)
+        return np.array(self.missing_of(dict(enumerate(counts)), slice(None)))
 
-    def in_queue(self, counts: Ints) -> Ints:
-        """[E, *] for counts [E, *] of each engine those of its queue, as far as `by_count` goes."""
+    def missing_of(self, counts: Mapping[int, Ints], times: slice) -> list[Floats]:
+        """[S][t, ...] share of the demand that some engines leave unserved on each side.
+
+        By counts [t, ...] or [1, ...] of each of them in some intervals, none of the others.
+        """
+        reached, after = dict[int, Floats](), dict[int, tuple[Floats, Floats]]()
+        loss, axes = self.node_loss, max(each.ndim for each in counts.values())
+        fewer = {} if loss is None or self.by_count is None else loss.replicas()
+        for e, whole in self._in_queues(counts).items():
+            reached[e] = self._reach(e, whole, times) * (counts[e] / np.maximum(1, whole))
+            after[e] = (reached[e], self.share[e, times].reshape([-1, *[1] * (axes - 1)]))
+            if e in fewer:
+                size = np.maximum(1, whole - fewer[e])
+                one = self._reach(e, size, times) / size
+                after[e] = (one * counts[e], one)
+        found = []
+        for side in self.all_sides():
+            mine = {e: each for e, each in reached.items() if side[e]}
+            served = sum(mine.values(), np.zeros([1] * axes))
+            if loss is not None:
+                served = loss.safe(served, reached, after, side, self.queue)
+            left = self._asked(mine, counts, times, axes) - served
+            found.append(np.where(left <= COVER_TOLERANCE, 0.0, left))
+        return found
+
+    def _in_queues(self, counts: Mapping[int, Ints]) -> Mapping[int, Ints]:
+        """For counts of some engines those of their queues, as far as `by_count` goes."""
         if self.queue is None or self.by_count is None:
             return counts
-        whole = np.zeros_like(counts)
-        np.add.at(whole, self.queue, counts)
-        return np.asarray(np.minimum(whole[self.queue], self.by_count.shape[1] - 1))
-
-    def _reach(self, counts: Ints, whole: Ints) -> Floats:
-        """[E, T] share of the demand that counts [E, T] of each engine serve, `whole` in queues."""
-        if self.by_count is None:
-            return self.share * counts
-        engines, times = np.indices(counts.shape)
-        return np.asarray(self.by_count[engines, whole, times] * (counts / np.maximum(1, whole)))
-
-    def reach_of(self, e: int, counts: Ints, times: slice) -> Floats:
-        """[t, ...] share of the demand that counts [...] of one engine serve, alone in a queue."""
-        if self.by_count is None:
-            return np.multiply.outer(self.share[e, times], counts)
-        return np.moveaxis(self.by_count[e][:, times][counts], -1, 0)
-
-    def _reach_of_one(self, e: int, counts: Ints) -> Floats:
-        """[T] share of the demand that counts [T] of an engine serve, by `by_count`."""
-        assert self.by_count is not None
-        return np.asarray(self.by_count[e, counts, np.arange(len(counts))])
-
-    def exposed(self) -> dict[int, int]:
-        """Engines that serve less in smaller pools, and how many replicas a node may take away."""
-        if self.node_loss is None or self.by_count is None:
-            return {}
-        gpus = self.node_loss.gpus
+        queue, last = self.queue, self.by_count.shape[1] - 1
         return {
-            e: max(1, node_gpus // int(gpus[e]))
-            for members, node_gpus in self.node_loss.nodes
-            for e in members
+            e: np.minimum(sum(n for o, n in counts.items() if queue[o] == queue[e]), last)
+            for e in counts
         }
 
-    def asked(
-        self,
-        reached: Mapping[int, Floats],
-        counts: Mapping[int, Ints],
-        side: NDArray[np.bool_],
-        times: slice,
-    ) -> Floats:
-        """[t, ...] share of the demand that there must be capacity for on a side [E].
+    def _reach(self, e: int, counts: Ints, times: slice) -> Floats:
+        """[t, ...] share of the demand that counts of one engine serve, alone in a queue."""
+        column = [-1, *[1] * (counts.ndim - 1)]
+        if self.by_count is None:
+            return np.asarray(self.share[e, times].reshape(column) * counts)
+        at = np.arange(len(self.need))[times].reshape(column)
+        return np.asarray(self.by_count[e][counts, at])
 
-        With what is lost at least of what counts [...] of each engine have `reached` [t, ...].
+    def _asked(
+        self, reached: Mapping[int, Floats], counts: Mapping[int, Ints], times: slice, axes: int
+    ) -> Floats:
+        """[t, ...] share of the demand that there must be capacity for.
+
+        With what is lost at least of what counts of each engine have `reached` [t, ...].
         """
-        column = [-1, *[1] * (max(each.ndim for each in reached.values()) - 1)]
+        column = [-1, *[1] * (axes - 1)]
         need = self.need[times].reshape(column)
         if self.least_lost is None:
             return need
         lost: Floats = np.zeros_like(need)
-        for e in reached:
-            if side[e]:
-                lost = np.maximum(lost, reached[e] * self.least_lost.part(e, counts[e]))
+        for e, each in reached.items():
+            lost = np.maximum(lost, each * self.least_lost.part(e, counts[e]))
         return np.maximum(need, self.least_lost.serve[times].reshape(column) + lost)
-
-    def safe(
-        self, cover: Floats, reached: Reached, side: NDArray[np.bool_], times: slice
-    ) -> Floats:
-        """[t, ...] what may be served of `cover` by engines `side` [E] so that the loss of a node
-        is survived."""
-        if self.node_loss is None:
-            return cover
-        return self.node_loss.safe(cover, reached, side, self.share[:, times], self.queue)
 
     def cells(self) -> float:
         """Mean number of states an interval."""
@@ -284,10 +277,7 @@ def _open_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints | Non
 
 
 def _compiled_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints | None, float]:
-    """Cheapest schedule from `first` once around, what changes into it free, by compiled loops.
-
-    With `fixed` [E] the day begins there and returns there, starts and changes paid.
-    """
+    """The same by compiled loops."""
     from heteroplan.optimize.covering.compiled import arrays_of, open_path
 
     engines = _engines_of(block)
@@ -350,21 +340,19 @@ class _Grid:
 
     def cost_to(self, t: int, later: int, target: Ints) -> Floats:
         """Cost of starts and changes from every state of t to `target` [E] at `later`."""
-        total = np.zeros([1] * len(self.engines))
-        for axis, e in enumerate(self.engines):
-            counts = np.arange(self.low[axis, t], self.high[axis, t] + 1)
-            cost = self.block.start[e, later] * np.maximum(0, target[e] - counts)
-            cost += self._change_cost(e) * (target[e] != counts)
-            total = total + _laid(cost, axis, len(self.engines))
-        return total
+        return self._transition(t, later, target, 1)
 
     def cost_from(self, before: Ints, t: int) -> Floats:
         """Cost of starts and changes from counts `before` [E] to every state of t."""
+        return self._transition(t, t, before, -1)
+
+    def _transition(self, t: int, start: int, other: Ints, sign: int) -> Floats:
+        """From every state of t to counts `other` [E], started at `start`; back with sign -1."""
         total = np.zeros([1] * len(self.engines))
         for axis, e in enumerate(self.engines):
-            counts = np.arange(self.low[axis, t], self.high[axis, t] + 1)
-            cost = self.block.start[e, t] * np.maximum(0, counts - before[e])
-            cost += self._change_cost(e) * (counts != before[e])
+            grown = sign * (other[e] - np.arange(self.low[axis, t], self.high[axis, t] + 1))
+            cost = self.block.start[e, start] * np.maximum(0, grown)
+            cost += self._change_cost(e) * (grown != 0)
             total = total + _laid(cost, axis, len(self.engines))
         return total
 
@@ -400,65 +388,30 @@ def _grid_of(block: Block) -> _Grid:
 def _stage_costs(block: Block, engines: list[int], low: Ints, high: Ints, times: slice) -> Floats:
     """[t, *box] running cost and penalty of every state of a box in some intervals."""
     ranges = [np.arange(lo, hi + 1) for lo, hi in zip(low, high, strict=True)]
-    wholes = _in_queues(block, engines, ranges)
-    shape = (len(block.need[times]), *(len(r) for r in ranges))
-    cost, total = np.zeros(shape), np.zeros(shape)
-    sides = block.all_sides()
-    covers = [np.zeros(shape) for _ in sides]
-    reaches, laid = dict[int, Floats](), dict[int, Ints]()
-    exposed, after = block.exposed(), dict[int, tuple[Floats, Floats]]()
-    allowed = np.ones(shape, dtype=bool)
-    for axis, (e, counts) in enumerate(zip(engines, ranges, strict=True)):
-
-        def over_time[N: np.generic](values: NDArray[N], axis: int = axis) -> NDArray[N]:
-            return values.reshape(
-                [shape[0], *(-1 if other == axis else 1 for other in range(len(ranges)))]
-            )
-
-        cost += over_time(np.multiply.outer(block.price[e, times], counts))
-        mine, whole = _laid(counts, axis, len(ranges)), wholes[axis]
-        reach = block.reach_of(e, whole, times) * (mine / np.maximum(1, whole))
-        reaches[e], laid[e] = reach, mine
-        if e in exposed:
-            size = np.maximum(1, whole - exposed[e])
-            one = block.reach_of(e, size, times) / size
-            after[e] = (one * mine, one)
-        for cover, side in zip(covers, sides, strict=True):
-            if side[e]:
-                cover += reach
-        total += _laid(counts.astype(np.float64), axis, len(ranges))
-        least, most = block.low[e, times][:, None], block.high[e, times][:, None]
-        allowed &= over_time((least <= counts) & (counts <= most))
-    column = [shape[0], *[1] * len(ranges)]
-    penalties = np.broadcast_to(block.penalty, (len(sides), len(block.need)))
-    for s, (cover, side, penalty) in enumerate(zip(covers, sides, penalties, strict=True)):
-        served = block.safe(cover, Reached(reaches, after), side, times)
-        missing = block.asked(reaches, laid, side, times) - served
-        missing[missing <= COVER_TOLERANCE] = 0.0
-        cost += _price_of_missing(block, s, times, missing, penalty[times].reshape(column))
+    column = [-1, *[1] * len(ranges)]
+    counts = {
+        e: _laid(mine, axis, len(ranges))[None]
+        for axis, (e, mine) in enumerate(zip(engines, ranges, strict=True))
+    }
+    shape = (len(block.need[times]), *map(len, ranges))
+    cost, allowed = np.zeros(shape), np.ones(shape, dtype=bool)
+    for e, mine in counts.items():
+        cost += block.price[e, times].reshape(column) * mine
+        allowed &= block.low[e, times].reshape(column) <= mine
+        allowed &= block.high[e, times].reshape(column) >= mine
+    missing = block.missing_of(counts, times)
+    penalties = np.broadcast_to(block.penalty, (len(missing), len(block.need)))
+    for s, (left, penalty) in enumerate(zip(missing, penalties, strict=True)):
+        cost += _price_of_missing(block, s, times, left, penalty[times].reshape(column))
+    total = sum(counts.values())
     allowed &= total >= block.fewest[times].reshape(column)
     if block.most is not None:
         allowed &= total <= block.most[times].reshape(column)
     if block.weight is not None and block.room is not None:
         for weight, room in zip(block.weight, block.room[:, times], strict=True):
-            held = np.zeros(shape[1:])
-            for axis, (e, counts) in enumerate(zip(engines, ranges, strict=True)):
-                held = held + _laid(weight[e] * counts, axis, len(ranges))
-            allowed &= held[None] <= room.reshape(column)
+            held = sum(weight[e] * mine for e, mine in counts.items())
+            allowed &= held <= room.reshape(column)
     return np.where(allowed, cost, np.inf)
-
-
-def _in_queues(block: Block, engines: list[int], ranges: list[Ints]) -> list[Ints]:
-    """For each engine of a box the replicas of its queue, laid along the dimensions of these."""
-    laid = [_laid(counts, axis, len(ranges)) for axis, counts in enumerate(ranges)]
-    if block.queue is None or block.by_count is None:
-        return laid
-    last = block.by_count.shape[1] - 1
-    queue = block.queue[engines].tolist()
-    return [
-        np.minimum(sum(each for each, other in zip(laid, queue, strict=True) if other == own), last)
-        for own in queue
-    ]
 
 
 def _laid[N: np.generic](values: NDArray[N], axis: int, axes: int) -> NDArray[N]:

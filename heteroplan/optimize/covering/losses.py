@@ -10,18 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.optimize.program.mix import most_on_a_node
-from heteroplan.optimize.program.problem import Floats, Ints
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Reached:
-    """What engines of a block add to the share of the demand that is served."""
-
-    each: Mapping[int, Floats]
-    """[t, ...] by engine."""
-    after: Mapping[int, tuple[Floats, Floats]]
-    """[t, ...] of engines that serve less in smaller pools, what all their replicas, and each,
-    would add in a pool as small as is left at least."""
+from heteroplan.optimize.program.problem import Floats, Ints, on_a_node
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,35 +23,39 @@ class NodeLoss:
     nodes: tuple[tuple[tuple[int, ...], int], ...]
     """For each node type: the engines on it, and the GPUs of a node."""
 
+    def replicas(self) -> dict[int, int]:
+        """Of each engine that one node takes away at most."""
+        return {
+            e: on_a_node(int(self.gpus[e]), node_gpus)
+            for members, node_gpus in self.nodes
+            for e in members
+        }
+
     def safe(
         self,
         cover: Floats,
-        reached: Reached,
+        reached: Mapping[int, Floats],
+        after: Mapping[int, tuple[Floats, Floats]],
         side: NDArray[np.bool_],
-        share: Floats,
         queue: Ints | None,
     ) -> Floats:
         """[t, ...] what may be served of `cover` so that the loss of a node is survived.
 
-        `side` [E] says which engines count, `share` [E, t] what one replica serves, `queue` [E]
-        which engines' replicas count together, as a block has it.
+        Engines have `reached` [t, ...] so much of it; in pools as small as are left at least, all
+        their replicas and each serve what `after` says. `side` [E] says which engines count,
+        `queue` [E] which engines' replicas count together, as a block has it.
         """
         served = cover
-        column = [-1, *[1] * (cover.ndim - 1)]
         for members, node_gpus in self.nodes:
-            engines = [e for e in members if side[e] and e in reached.each]
+            engines = [e for e in members if side[e] and e in reached]
             if not engines:
                 continue
-            whole, mine, each = cover, [], []
-            for e in engines:
-                alone = (reached.each[e], share[e].reshape(column))
-                all_of_it, one = reached.after.get(e, alone)
-                mine.append(all_of_it)
-                each.append(one / self.gpus[e])
+            whole = cover
             for e in _in_queues(engines, queue):
-                if e in reached.after:
-                    whole = whole - (reached.each[e] - reached.after[e][0])
-            lost = most_on_a_node(node_gpus, mine, each)
+                if e in reached:
+                    whole = whole - (reached[e] - after[e][0])
+            per_gpu = [after[e][1] / self.gpus[e] for e in engines]
+            lost = most_on_a_node(node_gpus, [after[e][0] for e in engines], per_gpu)
             left = np.maximum(0.0, whole - lost) / self.serve
             served = np.minimum(served, left)
         return served

@@ -31,21 +31,12 @@ def narrowed(block: Block) -> Block:
         narrow = replace(block, high=high)
         if narrow.cells() <= most and _reaches_as_far(narrow, block):
             return narrow
-    least, largest = _guide(block, spare=False), _guide(_in_smaller_pools(block), spare=True)
+    least, largest = _guide(block, spare=False), _guide(block, spare=True)
     for window in WINDOWS if block.change is None else (*STEADY_WINDOWS, *WINDOWS):
         narrow = _around(block, least, largest, window)
         if narrow.cells() <= most:
             return narrow
     return _around(block, least, largest, 0)
-
-
-def _in_smaller_pools(block: Block) -> Block:
-    """Where counts matter, with the share that a replica serves among a quarter of all."""
-    if block.by_count is None:
-        return block
-    counts = np.maximum(1, block.high // 4)
-    engines, times = np.indices(counts.shape)
-    return replace(block, share=block.by_count[engines, counts, times] / counts)
 
 
 def _reaches_as_far(narrow: Block, block: Block) -> bool:

@@ -5,18 +5,17 @@ cost falls apart by intervals: the knapsack that covers what the grid leaves ope
 replicas, each counted for a little more than it serves.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from heteroplan.numerics.tolerances import ROUNDING
-from heteroplan.optimize.covering.blocks import Block
+from heteroplan.optimize.covering.blocks import Block, Filling
 from heteroplan.optimize.covering.choice import not_beaten, on_grid, unit_price, useful_counts
-from heteroplan.optimize.covering.filling import Filling
 from heteroplan.optimize.covering.losses import ALL_OF_THEM, LeastLost
 from heteroplan.optimize.covering.stages import SLACK, Priced, Stage, stages_of
-from heteroplan.optimize.program.problem import Floats, Ints, PoolSpec, Problem
+from heteroplan.optimize.program.problem import Floats, Ints, Problem, on_a_node
 
 STEPS_A_REPLICA, LEAST_STEPS, MOST_STEPS = 32, 64, 2048
 """Of the demand in which fillers are counted: in the smallest replica, and in all."""
@@ -199,7 +198,9 @@ def _role_block(
         high = np.minimum(high, np.array(supply)[:, None])
     grid = _on_grid(kept, served, price, share, high, cells)
     beside = [e for e in kept if e not in grid]
-    short, steps = _short_price(at, w, of_stages), _steps(need, share, beside)
+    steps = _steps(need, share, beside)
+    unserved = np.full(problem.intervals, np.inf) if at.unserved is None else at.unserved[w]
+    short = unserved / of_stages
     fillers = tuple(
         _fillers(at, w, price, share, [e for e in beside if i in served[e]], steps, short)
         for i in sides
@@ -294,13 +295,6 @@ def _cheapest_fill(price: Floats, steps: Ints, most: int, compiled: bool) -> tup
     return cost, choice
 
 
-def _short_price(at: Priced, w: int, stages: int) -> Floats:
-    """[T] what each of some stages pays for all demand left unserved: its part of the whole."""
-    if at.unserved is None:
-        return np.full(at.problem.intervals, np.inf)
-    return at.unserved[w] / stages
-
-
 def _filling(fillers: Sequence[Fillers | None]) -> Filling | None:
     """One table for all sides; where a side has no fillers, `penalty` rules the rest out."""
     known = [each for each in fillers if each is not None]
@@ -341,7 +335,10 @@ def _least_lost(problem: Problem, w: int, engines: Sequence[Sequence[int]]) -> L
     else:
         places = [len(pools) for pools in engines]
         replicas = [
-            min(_on_a_node(problem.pools[p], resilience.node_gpus) for p in pools)
+            min(
+                on_a_node(problem.pools[p].gpus, resilience.node_gpus[problem.pools[p].node_type])
+                for p in pools
+            )
             for pools in engines
         ]
     return LeastLost(
@@ -349,12 +346,6 @@ def _least_lost(problem: Problem, w: int, engines: Sequence[Sequence[int]]) -> L
         places=np.maximum(1, places),
         replicas=np.array(replicas),
     )
-
-
-def _on_a_node(pool: PoolSpec, node_gpus: Mapping[str, int]) -> int:
-    """Replicas that a node of the pool's type takes away."""
-    gpus = node_gpus[pool.node_type]
-    return gpus // min(gpus, pool.gpus)
 
 
 def _shares(

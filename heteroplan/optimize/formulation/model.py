@@ -103,9 +103,7 @@ def _shares(
 
 
 def minimise_cost(model: Model, unserved_price: Floats | None = None) -> None:
-    """Σ run[p,t]·n[p,t] + start[p]·up[p,t] + change[p]·changed[p,t].
-
-    Scaled so that the most expensive replica costs 1.
+    """Σ run[p,t]·n[p,t] + start[p]·up[p,t] + change[p]·changed[p,t]; a replica costs at most 1.
 
     With `unserved_price` [W, T] also what it costs to serve nothing of a workload, by its classes.
     """
@@ -142,10 +140,7 @@ def _unserved(model: Model, w: int, weight: Floats) -> Terms:
 
 
 def minimise_shortage(model: Model, priority: int | None) -> float:
-    """Make the shortage of one priority class, or of all, the objective.
-
-    Returns its scale [requests].
-    """
+    """Make the shortage of one priority class, or of all, the objective; its scale [requests]."""
     terms = shortage_terms(model, priority)
     scale = max((weight for _, weight in terms), default=1.0)
     scaled = [(var, weight / scale) for var, weight in terms]

@@ -44,8 +44,6 @@ SIZED_ROUNDS = 3
 found before."""
 INTERVAL_GAP, INTERVAL_NODES = 1e-2, 1
 """Of the MIP of one interval."""
-FACTORS = (0.5, 0.8, 1.25, 2.0)
-"""Of the price of one engine beside the others, where it is ruled out what cannot serve."""
 MOST_STEPS = 20_000_000
 """Between configurations, over all intervals, of which each is checked against supply."""
 PATHS = 40
@@ -290,7 +288,7 @@ class _Day:
     def _may_serve(self, sizes: Ints) -> NDArray[np.bool_]:
         """[C, T] whether a configuration may serve an interval: false where it cannot.
 
-        Classes are added up with weights, as in the blocks of the bound, at several prices.
+        Classes are added up with weights, as in the blocks of the bound.
         """
         problem = self.problem
         fits = (sizes[:, :, None] <= self.most[None]).all(axis=1)
@@ -299,21 +297,11 @@ class _Day:
         for stage in range(problem.workloads[0].stages):
             pools = [p for p, pool in enumerate(problem.pools) if stage in pool.stages]
             loads = [problem.pools[p].load for p in pools]
-            for price in _prices(problem, pools):
-                weights = cover_weights(rps, loads, price)
-                share = np.array([cover_share(weights, rps, load) for load in loads])
-                fits &= (sizes[:, pools] @ share >= 1.0 - COVER_TOLERANCE) | ~asked
+            price = np.array([problem.pools[p].run_cost for p in pools])
+            weights = cover_weights(rps, loads, price)
+            share = np.array([cover_share(weights, rps, load) for load in loads])
+            fits &= (sizes[:, pools] @ share >= 1.0 - COVER_TOLERANCE) | ~asked
         return fits
-
-
-def _prices(problem: Problem, pools: Sequence[int]) -> Iterator[Floats]:
-    """[P, T] prices of replicas: their own, and with each engine cheaper or more expensive."""
-    price = np.array([problem.pools[p].run_cost for p in pools])
-    engines = np.array([problem.pools[p].candidate for p in pools])
-    yield price
-    for engine in sorted(set(engines.tolist())):
-        for factor in FACTORS:
-            yield np.where((engines == engine)[:, None], factor * price, price)
 
 
 def _steps(problem: Problem, sizes: Ints) -> list[Floats]:

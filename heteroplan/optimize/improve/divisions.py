@@ -58,15 +58,25 @@ class Day(NamedTuple):
 
 
 @compiled
+def _holds(gpus: _Ints, left: _Ints, counts: _Ints) -> bool:
+    """Whether `left` [R] GPUs hold counts [P] of replicas that need `gpus` [P, R]."""
+    for r in range(gpus.shape[1]):
+        held = 0
+        for p in range(len(counts)):
+            held += counts[p] * gpus[p, r]
+        if held > left[r]:
+            return False
+    return True
+
+
+@compiled
 def side_of(day: Day, at: _Ints, counts: _Ints, cover: _Floats, order: _Ints) -> Side:
     """The cheapest of counts [T, M, *] of the pools at some places, which cover [T, M].
 
     `order` [T, M] has those first that cover most. What they cost counts the present sizes right
     before and after.
     """
-    sizes, run, start, change, gpus, left = (
-        day.sizes, day.run, day.start, day.change, day.gpus, day.left,
-    )  # fmt: skip
+    sizes, run, start, change, gpus = day.sizes, day.run, day.start, day.change, day.gpus[at]
     intervals, ways = cover.shape
     known = np.zeros(intervals, dtype=np.int64)
     kept = np.zeros_like(counts)
@@ -83,15 +93,7 @@ def side_of(day: Day, at: _Ints, counts: _Ints, cover: _Floats, order: _Ints) ->
                 cost += max(0, n - sizes[before, p]) * start[t, p]
                 cost += max(0, sizes[after, p] - n) * start[after, p]
                 cost += (int(n != sizes[before, p]) + int(n != sizes[after, p])) * change[p]
-            if cost > least:
-                continue
-            for r in range(gpus.shape[1]):
-                held = 0
-                for i in range(len(at)):
-                    held += counts[t, m, i] * gpus[at[i], r]
-                if held > left[t, r]:
-                    cost = np.inf
-            if cost <= least and np.isfinite(cost):
+            if cost <= least and np.isfinite(cost) and _holds(gpus, day.left[t], counts[t, m]):
                 least = cost
                 here = known[t]
                 if here > 0 and kept_cover[t, here - 1] == cover[t, m]:
@@ -139,18 +141,6 @@ def _serve(side: Side, t: int, wanted: _Floats, cost: _Floats, counts: _Ints) ->
             cost[split] += side.cost[t, low - 1]
             for i in range(len(at)):
                 counts[split, at[i]] = side.counts[t, low - 1, i]
-
-
-@compiled
-def _holds(gpus: _Ints, left: _Ints, counts: _Ints) -> bool:
-    """Whether `left` [R] GPUs hold counts [P] of replicas that need `gpus` [P, R]."""
-    for r in range(gpus.shape[1]):
-        held = 0
-        for p in range(len(counts)):
-            held += counts[p] * gpus[p, r]
-        if held > left[r]:
-            return False
-    return True
 
 
 @compiled

@@ -9,6 +9,7 @@ for a shortest run (`stability`), each plan on the way is made to keep that (`ke
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import inf
 from time import monotonic, process_time
 
@@ -198,11 +199,12 @@ class _Pass:
         """Each workload again at a price of changes, each plan on the way offered."""
         priced = replace(self.problem.without_stability(), change_price=price)
         plan = incumbent(priced, plan.solution)
+        again = partial(local_move, slack=0, reach=REACH)
         for w in range(len(priced.workloads)):
-            for move in (_placed_again,) if self.gathered else (_gathered, _placed_again):
+            for move in (again,) if self.gathered else (_gathered, again):
                 if self.stop():
                     return plan
-                tried = move(priced, plan, w, self.stop)
+                tried = move(priced, plan, w, stop=self.stop)
                 if tried.rank < plan.rank:
                     plan = tried
                     self.offer(plan)
@@ -255,8 +257,3 @@ def _gathered(problem: Problem, plan: Incumbent, w: int, stop: Stop) -> Incumben
     task = task_of(problem, w, trial, steered(problem), stop=stop)
     place(task.within(p for members in used for p in members), trial)
     return resized(problem, plan, trial)
-
-
-def _placed_again(problem: Problem, plan: Incumbent, w: int, stop: Stop) -> Incumbent:
-    """Workload w again in its groups, each pool within the sizes that it has about that time."""
-    return local_move(problem, plan, w, 0, stop, REACH)

@@ -1,7 +1,6 @@
 """Sweeps over large plans: each workload again beside the others, at prices of supply."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from heteroplan.optimize.construct.all_workloads import (
     fits_one_group,
@@ -10,10 +9,10 @@ from heteroplan.optimize.construct.all_workloads import (
     steered,
 )
 from heteroplan.optimize.construct.one_group import is_plain, refit
-from heteroplan.optimize.construct.one_workload import place, rank_of
+from heteroplan.optimize.construct.one_workload import placed_anew, rank_of
 from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.incumbent import Incumbent, resized, unserved_share
-from heteroplan.optimize.program.problem import Floats, Ints
+from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.search import Search
 
 REPAIRS, RISE = 6, 0.3
@@ -22,65 +21,57 @@ NEAR = 1.03
 """Multiple of its cost in fractions of replicas up to which a workload stays where it is."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Sweeps:
-    """Sweeps of one search."""
+def swept(
+    search: Search, plan: Incumbent, prices: Floats, order: Sequence[int], *, moves: bool = True
+) -> Incumbent:
+    """Each workload again beside the others, at prices [R, T], kept where it costs less.
 
-    search: Search
+    Where nothing but demand and supply ties it, in the groups that it has; unless it `moves`.
+    """
+    problem, stop = search.problem, search.out_of_time
+    held_price = steered(problem, prices)
+    replicas = plan.solution.replicas.copy()
+    for w in order:
+        if stop():
+            break
+        if is_plain(problem, w):
+            refit(problem, w, replicas, held_price)
+            if search.uses("regroup"):
+                from heteroplan.optimize.improve.two_groups import regroup
 
-    def swept(
-        self, plan: Incumbent, prices: Floats, order: Sequence[int], *, moves: bool = True
-    ) -> Incumbent:
-        """Each workload again beside the others, at prices [R, T], kept where it costs less.
+                regroup(problem, w, replicas, held_price, stop)
+            if moves:
+                replicas = _placed_again(problem, w, replicas, held_price)
+        else:
+            standing = resized(problem, plan, replicas)
+            replicas = reinsert(problem, standing, prices, (w,)).solution.replicas.copy()
+    return resized(problem, plan, replicas)
 
-        Where nothing but demand and supply ties it, in the groups that it has; unless it `moves`.
-        """
-        problem, stop = self.search.problem, self.search.out_of_time
-        held_price = steered(problem, prices)
-        replicas = plan.solution.replicas.copy()
-        for w in order:
-            if stop():
-                break
-            if is_plain(problem, w):
-                refit(problem, w, replicas, held_price)
-                if self.search.uses("regroup"):
-                    from heteroplan.optimize.improve.two_groups import regroup
 
-                    regroup(problem, w, replicas, held_price, stop)
-                if moves:
-                    replicas = self._placed_again(w, replicas, held_price)
-            else:
-                standing = resized(problem, plan, replicas)
-                replicas = reinsert(problem, standing, prices, (w,)).solution.replicas.copy()
-        return resized(problem, plan, replicas)
+def _placed_again(problem: Problem, w: int, replicas: Ints, held_price: Floats) -> Ints:
+    """Sizes in which workload w stands wherever it costs least, if that is better."""
+    task = task_of(problem, w, replicas, held_price)
+    groups = problem.groups(w).values()
+    least = min((task.least_cost(pools, task.need()) for pools in groups), default=0.0)
+    here = rank_of(task, replicas)
+    if here <= (0.0, least * NEAR) or not fits_one_group(problem, w):
+        return replicas
+    trial = replicas.copy()
+    trial[list(problem.workloads[w].pools)] = 0
+    rank, trial = placed_anew(task, trial)
+    return trial if rank < here else replicas
 
-    def _placed_again(self, w: int, replicas: Ints, held_price: Floats) -> Ints:
-        """Sizes in which workload w stands wherever it costs least, if that is better."""
-        problem = self.search.problem
-        task = task_of(problem, w, replicas, held_price)
-        groups = problem.groups(w).values()
-        least = min((task.least_cost(pools, task.need()) for pools in groups), default=0.0)
-        here = rank_of(task, replicas)
-        if here <= (0.0, least * NEAR) or not fits_one_group(problem, w):
-            return replicas
-        trial = replicas.copy()
-        trial[list(problem.workloads[w].pools)] = 0
-        place(task, trial)
-        refit(problem, w, trial, held_price)
-        return trial if rank_of(task, trial) < here else replicas
 
-    def repaired(
-        self, plan: Incumbent, prices: Floats, workloads: Sequence[int]
-    ) -> Iterator[Incumbent]:
-        """Sweeps of `workloads` at prices [R, T] that rise where demand is short, until none is."""
-        problem = self.search.problem
-        for _ in range(REPAIRS):
-            if plan.covered or self.search.out_of_time():
-                return
-            short = {w: float(unserved_share(problem, w, plan).sum()) for w in workloads}
-            prices = prices + RISE * scarce_where_short(problem, plan)
-            short_first = sorted(
-                workloads, key=lambda w: (problem.workloads[w].priority, -short[w])
-            )
-            plan = self.swept(plan, prices, short_first)
-            yield plan
+def repaired(
+    search: Search, plan: Incumbent, prices: Floats, workloads: Sequence[int]
+) -> Iterator[Incumbent]:
+    """Sweeps of `workloads` at prices [R, T] that rise where demand is short, until none is."""
+    problem = search.problem
+    for _ in range(REPAIRS):
+        if plan.covered or search.out_of_time():
+            return
+        short = {w: float(unserved_share(problem, w, plan).sum()) for w in workloads}
+        prices = prices + RISE * scarce_where_short(problem, plan)
+        short_first = sorted(workloads, key=lambda w: (problem.workloads[w].priority, -short[w]))
+        plan = swept(search, plan, prices, short_first)
+        yield plan

@@ -98,24 +98,23 @@ class _Pair:
         )
         return cls(task, pools, day)
 
-    def known_side(self, at: list[int], known: "_Known") -> Side:
-        """As `side`, taken from `known` where nothing that it depends on has changed."""
+    def side(self, at: list[int], known: "_Known") -> Side:
+        """What the pools at some places may have, alone on the GPUs that are left.
+
+        Taken from `known` where nothing that it depends on has changed.
+        """
         day = self.day
         rows = np.flatnonzero(day.gpus[at].any(axis=0))
         pools = tuple(self.pools[i] for i in at)
         key = (pools, day.sizes[:, at].tobytes(), day.left[:, rows].tobytes())
         if key not in known:
-            known[key] = self.side(at)
+            sizes = day.sizes[:, None, at]
+            near = sizes + _steps(len(at))
+            counts = np.concatenate([near, *(np.roll(sizes, i, axis=0) for i in (1, -1))], axis=1)
+            cover = self._cover(at, counts)
+            order = np.argsort(-cover, axis=1, kind="stable")
+            known[key] = side_of(day, np.array(at), counts, cover, order)
         return known[key]._replace(at=np.array(at))
-
-    def side(self, at: list[int]) -> Side:
-        """What the pools at some places may have, alone on the GPUs that are left."""
-        sizes = self.day.sizes[:, None, at]
-        near = sizes + _steps(len(at))
-        counts = np.concatenate([near, *(np.roll(sizes, i, axis=0) for i in (1, -1))], axis=1)
-        cover = self._cover(at, counts)
-        order = np.argsort(-cover, axis=1, kind="stable")
-        return side_of(self.day, np.array(at), counts, cover, order)
 
     def _cover(self, at: list[int], counts: Ints) -> Floats:
         """[T, M] share of the demand that counts [T, M, *] of the pools at some places serve."""
@@ -183,7 +182,7 @@ def _divide_anew(
     need[need <= COVER_TOLERANCE] = 0.0
     pair = _Pair.of(task, pools, replicas)
     first_prefill, first_decode, other_prefill, other_decode = (
-        pair.known_side(places, known) for places in at
+        pair.side(places, known) for places in at
     )
     sides = (first_prefill, first_decode, other_prefill, other_decode)
     quietest = int(pair.day.sizes.sum(axis=1).argmin())
@@ -193,11 +192,7 @@ def _divide_anew(
         return
     tried = replicas.copy()
     tried[pools] = found
-    if task.cost(pools, tried) < task.cost(pools, replicas) and _fits(task, tried):
+    left = task.left(problem.workloads[task.w].pools, tried)
+    fits = all((gpus >= 0).all() for gpus in left.values())
+    if fits and task.cost(pools, tried) < task.cost(pools, replicas):
         replicas[pools] = found
-
-
-def _fits(task: Task, replicas: Ints) -> bool:
-    """Whether the rows of the workload's pools hold what it holds in `replicas` [P, T]."""
-    pools = list(task.problem.workloads[task.w].pools)
-    return all((left >= 0).all() for left in task.left(pools, replicas).values())

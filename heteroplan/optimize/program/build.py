@@ -20,6 +20,7 @@ from heteroplan.optimize.program.problem import (
     Problem,
     ProgramResilience,
     ProgramWorkload,
+    on_a_node,
 )
 from heteroplan.optimize.program.sizes import SizedLoad, reference_load
 from heteroplan.optimize.program.supply import Places, hardware_tree, supply_rows
@@ -288,7 +289,7 @@ def _most_replicas(
     wanted = workload.min_replicas.get(candidate.engine.role, 0)
     useful = np.where(np.isfinite(load), load, 0.0).sum(axis=0).max(initial=0.0)
     if workload.resilience is not None and workload.resilience.lose is Loss.NODE:
-        useful += max(1, node_gpus // candidate.engine.gpus)
+        useful += on_a_node(candidate.engine.gpus, node_gpus)
     return np.minimum(room, max(ceil(useful - COVER_TOLERANCE), wanted)).astype(np.int64)
 
 

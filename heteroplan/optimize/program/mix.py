@@ -9,7 +9,7 @@ from functools import reduce
 import numpy as np
 
 from heteroplan.entities.workload import Role
-from heteroplan.optimize.program.problem import Floats, Ints, Problem, ProgramResilience
+from heteroplan.optimize.program.problem import Floats, Ints, Problem, ProgramResilience, on_a_node
 from heteroplan.optimize.program.sizes import kind_of, shares
 
 
@@ -21,21 +21,16 @@ def cover_of(problem: Problem, pools: Iterable[int], counts: Ints) -> Floats:
     return cover
 
 
-def mix_share(problem: Problem, p: int) -> Floats:
-    """[T] share of its workload's demand, in its mix of classes, that one replica serves at most.
-
-    That of a pool which serves all demand alone, where it depends on the size.
-    """
-    return problem.pools[p].mix_share
-
-
-def part_pairs(problem: Problem, pools: Sequence[int]) -> list[tuple[list[int], list[int]]]:
-    """Pools of parts 0 and 1 of each divided engine in each of its domains."""
+def part_pairs(
+    problem: Problem, pools: Sequence[int], *, by_leaf: bool = True
+) -> list[tuple[list[int], list[int]]]:
+    """Pools of parts 0 and 1 of each divided engine on each of its leaves, or on all together."""
     found: dict[tuple[str, str], tuple[list[int], list[int]]] = {}
     for p in pools:
         pool = problem.pools[p]
         if pool.part is not None:
-            found.setdefault((pool.domain, pool.engine), ([], []))[pool.part].append(p)
+            place = pool.domain if by_leaf else ""
+            found.setdefault((place, pool.engine), ([], []))[pool.part].append(p)
     return list(found.values())
 
 
@@ -93,9 +88,8 @@ def _left_after_loss(
                     capacity = covers[name] - slower
                 lost = 0.0 * total
                 if exposed:
-                    on_a_node = {p: min(problem.pools[p].gpus, node_gpus) for p in exposed}
                     reach = [replicas[p] * left_of[p] for p in exposed]
-                    per_gpu = [left_of[p] / gpus for p, gpus in on_a_node.items()]
+                    per_gpu = [left_of[p] / min(problem.pools[p].gpus, node_gpus) for p in exposed]
                     lost = most_on_a_node(node_gpus, reach, per_gpu)
                 left = np.maximum(0.0, capacity - lost)
                 worst = np.minimum(worst, total - covers[name] + left)
@@ -113,7 +107,7 @@ def _after_a_node(
     for kind in {kind_of(problem.pools[p]) for p in exposed}:
         alike = [p for p in pools if kind_of(problem.pools[p]) == kind]
         if problem.pools[alike[0]].by_size is not None:
-            fewer = max(1, node_gpus // problem.pools[alike[0]].gpus)
+            fewer = on_a_node(problem.pools[alike[0]].gpus, node_gpus)
             found |= dict(zip(alike, shares(problem, alike, replicas[alike], fewer), strict=True))
     return found
 
@@ -142,18 +136,15 @@ def most_on_a_node(node_gpus: int, reach: Sequence[Floats], per_gpu: Sequence[Fl
 def mixed_flow(problem: Problem, replicas: Ints) -> tuple[Floats, ...]:
     """Flow that serves as much as the pools can with every pool taking the same mix."""
     flow: list[Floats] = [np.zeros_like(pool.load) for pool in problem.pools]
-    for w, work in enumerate(problem.workloads):
-        for p, share in zip(work.pools, mixed_flow_of(problem, w, replicas), strict=True):
-            flow[p] = share
+    for w in range(len(problem.workloads)):
+        mix(problem, w, replicas, flow)
     return tuple(flow)
 
 
-def mixed_flow_of(problem: Problem, w: int, replicas: Ints) -> list[Floats]:
-    """`mixed_flow` of one workload, in the order of its pools."""
-    work = problem.workloads[w]
-    asked = work.rps > 0
+def mix(problem: Problem, w: int, replicas: Ints, flow: list[Floats]) -> None:
+    """Write `mixed_flow` of workload w into `flow`."""
+    asked = problem.workloads[w].rps > 0
     rest = asked.any(axis=0) * safe_share(problem, w, replicas)
-    found: dict[int, Floats] = {}
     for pools in problem.groups(w).values():
         cover = {role: role_cover(problem, pools, replicas, role) for role in Role}
         alone = np.minimum(rest, cover[Role.AGGREGATED])
@@ -163,8 +154,7 @@ def mixed_flow_of(problem: Problem, w: int, replicas: Ints) -> list[Floats]:
         taken = {Role.PREFILL: pair, Role.DECODE: pair, Role.AGGREGATED: alone}
         for p, mine in _parts_of_role(problem, pools, replicas).items():
             role = problem.pools[p].role
-            found[p] = _ratio(mine, cover[role]) * taken[role] * asked
-    return [found[p] for p in work.pools]
+            flow[p] = _ratio(mine, cover[role]) * taken[role] * asked
 
 
 def _parts_of_role(problem: Problem, pools: Sequence[int], replicas: Ints) -> dict[int, Floats]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import RatioBand, Role, Workload
 from heteroplan.numerics.tolerances import SERVED_TOLERANCE
-from heteroplan.optimize.program.sizes import SizedLoad
+from heteroplan.optimize.program.sizes import SizedLoad, share_of
 from heteroplan.optimize.program.transitions import changes_of, starts_of
 from heteroplan.units import HOURS_PER_DAY, S_PER_HOUR
 
@@ -71,14 +71,11 @@ class PoolSpec:
     mix_load: Floats = field(init=False)
     """[T] replicas kept busy by all demand of the workload in its mix of classes."""
     mix_share: Floats = field(init=False)
-    """[T] share of the workload's demand, in its mix, that one replica serves."""
+    """[T] share of the workload's demand, in its mix, that one replica serves at most."""
 
     def __post_init__(self) -> None:
-        load = np.asarray(self.load.sum(axis=0))
-        usable = np.isfinite(load) & (load > 0)
-        share = np.where(usable, 1.0 / np.where(usable, load, 1.0), 0.0)
-        object.__setattr__(self, "mix_load", load)
-        object.__setattr__(self, "mix_share", share)
+        object.__setattr__(self, "mix_load", np.asarray(self.load.sum(axis=0)))
+        object.__setattr__(self, "mix_share", share_of(self.mix_load))
 
     @property
     def counts(self) -> bool:
@@ -248,6 +245,13 @@ class Problem:
             return self
         free = (replace(work, min_run=1, max_changes=None) for work in self.workloads)
         return replace(self, workloads=tuple(free))
+
+    def times(self, first: int, count: int) -> list[int]:
+        """Intervals of the horizon; past the end of a cyclic day those at its beginning."""
+        times = range(first, first + count)
+        if self.cyclic:
+            return [t % self.intervals for t in times]
+        return [t for t in times if 0 <= t < self.intervals]
 
     def days_of(self) -> Ints:
         """[T] number of the day: the horizon in equal parts of about 24 h."""
@@ -446,6 +450,11 @@ class Solution:
     """[P, T]"""
     flow: tuple[Floats, ...]
     """For each pool [K, T]: share of the class's demand that it handles."""
+
+
+def on_a_node(gpus: int, node_gpus: int) -> int:
+    """Replicas of so many GPUs that a node holds, or one of which it holds a part."""
+    return max(1, node_gpus // gpus)
 
 
 def _renumbered(work: ProgramWorkload, index: Mapping[int, int]) -> ProgramWorkload:

@@ -43,9 +43,7 @@ class SizedLoad:
     @cached_property
     def share(self) -> Floats:
         """[S + 1, T] share of the demand, in its mix, that one replica serves."""
-        total = self.load.sum(axis=1)
-        usable = np.isfinite(total) & (total > 0)
-        return np.where(usable, 1.0 / np.where(usable, total, 1.0), 0.0)
+        return share_of(self.load.sum(axis=1))
 
     def load_at(self, sizes: Ints) -> Floats:
         """[K, T] loads in pools of `sizes` [T]."""
@@ -58,6 +56,12 @@ class SizedLoad:
     def window(self, times: Sequence[int]) -> "SizedLoad":
         """Of some intervals."""
         return SizedLoad(self.load[:, :, list(times)])
+
+
+def share_of(load: Floats) -> Floats:
+    """Share of the demand that one replica serves, where all of it keeps `load` of them busy."""
+    usable = np.isfinite(load) & (load > 0)
+    return np.where(usable, 1.0 / np.where(usable, load, 1.0), 0.0)
 
 
 def reference_load(sized: SizedLoad, alone: Ints) -> Floats:

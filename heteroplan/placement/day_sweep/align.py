@@ -7,7 +7,6 @@ many GPUs as possible shall end as they began.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -30,37 +29,23 @@ def align(day: Day, pieces: Sequence[Piece], free: Ints, stop: Stop = never) -> 
     futures.write()
 
 
-@dataclass(slots=True, eq=False)
-class _Ends:
-    """[N] pieces as arrays, in intervals from where the day is cut open."""
-
-    pool: Ints
-    node: Ints
-    """The first of several."""
-    holds: Ints
-    """From when on; before the day begins where it serves then."""
-    first: Ints
-    end: Ints
-
-
 class _Futures:
     """What comes on each node after a time, and how much of it ends as it began."""
 
     def __init__(self, day: Day, pieces: Sequence[Piece], free: Ints) -> None:
         self.day, self.pieces, self.free = day, pieces, free
         self.share = day.share()
-        first = np.array([piece.first for piece in pieces], dtype=np.int64)
+        self.pool = np.array([piece.pool for piece in pieces], dtype=np.int64)
+        self.node = np.array([piece.spot[0] for piece in pieces], dtype=np.int64)
+        """The first of several."""
+        self.first = np.array([piece.first for piece in pieces], dtype=np.int64)
+        self.end = np.array([piece.end for piece in pieces], dtype=np.int64)
         lead = np.array([day.footprints[piece.pool].lead for piece in pieces], dtype=np.int64)
-        self.at = _Ends(
-            pool=np.array([piece.pool for piece in pieces], dtype=np.int64),
-            node=np.array([piece.spot[0] for piece in pieces], dtype=np.int64),
-            holds=np.where(first <= 0, -1, np.maximum(0, first - lead)),
-            first=first,
-            end=np.array([piece.end for piece in pieces], dtype=np.int64),
-        )
+        self.holds = np.where(self.first <= 0, -1, np.maximum(0, self.first - lead))
+        """From when on; before the day begins where it serves then."""
         self.kinds = self._kinds()
-        self.began = self._standing(first <= 0)
-        self.ended = self._standing(self.at.end >= day.intervals)
+        self.began = self._standing(self.first <= 0)
+        self.ended = self._standing(self.end >= day.intervals)
 
     def _kinds(self) -> Ints:
         """[T, n] equal for nodes on which the same replicas may stand from a time on."""
@@ -86,7 +71,7 @@ class _Futures:
     def _standing(self, which: Flags) -> Ints:
         """[n, P] replicas of some pieces."""
         count = np.zeros((self.day.room.shape[1], len(self.day.footprints)), dtype=np.int64)
-        np.add.at(count, (self.at.node[which], self.at.pool[which]), 1)
+        np.add.at(count, (self.node[which], self.pool[which]), 1)
         return count
 
     def _alike(self, nodes: Ints) -> Ints:
@@ -99,27 +84,24 @@ class _Futures:
 
     def exchange(self, t: int) -> None:
         """From `t` on, nodes that hold the same before it go on as is best for the end."""
-        at = self.at
-        held = (at.holds < t) & (at.end > t)
-        stage = at.pool + len(self.day.footprints) * np.maximum(0, at.first - t + 1)
+        held = (self.holds < t) & (self.end > t)
+        stage = self.pool + len(self.day.footprints) * np.maximum(0, self.first - t + 1)
         goes_to = self._best(t, held, stage)
         if (goes_to == np.arange(len(goes_to))).all():
             return
         here = np.flatnonzero(held)
-        future = here[np.lexsort((at.end[here], stage[here], goes_to[at.node[here]]))]
-        past = here[np.lexsort((at.holds[here], stage[here], at.node[here]))]
-        at.end[past] = at.end[future]
-        later = at.holds >= t
-        at.node[later] = goes_to[at.node[later]]
+        future = here[np.lexsort((self.end[here], stage[here], goes_to[self.node[here]]))]
+        past = here[np.lexsort((self.holds[here], stage[here], self.node[here]))]
+        self.end[past] = self.end[future]
+        later = self.holds >= t
+        self.node[later] = goes_to[self.node[later]]
         self.free[t:] = self.free[t:][:, np.argsort(goes_to)]
-        self.ended = self._standing(at.end >= self.day.intervals)
+        self.ended = self._standing(self.end >= self.day.intervals)
 
     def _same(self, t: int, nodes: Ints, held: Flags, stage: Ints) -> Ints:
         """[k] number of `nodes` [k] that hold the same before `t` and may hold the same after."""
         shape = self.kinds.shape[1], int(stage.max(initial=0)) + 1
-        count = np.bincount(
-            self.at.node[held] * shape[1] + stage[held], minlength=shape[0] * shape[1]
-        )
+        count = np.bincount(self.node[held] * shape[1] + stage[held], minlength=shape[0] * shape[1])
         kinds = self.kinds[t, nodes, None]
         return _numbered(np.hstack([kinds, count.reshape(shape)[nodes]]).astype(np.int32))
 
@@ -151,7 +133,7 @@ class _Futures:
 
     def write(self) -> None:
         """Nodes and ends into the pieces."""
-        for piece, node, end in zip(self.pieces, self.at.node, self.at.end, strict=True):
+        for piece, node, end in zip(self.pieces, self.node, self.end, strict=True):
             piece.end = int(end)
             if len(piece.spot) == 1:
                 piece.spot = (int(node),)

@@ -1,6 +1,6 @@
 """A part of the fleet as it fills and empties in the course of a day: state, moves, and a log."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -109,15 +109,14 @@ class State:
         return cls(day, serving, [()] * pools, np.zeros(nodes, dtype=np.int64), [()] * pools)
 
     def copy(self) -> "State":
-        return State(
-            self.day,
-            self.serving.copy(),
-            list(self.wide),
-            self.used.copy(),
-            list(self.late),
-            dict(self.starting),
-            list(self.log),
-            self.t,
+        return replace(
+            self,
+            serving=self.serving.copy(),
+            wide=list(self.wide),
+            used=self.used.copy(),
+            late=list(self.late),
+            starting=dict(self.starting),
+            log=list(self.log),
         )
 
     def free(self) -> Ints:

@@ -102,7 +102,7 @@ class FreeCapacity:
             piece = Placed(life, stay.first, stay.intervals, stay.lead, spot, stay.moved)
             free_capacity._add(piece, free_capacity._held_by(piece))
         for each in packing.unplaced:
-            free_capacity.replicas[each.pool, free_capacity.times(each.first, each.intervals)] -= 1
+            free_capacity.replicas[each.pool, problem.times(each.first, each.intervals)] -= 1
         return free_capacity
 
     def copy(self) -> "FreeCapacity":
@@ -125,10 +125,6 @@ class FreeCapacity:
             for piece in pieces
         ]
         return Packing(tuple(sorted(stays, key=lambda stay: stay.pool)), ())
-
-    def times(self, first: int, count: int) -> Ints:
-        """Intervals of the horizon."""
-        return np.arange(first, first + count) % self.problem.intervals
 
     def missing(self, w: int, t: int) -> float:
         """Share of a workload's demand that is left unserved in an interval."""
@@ -206,7 +202,7 @@ class FreeCapacity:
         offset = (times - piece.first + piece.lead) % length - piece.lead
         if piece.lead + piece.intervals >= length or offset.max() >= piece.intervals:
             return
-        served = self.times(piece.first, piece.intervals).tolist()
+        served = self.problem.times(piece.first, piece.intervals)
         yield Cut(number, None, tuple(served))
         kept, after = int(offset.min()), int(offset.max()) + 1 + lead
         if kept > 0 and not self._starting(pool, served[kept]):

@@ -8,7 +8,7 @@ from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
-from heteroplan.optimize.program.mix import mix_share, role_cover
+from heteroplan.optimize.program.mix import role_cover
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.rules import is_choosy
 from heteroplan.placement.pack import Packing
@@ -36,9 +36,9 @@ def substituted(
     """
     free_capacity = FreeCapacity.of(scenario, candidates, problem, replicas, packing)
     lost = [
-        (each.pool, int(t))
+        (each.pool, t)
         for each in sorted(packing.unplaced, key=lambda each: each.first)
-        for t in free_capacity.times(each.first, each.intervals)
+        for t in problem.times(each.first, each.intervals)
     ]
     for pool, t in lost:
         if stop():
@@ -60,10 +60,10 @@ def _serve_instead(free_capacity: FreeCapacity, pool: int, t: int) -> None:
     problem = free_capacity.problem
     w, own = problem.pools[pool].workload, problem.pools[pool].group
     groups = problem.groups(w)
-    lost = float(mix_share(problem, pool)[t])
+    lost = float(problem.pools[pool].mix_share[t])
     alike = _whole(problem, groups[own], problem.pools[pool].stages)
     for other in _cheapest_first(problem, alike, t, lost):
-        gives = float(mix_share(problem, other)[t])
+        gives = float(problem.pools[other].mix_share[t])
         while (
             lost > COVER_TOLERANCE
             and free_capacity.missing(w, t)
@@ -168,7 +168,7 @@ def _cheapest_first(problem: Problem, pools: Iterable[int], t: int, lost: float)
     """Those that can serve, by what it costs that they serve a lost share of the demand."""
     cost = {}
     for p in pools:
-        own, gives = problem.pools[p], float(mix_share(problem, p)[t])
+        own, gives = problem.pools[p], float(problem.pools[p].mix_share[t])
         if gives > 0.0:
             cost[p] = ceil(max(lost, gives) / gives) * float(own.run_cost[t] + own.start_cost)
     return sorted(cost, key=lambda p: cost[p])

@@ -172,12 +172,12 @@ def test_engines_within_a_tenth_of_their_roles_best_price_are_cheap() -> None:
     task = free(problem)
     assert {problem.pools[p].engine for p in task.cheap_pools()} == cheap
     assert len(task.cheap_pools()) == 6
-    cheapest_engines = task.cheapest_engines().limit
+    cheapest_engines = task.within(task.cheap_pools()).limit
     assert cheapest_engines is not None
     for p, pool in enumerate(problem.pools):
         expected = pool.most.tolist() if pool.engine in cheap else [0, 0, 0]
         assert cheapest_engines[p].tolist() == expected
-    bounded = replace(task, limit=np.full((8, 3), 2)).cheapest_engines().limit
+    bounded = replace(task, limit=np.full((8, 3), 2)).within(task.cheap_pools()).limit
     assert bounded is not None
     assert [each.tolist() for each in bounded] == [
         [2, 2, 2] if pool.engine in cheap else [0, 0, 0] for pool in problem.pools

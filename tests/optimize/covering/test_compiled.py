@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from heteroplan.optimize.covering.blocks import Block, block_cost, cheapest_path
-from heteroplan.optimize.covering.filling import Filling
+from heteroplan.optimize.covering.blocks import Block, Filling, block_cost, cheapest_path
 from heteroplan.optimize.covering.role_blocks import _cheapest_fill
 
 BLOCKS = 200

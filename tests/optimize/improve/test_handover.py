@@ -19,10 +19,9 @@ from heteroplan.entities.scenario import Running
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.improve.handover import starting_later
 from heteroplan.optimize.incumbent import incumbent
-from heteroplan.optimize.one_mip import solve_as_one_mip
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Problem, Solution
-from heteroplan.optimize.solve import solve
+from heteroplan.optimize.solve import solve, solve_as_one_mip
 from tests.builders import engine, fleet, scenario, workload
 from tests.optimize.case import problem_of
 

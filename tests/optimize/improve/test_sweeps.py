@@ -11,7 +11,7 @@ from heteroplan.entities.workload import Role
 from heteroplan.optimize.construct.all_workloads import steered
 from heteroplan.optimize.construct.one_group import is_plain
 from heteroplan.optimize.improve import sweeps as sweeping
-from heteroplan.optimize.improve.sweeps import REPAIRS, RISE, Sweeps
+from heteroplan.optimize.improve.sweeps import REPAIRS, RISE, repaired
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution
@@ -25,9 +25,9 @@ from tests.optimize.random_cases import random_problem
 LEAST_CHANGE = 1e-6
 
 
-def sweeps_of(problem: Problem, seconds: float = 60.0, *without: str) -> Sweeps:
+def search_of(problem: Problem, seconds: float = 60.0, *without: str) -> Search:
     end = monotonic() + seconds
-    return Sweeps(Search(problem, 0.0, end, never, silent, without=frozenset(without)))
+    return Search(problem, 0.0, end, never, silent, without=frozenset(without))
 
 
 def plan_of(problem: Problem, replicas: Ints) -> Incumbent:
@@ -71,7 +71,9 @@ def swept(
 ) -> list[tuple[int, int]]:
     """Replicas on cheap and on dear nodes; `price` is that of a GPU on cheap ones."""
     prices = np.array([[price if row.node_type == "cheap" else 0.0] for row in problem.supplies])
-    found = sweeps_of(problem, 60.0, *without).swept(plan_of(problem, start), prices, order)
+    found = sweeping.swept(
+        search_of(problem, 60.0, *without), plan_of(problem, start), prices, order
+    )
     counts = [[0, 0] for _ in problem.workloads]
     for pool, size in zip(problem.pools, found.solution.replicas[:, 0].tolist(), strict=True):
         counts[pool.workload][pool.node_type == "dear"] += size
@@ -119,7 +121,9 @@ def test_what_is_too_many_or_missing_is_put_right() -> None:
 def test_a_workload_that_does_not_move_keeps_its_group() -> None:
     problem = two_spines(9, 9, {"rps": 20.0})
     start = plan_of(problem, sized(problem, (0, 3)))
-    found = sweeps_of(problem).swept(start, np.zeros((len(problem.supplies), 1)), [0], moves=False)
+    found = sweeping.swept(
+        search_of(problem), start, np.zeros((len(problem.supplies), 1)), [0], moves=False
+    )
     assert found.solution.replicas.tolist() == sized(problem, (0, 2)).tolist()
 
 
@@ -127,7 +131,7 @@ def test_a_sweep_that_is_out_of_time_changes_nothing() -> None:
     problem = two_spines(9, 9, {"rps": 20.0})
     start = plan_of(problem, sized(problem, (0, 2)))
     prices = np.zeros((len(problem.supplies), 1))
-    found = sweeps_of(problem, -1.0).swept(start, prices, [0])
+    found = sweeping.swept(search_of(problem, -1.0), start, prices, [0])
     assert found.solution.replicas.tolist() == start.solution.replicas.tolist()
 
 
@@ -158,7 +162,7 @@ def test_sweeps_keep_supply_and_serve_no_less_for_no_more(feature: str | None) -
         held_price = steered(problem, prices)
         found = start
         for w in draw.permutation(len(problem.workloads)).tolist():
-            before, found = found, sweeps_of(problem).swept(found, prices, [w])
+            before, found = found, sweeping.swept(search_of(problem), found, prices, [w])
             sizes = found.solution.replicas
             assert all((left >= 0).all() for left in problem.residual(sizes))
             if is_plain(problem, w):
@@ -195,7 +199,7 @@ def test_prices_rise_where_demand_is_short_until_room_is_made() -> None:
     problem = problem_of(scenario(loads, in_fleet=on))
     replicas = np.array([[int((pool.workload, pool.engine) == (0, "C"))] for pool in problem.pools])
     prices = np.zeros((len(problem.supplies), 1))
-    plans = list(sweeps_of(problem).repaired(plan_of(problem, replicas), prices, [0, 1]))
+    plans = list(repaired(search_of(problem), plan_of(problem, replicas), prices, [0, 1]))
     assert [plan.covered for plan in plans] == [False] * 4 + [True]
     assert 3 * RISE < 1.0 < 4 * RISE
     assert plans[-1].cost == pytest.approx(4 * 1.0 + 4 * 2.0)
@@ -205,10 +209,10 @@ def test_a_plan_that_serves_everything_needs_no_repair() -> None:
     problem = two_spines(9, 9, {"rps": 20.0})
     prices = np.zeros((len(problem.supplies), 1))
     covered = plan_of(problem, sized(problem, (0, 2)))
-    assert list(sweeps_of(problem).repaired(covered, prices, [0])) == []
+    assert list(repaired(search_of(problem), covered, prices, [0])) == []
     short = plan_of(problem, sized(problem, (0, 1)))
-    assert list(sweeps_of(problem, -1.0).repaired(short, prices, [0])) == []
-    assert [plan.covered for plan in sweeps_of(problem).repaired(short, prices, [0])] == [True]
+    assert list(repaired(search_of(problem, -1.0), short, prices, [0])) == []
+    assert [plan.covered for plan in repaired(search_of(problem), short, prices, [0])] == [True]
 
 
 def test_urgent_workloads_and_among_them_the_shortest_are_swept_first(
@@ -219,13 +223,13 @@ def test_urgent_workloads_and_among_them_the_shortest_are_swept_first(
     problem = two_spines(5, 0, *loads, {"rps": 40.0})
     orders = []
 
-    def recorded(_: Sweeps, plan: Incumbent, prices: Floats, order: Sequence[int]) -> Incumbent:
+    def recorded(_: Search, plan: Incumbent, prices: Floats, order: Sequence[int]) -> Incumbent:
         orders.append((list(order), round(float(prices.max()), 6)))
         return plan
 
-    monkeypatch.setattr(sweeping.Sweeps, "swept", recorded)
+    monkeypatch.setattr(sweeping, "swept", recorded)
     start = plan_of(problem, sized(problem, (1, 0), (1, 0), (0, 0), (3, 0)))
     prices = np.zeros((len(problem.supplies), 1))
-    list(sweeps_of(problem).repaired(start, prices, [0, 3, 2, 1]))
+    list(repaired(search_of(problem), start, prices, [0, 3, 2, 1]))
     assert [order for order, _ in orders] == [[1, 3, 2, 0]] * REPAIRS
     assert [price for _, price in orders] == pytest.approx([RISE * (i + 1) for i in range(REPAIRS)])
