@@ -121,15 +121,26 @@ def priced_bound(
     for w in range(len(problem.workloads)):
         if stop():
             return PricedBound(-np.inf, slope, by_work)
-        solved = _solved(at, w, cells or BOUND_CELLS)
-        if solved is None:
+        least = least_costs(at, w, cells or BOUND_CELLS, slope)
+        if least is None:
             return PricedBound(np.inf, slope, by_work)
-        for least, role_block, counts in solved:
-            total += least
-            by_work[w] += least
-            magnitude += abs(least)
-            _add_use(problem, w, at, role_block, counts, slope)
+        by_work[w] = sum(least)
+        total += by_work[w]
+        magnitude += sum(map(abs, least))
     return PricedBound(total - ROUNDING * magnitude, slope, by_work)
+
+
+def least_costs(at: Priced, w: int, cells: int, slope: Prices) -> list[float] | None:
+    """Of each block of a workload; what they hold, start and pass on is added to `slope`.
+
+    None where a block has no schedule.
+    """
+    solved = _solved(at, w, cells)
+    if solved is None:
+        return None
+    for _, role_block, counts in solved:
+        _add_use(w, at, role_block, counts, slope)
+    return [least for least, _, _ in solved]
 
 
 def _solved(at: Priced, w: int, cells: int) -> list[tuple[float, RoleBlock, Ints]] | None:
@@ -151,10 +162,9 @@ def _solved(at: Priced, w: int, cells: int) -> list[tuple[float, RoleBlock, Ints
     return best
 
 
-def _add_use(
-    problem: Problem, w: int, at: Priced, found: RoleBlock, counts: Ints, slope: Prices
-) -> None:
+def _add_use(w: int, at: Priced, found: RoleBlock, counts: Ints, slope: Prices) -> None:
     """Add what a block's schedule holds, starts and passes on to the rows of its cheapest pools."""
+    problem = at.problem
     ran = {e: counts[i].astype(np.float64) for i, e in enumerate(found.grid)}
     held = {e: _held(problem, found.engines[e], counts[i]) for i, e in enumerate(found.grid)}
     missing = found.block.missing(counts)
@@ -162,40 +172,33 @@ def _add_use(
         if fillers is not None:
             for e, count in zip(fillers.engines, fillers.counts(lacking), strict=True):
                 ran[e] = held[e] = count.astype(np.float64)
-    through = _passed(problem, w, found, ran)
+    running: dict[int, Floats] = {}
     for e, replicas in held.items():
         engine = found.engines[e]
         growth = ran[e] - earlier(ran[e], None, problem.cyclic) if e in found.grid else 0.0 * ran[e]
         for p, part in zip(engine.pools, _parts(problem, engine), strict=True):
             for r in problem.drawn[p]:
                 slope.supply[r] += engine.part * part * replicas * problem.pools[p].gpus
-            count = part * ran[e]
-            grown = count - earlier(count, None, problem.cyclic) - part * np.maximum(0.0, growth)
+            running[p] = part * ran[e]
+            grown = running[p] - earlier(running[p], None, problem.cyclic)
+            grown = grown - part * np.maximum(0.0, growth)
             slope.starting[p] += engine.part * at.start_cost[p] * grown
-    for b, balance in enumerate(problem.balances):
-        if balance.workload == w:
-            for pools, sign in ((balance.left, 1.0), (balance.right, -1.0)):
+    _add_flow(w, at, found, running, slope)
+
+
+def _add_flow(
+    w: int, at: Priced, found: RoleBlock, running: dict[int, Floats], slope: Prices
+) -> None:
+    """Add what passes the pools of a block, of which so many replicas [T] run."""
+    problem = at.problem
+    classes = len(problem.workloads[w].rps)
+    for stage in found.stages:
+        flow = stage.flow({p: count for p, count in running.items() if p in stage.part})
+        for b in problem.balances_of(w):
+            for pools, sign in ((problem.balances[b].left, 1.0), (problem.balances[b].right, -1.0)):
                 for p in pools:
-                    if p in through:
-                        slope.balance[b, : len(problem.workloads[w].rps)] += sign * through[p]
-
-
-def _passed(
-    problem: Problem, w: int, found: RoleBlock, ran: dict[int, Floats]
-) -> dict[int, Floats]:
-    """[T] share of the demand that passes each pool, all of it once through the block."""
-    through: dict[int, Floats] = {}
-    total = np.zeros(problem.intervals)
-    stages = dict(zip(found.grid, found.block.all_sides().sum(axis=0), strict=True))
-    for e, replicas in ran.items():
-        engine = found.engines[e]
-        for p, part in zip(engine.pools, _parts(problem, engine), strict=True):
-            passing = part * replicas * problem.pools[p].mix_share
-            through[p] = engine.part * passing
-            total += passing * stages.get(e, 1) / len(found.stages)
-    asked = problem.workloads[w].rps.sum(axis=0) > 0
-    scale = np.where(asked & (total > 0), 1.0 / np.where(total > 0, total, 1.0), 0.0)
-    return {p: share * scale for p, share in through.items()}
+                    if p in flow:
+                        slope.balance[b, :classes] += sign * stage.part[p] * flow[p]
 
 
 def _parts(problem: Problem, engine: BlockEngine) -> Floats:

@@ -20,6 +20,7 @@ import numpy as np
 
 from heteroplan.clock import Stop, never
 from heteroplan.optimize.bound.ascent import FIRST_STEP, LAST_STEP, improve_prices
+from heteroplan.optimize.bound.balancing import balanced
 from heteroplan.optimize.bound.bound import priced_bound
 from heteroplan.optimize.bound.lp_prices import (
     best_of,
@@ -71,7 +72,10 @@ def rounds(
         found = tried[-1] if plain else _best_for_each(problem, tried, stop)
         best = _better(problem, best, found, CELLS, stop)
         yield best
-    best = _better(problem, best, best.prices, MOST_CELLS, stop)
+    found = best.prices
+    if "balance prices" not in without:
+        found = balanced(problem, found, stop, CELLS)
+    best = _better(problem, best, found, MOST_CELLS, stop)
     yield best
     length = FIRST_STEP
     steps = not {"balance prices", "price steps"} & without

@@ -90,8 +90,8 @@ class RoleBlock:
     engines: tuple[BlockEngine, ...]
     grid: tuple[int, ...]
     """Numbers of the engines on the grid."""
-    stages: tuple[int, ...]
-    """Number of the stage on each side of the block."""
+    stages: tuple[Stage, ...]
+    """One on each side of the block."""
     fillers: tuple[Fillers | None, ...]
     """On each side of the block."""
     constant: float
@@ -226,8 +226,7 @@ def _role_block(
         sides=None if alone else np.array([[i in served[e] for e in grid] for i in sides]),
     )
     constant = sum(stage.constant for stage in stages) - _too_much(at, w, engines)
-    numbers = tuple(stage.number for stage in stages)
-    return RoleBlock(block, engines, tuple(grid), numbers, fillers, constant)
+    return RoleBlock(block, engines, tuple(grid), tuple(stages), fillers, constant)
 
 
 def _on_grid(

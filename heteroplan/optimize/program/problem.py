@@ -265,6 +265,10 @@ class Problem:
             found.setdefault(self.pools[p].group, []).append(p)
         return found
 
+    def balances_of(self, w: int) -> list[int]:
+        """Numbers of the balances of workload w."""
+        return [b for b, each in enumerate(self.balances) if each.workload == w]
+
     def band(self, w: int) -> RatioBand | None:
         """Ratio band of a workload's groups."""
         return next(

@@ -1,0 +1,139 @@
+"""Prices of balances improved for each workload by itself, at given prices of supply.
+
+What a workload costs at least falls apart from the others at given prices of supply, and is all but
+concave in the prices of its balances. Each set of prices that was tried gives a line above that
+cost. The next ones maximise the lowest of these lines, less the squared distance from the best ones
+so far (the proximal bundle method of Lemaréchal, 1975, and Kiwiel, 1990).
+
+Where a workload has no prices of balances, all its domains tie, and no step from there helps.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from heteroplan.clock import Stop
+from heteroplan.numerics.tolerances import NOTHING, ROUNDING
+from heteroplan.optimize.bound.bound import least_costs
+from heteroplan.optimize.covering.stages import SLACK, Priced, priced
+from heteroplan.optimize.program.prices import Prices, passing_prices, supply_prices
+from heteroplan.optimize.program.problem import Floats, Problem
+
+STEPS = 8
+"""Prices that are tried for each workload."""
+HOPED, LEAST_HOPED = 4e-3, 1e-5
+"""Part of a workload's cost that the first step would gain on the first line; the last step, as
+the lines have it."""
+ENOUGH = 0.1
+"""Part of what the lines promise that a step must gain to be the best one."""
+LONGER, SHORTER = 2.0, 0.5
+"""The next step after one that gained enough, and after `PATIENCE` that did not."""
+PATIENCE = 3
+
+
+def balanced(problem: Problem, prices: Prices, stop: Stop, cells: int) -> Prices:
+    """Prices with better ones of balances where a workload has any.
+
+    By grids of about so many `cells` an interval. Once `stop()` says so, as far as it got.
+    """
+    at, balance = priced(problem, prices), prices.balance.copy()
+    for w, work in enumerate(problem.workloads):
+        rows, classes = problem.balances_of(w), len(work.rps)
+        if balance[rows].any() and not stop():
+            costs = _Costs(at, w, cells, rows, balance)
+            best = max(_steps(costs, stop), key=lambda line: line.cost, default=None)
+            if best is not None:
+                balance[rows, :classes] = best.at
+    return replace(prices, balance=balance)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Line:
+    """What a workload costs at least at some prices, and what that says of others."""
+
+    cost: float
+    at: Floats
+    """[B, K, T] prices of its balances."""
+    slope: Floats
+    """[B, K, T]"""
+
+    def above(self, at: Floats) -> float:
+        """What the workload costs at most at other prices, by this line."""
+        return self.cost + float(((at - self.at) * self.slope).sum())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Costs:
+    """What a workload costs at least, by prices of its balances."""
+
+    priced: Priced
+    w: int
+    cells: int
+    rows: list[int]
+    """Numbers of its balances."""
+    balance: Floats
+    """[B, K, T] prices of all balances."""
+
+    def line(self, at: Floats) -> _Line | None:
+        """At prices [*, K, T] of its own; None where it has no schedule."""
+        problem, classes = self.priced.problem, at.shape[1]
+        balance = self.balance.copy()
+        balance[self.rows, :classes] = at
+        slope = supply_prices(problem)
+        passing = passing_prices(problem, balance)
+        least = least_costs(replace(self.priced, passing=passing), self.w, self.cells, slope)
+        if least is None:
+            return None
+        given_away = SLACK * float(np.abs(at).sum())
+        return _Line(sum(least) - given_away, at, slope.balance[self.rows, :classes])
+
+
+def _steps(costs: _Costs, stop: Stop) -> Iterator[_Line]:
+    """Lines at the prices that there are, and at better and better ones."""
+    classes = len(costs.priced.problem.workloads[costs.w].rps)
+    best = costs.line(costs.balance[costs.rows, :classes])
+    if best is None or not best.slope.any():
+        return
+    yield best
+    lines, failed = [best], 0
+    length = HOPED * abs(best.cost) / float((best.slope**2).sum())
+    for _ in range(STEPS):
+        slopes = np.array([line.slope.ravel() for line in lines])
+        # A line that lies below the best cost would rule it out: the cost is not quite concave.
+        above = np.array([max(best.cost, line.above(best.at)) for line in lines])
+        direction = _lowest(slopes, above, length) @ slopes
+        hoped = float((above + length * (slopes @ direction)).min()) - best.cost
+        if hoped < LEAST_HOPED * abs(best.cost) or stop():
+            return
+        found = costs.line(best.at + length * direction.reshape(best.at.shape))
+        if found is None:
+            return
+        yield found
+        lines.append(found)
+        if found.cost > best.cost + ENOUGH * hoped:
+            best, failed = found, 0
+            length *= LONGER
+        else:
+            failed += 1
+            if failed % PATIENCE == 0:
+                length *= SHORTER
+
+
+def _lowest(slopes: Floats, above: Floats, length: float) -> Floats:
+    """[L] weights of sum 1 of lines, those of the dual of the next step.
+
+    They minimise length / 2 · |weights · slopes|² + weights · above, two weights at a time.
+    """
+    gram = length * slopes @ slopes.T
+    weights = np.zeros(len(above))
+    weights[above.argmin()] = 1.0
+    while True:
+        rise = gram @ weights + above
+        up, down = int(rise.argmin()), int(np.where(weights > 0, rise, -np.inf).argmax())
+        if rise[down] - rise[up] <= ROUNDING * np.abs(above).max():
+            return weights
+        curve = gram[up, up] + gram[down, down] - 2 * gram[up, down]
+        moved = min(weights[down], (rise[down] - rise[up]) / max(curve, NOTHING))
+        weights[up] += moved
+        weights[down] -= moved
