@@ -28,13 +28,14 @@ RENEW = "run .ci/refresh-docs"
 LONG = (
     "docs/how-to/capacity-questions.md",
     "docs/how-to/ci-gate.md",
+    "docs/how-to/compare-plans.md",
     "docs/how-to/first-hour.md",
     "docs/how-to/forecast-risk.md",
     "docs/how-to/reading-the-report.md",
     "docs/how-to/replay.md",
     "docs/tutorial.md",
 )
-"""Pages whose commands take half a minute together, or minutes."""
+"""Pages whose commands plan several times: ten seconds together, or minutes."""
 
 
 def shown(page: Path) -> str:
