@@ -1,8 +1,10 @@
 """Pages show what the program prints, link to what is there, and name what exists."""
 
+import functools
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -112,9 +114,14 @@ def test_every_file_that_is_named_exists(page: Path) -> None:
         assert (ROOT / path).exists() or "NAME" in path, path
 
 
+@functools.cache
+def all_commands() -> dict[str, Any]:
+    return dict(each_command(typer.main.get_command(app)))
+
+
 def options(command: str, rest: str) -> set[str]:
     """Of a command; `rest` of the line begins with the second word of `fleet import`."""
-    commands = dict(each_command(typer.main.get_command(app)))
+    commands = all_commands()
     second = f"{command} {next(iter(rest.split()), '')}"
     if any(name.startswith(f"{command} ") for name in commands) and not rest.split():
         return {"--help"}
