@@ -52,7 +52,7 @@ class ScenarioFiles:
             ("fleet.yaml", self.fleet),
             ("profile.yaml", self.profile),
         ):
-            text = yaml.safe_dump(content, sort_keys=False)
+            text = yaml.dump(content, Dumper=yaml.CSafeDumper, sort_keys=False)
             (self.folder / name).write_text(text, encoding="utf-8")
         (self.folder / "demand.csv").write_text(self.demand, encoding="utf-8")
         return self.folder

@@ -286,7 +286,7 @@ def test_check_passes_what_is_covered(files: ScenarioFiles, run: Run) -> None:
 
 def test_check_ends_with_1_when_one_scenario_is_not_covered(files: ScenarioFiles, run: Run) -> None:
     too_small(files.folder / "small")
-    ended = run("check", ".", "small")
+    ended = run("check", ".", "small", "--jobs", "1")
     assert ended.code == 1
     assert "too-small  not covered" in ended.out
 
@@ -372,7 +372,7 @@ def test_errors_stand_in_full_below_the_table(
     files.workload |= {"priority": 0, "affinity": "rack"}
     files.write()
     monkeypatch.setenv("COLUMNS", "40")
-    ended = run("check", ".", "absent")
+    ended = run("check", ".", "absent", "--jobs", "1")
     assert ended.code == 2
     heading, *problems = ended.out.split("\n\n", 1)[1].splitlines()
     assert heading == ".:"
@@ -395,7 +395,7 @@ def test_github_annotates_each_input_problem_at_its_line(files: ScenarioFiles, r
 
 def test_check_writes_junit_and_github_annotations(files: ScenarioFiles, run: Run) -> None:
     too_small(files.folder / "small")
-    ended = run("check", ".", "small", "--junit", "junit.xml", "--format", "github")
+    ended = run("check", ".", "small", "--junit", "junit.xml", "--format", "github", "--jobs", "1")
     assert ended.out.startswith("::notice file=scenario.yaml,title=small%3A covered::")
     assert "::error file=small/scenario.yaml,title=too-small%3A not covered::" in ended.out
     suite = ElementTree.parse("junit.xml").getroot()[0]

@@ -1,8 +1,10 @@
 """Pages show what the program prints, link to what is there, and name what exists."""
 
+import functools
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -28,13 +30,14 @@ RENEW = "run .ci/refresh-docs"
 LONG = (
     "docs/how-to/capacity-questions.md",
     "docs/how-to/ci-gate.md",
+    "docs/how-to/compare-plans.md",
     "docs/how-to/first-hour.md",
     "docs/how-to/forecast-risk.md",
     "docs/how-to/reading-the-report.md",
     "docs/how-to/replay.md",
     "docs/tutorial.md",
 )
-"""Pages whose commands take half a minute together, or minutes."""
+"""Pages whose commands plan several times: ten seconds together, or minutes."""
 
 
 def shown(page: Path) -> str:
@@ -111,9 +114,14 @@ def test_every_file_that_is_named_exists(page: Path) -> None:
         assert (ROOT / path).exists() or "NAME" in path, path
 
 
+@functools.cache
+def all_commands() -> dict[str, Any]:
+    return dict(each_command(typer.main.get_command(app)))
+
+
 def options(command: str, rest: str) -> set[str]:
     """Of a command; `rest` of the line begins with the second word of `fleet import`."""
-    commands = dict(each_command(typer.main.get_command(app)))
+    commands = all_commands()
     second = f"{command} {next(iter(rest.split()), '')}"
     if any(name.startswith(f"{command} ") for name in commands) and not rest.split():
         return {"--help"}

@@ -16,7 +16,7 @@ from tests.docs.sessions import with_sessions
 PYTHON = ROOT / "docs" / "how-to" / "python.md"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if "```pycon" in page.read_text()], ids=named
 )

@@ -22,8 +22,8 @@ from tests.optimize.test_brute_force import requests, tiny
 
 NOT_SEEN = {"resilience"}
 """Features that the reference does not know with sizes."""
-SLOW = {1: 15}
-"""The reference takes 8 s for the first of these programs, and the other stands in its place."""
+SLOW = {1: 15, 5100: 5101, 5101: 5100}
+"""Programs that take seconds, and which stands in their place; 5100 takes 3 s, as a long one."""
 
 
 @pytest.mark.parametrize("first", batches(40, 0, 20, gate=20, wide=200))
@@ -63,7 +63,8 @@ def test_plans_and_bounds_enclose_the_optimum(first: int) -> None:
 @pytest.mark.parametrize("draw", batches(2, 0, gate=1))
 @pytest.mark.parametrize("feature", [each for each in FEATURES if each not in NOT_SEEN])
 def test_plans_and_bounds_enclose_the_optimum_with_a_feature(feature: str, draw: int) -> None:
-    assert not list(faults(5000 + 10 * list(FEATURES).index(feature) + draw, feature))
+    seed = 5000 + 10 * list(FEATURES).index(feature) + draw
+    assert not list(faults(SLOW.get(seed, seed), feature))
 
 
 def faults(seed: int, feature: str | None) -> Iterator[str]:

@@ -52,15 +52,15 @@ def same(one: Outcome, other: Outcome) -> bool:
 
 @pytest.mark.slow
 def test_the_same_problem_gives_the_same_plan_while_bounds_rise_and_costs_fall() -> None:
-    """Prices, sweeps and small MIPs included: the first placement is 9 % above the bound."""
+    """Prices, sweeps and small MIPs included: the first placement is 7 % above the bound."""
     seen: list[tuple[float | None, float]] = []
     one, other = (
         solve(
-            day(nodes=4),
+            day(nodes=4, intervals=24),
             gap=0.045,
             progress=lambda cost, bound, seconds: seen.append((cost, bound)),
         ),
-        solve(day(nodes=4), gap=0.045),
+        solve(day(nodes=4, intervals=24), gap=0.045),
     )
     assert one.termination is Termination.GAP_REACHED
     assert same(one, other)
@@ -151,10 +151,13 @@ def test_nothing_more_is_proved_of_a_short_plan_once_the_user_ends_it() -> None:
 @pytest.mark.slow
 def test_steps_end_a_search_with_the_same_plan_whatever_the_time_limit() -> None:
     """Two of them are too few for the gap; none more are taken."""
-    few = [solve(day(nodes=4), gap=0.0, steps=2, time_limit_s=limit) for limit in (100.0, 300.0)]
+    few = [
+        solve(day(nodes=4, intervals=24), gap=0.0, steps=2, time_limit_s=limit)
+        for limit in (100.0, 300.0)
+    ]
     assert same(*few)
     assert few[0].termination is Termination.EFFORT_REACHED
-    more = solve(day(nodes=4), gap=0.0, steps=24, time_limit_s=100.0)
+    more = solve(day(nodes=4, intervals=24), gap=0.0, steps=24, time_limit_s=100.0)
     assert (sum(more.unserved.values()), more.objective) < (
         sum(few[0].unserved.values()),
         few[0].objective,

@@ -67,9 +67,16 @@ STRICT = {"ttft_ms": 1500, "itl_ms": 60, "percentile": 0.9}
 LATER = {"e2e_slowdown": 20, "percentile": 0.99}
 
 
+POISSON = "of Poisson arrivals, not of the bursts planned for (chat)"
+
+
 def test_what_judges_by_the_first_of_several_slos_says_so(files: ScenarioFiles) -> None:
-    """Flows, stress and curation; single requests are judged by each."""
+    """Flows, stress and curation; single requests are judged by each.
+
+    Pressure tests of a curation are also of Poisson arrivals, and it says so.
+    """
     files.workload["slo"] = [STRICT, LATER]
+    files.workload["arrivals"] = {"dispersion": 3}
     by_request = replayed(files, policy="plan")
     assert FIRST not in by_request.replay.notes
     plan = files.folder / "plan" / "plan.json"
@@ -79,20 +86,19 @@ def test_what_judges_by_the_first_of_several_slos_says_so(files: ScenarioFiles) 
     assert FIRST in heteroplan.stress(plan, **short).stress.notes
     curated = curate(plan, trials=2, policy="plan", duration_s=7200.0)
     assert FIRST in curated.curation.notes
+    assert f"pressure tests are {POISSON}" in curated.curation.notes
     files.workload["slo"] = STRICT
     assert FIRST not in replayed(files, policy="plan", level="fluid").replay.notes
 
 
-def test_what_is_of_poisson_arrivals_in_spite_of_bursts_says_so(files: ScenarioFiles) -> None:
+def test_flows_of_poisson_arrivals_in_spite_of_bursts_say_so(files: ScenarioFiles) -> None:
     files.workload["slo"] = STRICT
     files.workload["arrivals"] = {"dispersion": 3}
-    told = "of Poisson arrivals, not of the bursts planned for (chat)"
-    assert f"queues are those {told}" in replayed(files, policy="plan", level="fluid").replay.notes
+    planned = replayed(files, policy="plan", level="fluid")
+    assert f"queues are those {POISSON}" in planned.replay.notes
     plan = files.folder / "plan" / "plan.json"
     uneven = heteroplan.replay(plan, policy="plan", level="fluid", duration_s=60.0, burstiness=2.0)
-    assert not any(told in each for each in uneven.replay.notes)
-    curated = curate(plan, trials=2, policy="plan", duration_s=7200.0)
-    assert f"pressure tests are {told}" in curated.curation.notes
+    assert not any(POISSON in each for each in uneven.replay.notes)
 
 
 @pytest.mark.parametrize(("burstiness", "wanted"), [(None, 13.0), (1.0, 1.0)])

@@ -1,5 +1,6 @@
 """Event simulations of one replica, request by request: the oracle of capacity of a mix."""
 
+from collections.abc import Callable
 from math import sqrt
 
 import numpy as np
@@ -98,7 +99,22 @@ def decode_rps(
     prefills: bool,
     seed: int = 1,
 ) -> float:
-    """Greatest rate near one at which percentiles hold, of the time: ITL, KV memory, sequences.
+    """Greatest rate near one at which all limits of `decode_limits` hold."""
+    hold = decode_limits(engine, isl, osl, slo, prefills=prefills, seed=seed)
+    low, high = (part * near for part in WIDEST)
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        if hold(middle):
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def decode_limits(
+    engine: Engine, isl: Floats, osl: Floats, slo: Slo, *, prefills: bool, seed: int = 1
+) -> Callable[[float], bool]:
+    """Whether percentiles hold at a rate, of the time: ITL, KV memory, sequences.
 
     With `prefills` a prompt that waits goes before every decode step, as in an aggregated replica,
     and TTFT and TPOT hold of the requests.
@@ -115,14 +131,8 @@ def decode_rps(
         prompts = prefill_times(engine.prefill, isl)
     bounds = (slo.itl_ms, slo.ttft_ms, engine.kv_tokens, engine.max_sequences)
     limits = np.array([ENDLESS if bound is None else bound for bound in bounds], float)
-    low, high = (part * near for part in WIDEST)
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        if min(_shares(gaps / middle, isl, osl, prompts, _line(values), limits)) >= slo.percentile:
-            low = middle
-        else:
-            high = middle
-    return low
+    line = _line(values)
+    return lambda rps: min(_shares(gaps / rps, isl, osl, prompts, line, limits)) >= slo.percentile
 
 
 def _line(values: DecodeCoefficients) -> Floats:
