@@ -132,10 +132,28 @@ def passed_on(problem: Problem, price: float, cells: int | None = None) -> list[
 
 
 def test_all_prefill_where_passing_on_costs_less_and_all_decode_where_it_pays() -> None:
-    """Also of requests that take two and a half of three replicas; none where none are asked."""
+    """20 requests/s by two replicas of 10: all of them. 25 by three: the bound gives a replica the
+    difference for all that it could pass, 1.2 of the demand, so 0.2 less than nothing elsewhere.
+    None where none are asked.
+    """
     problem = pairs([20.0, 25.0, 0.0])
-    assert passed_on(problem, 1.0) == [[-1.0, -1.0, 0.0], [1.0, 1.0, 0.0]]
-    assert passed_on(problem, -1.0) == [[1.0, 1.0, 0.0], [-1.0, -1.0, 0.0]]
+    assert passed_on(problem, 1.0) == [[-1.0, -1.4, 0.0], [1.0, 1.4, 0.0]]
+    assert passed_on(problem, -1.0) == [[1.0, 1.4, 0.0], [-1.0, -1.4, 0.0]]
+
+
+@pytest.mark.parametrize("price", [1.0, -1.0, 0.3])
+@pytest.mark.parametrize("row", [0, 1])
+def test_the_slope_is_by_how_much_the_bound_changes_with_the_price(price: float, row: int) -> None:
+    problem, step = pairs([20.0, 25.0, 13.0]), 1e-3
+
+    def found(change: float) -> PricedBound:
+        prices = supply_prices(problem)
+        prices.balance[0], prices.balance[1] = price, 0.1
+        prices.balance[row] += change
+        return priced_bound(problem, prices)
+
+    risen = (found(step).value - found(-step).value) / (2 * step)
+    assert risen == pytest.approx(float(found(0.0).slope.balance[row].sum()), rel=1e-4)
 
 
 def test_where_passing_costs_the_same_each_group_passes_on_as_much_as_it_takes() -> None:

@@ -20,9 +20,10 @@ from heteroplan.optimize.covering.stages import SLACK, Priced, priced
 from heteroplan.optimize.program.prices import Prices, passing_prices, supply_prices
 from heteroplan.optimize.program.problem import Floats, Problem
 
-STEPS = 8
-"""Prices that are tried for each workload."""
-HOPED, LEAST_HOPED = 4e-3, 1e-5
+STEPS = 12
+"""Prices that are tried for each workload. A fleet of 50 workloads (seed81): the bound rises by
+4,700 in 8, by 5,300 in 14 that take 14 CPU s."""
+HOPED, LEAST_HOPED = 5e-3, 1e-5
 """Part of a workload's cost that the first step would gain on the first line; the last step, as
 the lines have it."""
 ENOUGH = 0.1

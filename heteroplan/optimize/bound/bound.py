@@ -69,7 +69,8 @@ class PricedBound:
     slope: Prices
     """GPUs held by the blocks' schedules less supply, and flow left less flow right of balances.
 
-    A subgradient, but for flow where several pools are as cheap, and for `starting`.
+    By how much L changes with each price, but for that of `starting`; where several pools are as
+    cheap, one of the possible ones.
     """
     by_work: Floats
     """[W] least cost of each workload's blocks at these prices."""

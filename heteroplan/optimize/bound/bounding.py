@@ -7,7 +7,7 @@ process beside or in this one.
 import os
 import pickle
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +27,7 @@ from heteroplan.optimize.bound.lp_prices import (
     interval_prices,
     one_domain_prices,
     plainer,
+    whole_day_prices,
 )
 from heteroplan.optimize.program.prices import Prices, supply_prices
 from heteroplan.optimize.program.problem import Problem
@@ -39,10 +40,16 @@ CELLS, MOST_CELLS = 4_000, 200_000
 """States an interval while prices are chosen and improved, and for the bounds that count."""
 STEPS = 20
 """Of prices in a round."""
+WHOLE_DAY_CELLS = 25_000
+"""Pools times intervals up to which the LP of the whole day is solved for its prices."""
 CHILD = f"from {__name__} import main; main()"
 """What the process beside runs; its own `__main__` would be another module to pickle."""
 WAIT_S = 0.1
 """Between looks at whether to stop waiting."""
+
+
+type Find = Callable[[Problem, Effort], Prices | None]
+"""Prices, none where the effort ran out."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,29 +64,46 @@ class Round:
 def rounds(
     problem: Problem, stop: Stop = never, without: frozenset[str] = frozenset()
 ) -> Iterator[Round]:
-    """Prices of one domain, of single intervals, larger grids, then better and better prices.
+    """Prices of LPs, larger grids, then better and better prices, as long as they get better.
 
     `without` names ingredients of the method to leave out (`search.INGREDIENTS`).
     """
     best = Round(-np.inf, supply_prices(problem))
-    single = partial(interval_prices, every=EVERY)
-    for find in (single,) if "one domain" in without else (one_domain_prices, single):
-        priced = find(problem, Effort(stop=stop))
-        if priced is None:
-            return
-        tried = plainer(priced)
-        plain = "balance prices" in without
-        found = tried[-1] if plain else _best_for_each(problem, tried, stop)
-        best = _better(problem, best, found, CELLS, stop)
+    plain, steps = "balance prices" in without, "price steps" not in without
+    beginnings = _beginnings(problem, without)
+    for finds in beginnings:
+        for find in finds:
+            found = find(problem, Effort(stop=stop))
+            if found is None:
+                return
+            tried = plainer(found)
+            better = tried[-1] if plain else _best_for_each(problem, tried, stop)
+            cells = MOST_CELLS if find is whole_day_prices else CELLS
+            best = _better(problem, best, better, cells, stop)
+            yield best
+        prices = best.prices if plain else balanced(problem, best.prices, stop, CELLS)
+        best = _better(problem, best, prices, MOST_CELLS, stop)
         yield best
-    found = best.prices
-    if "balance prices" not in without:
-        found = balanced(problem, found, stop, CELLS)
-    best = _better(problem, best, found, MOST_CELLS, stop)
-    yield best
-    length = FIRST_STEP
-    steps = not {"balance prices", "price steps"} & without
-    while steps and length >= LAST_STEP and not stop():
+        if steps and not plain and (problem.large or finds is beginnings[-1]):
+            for stepped in _in_steps(problem, best, stop):
+                best = stepped
+                yield best
+
+
+def _beginnings(problem: Problem, without: frozenset[str]) -> list[tuple[Find, ...]]:
+    """LPs whose prices may begin; the longest one at last."""
+    single = partial(interval_prices, every=EVERY)
+    quick: tuple[Find, ...] = (one_domain_prices, single)
+    if "one domain" in without:
+        quick = (single,)
+    return [quick, (whole_day_prices,)] if problem.cells <= WHOLE_DAY_CELLS else [quick]
+
+
+def _in_steps(problem: Problem, best: Round, stop: Stop) -> Iterator[Round]:
+    """Prices improved by shorter and shorter steps, until some do not help."""
+    length, before = FIRST_STEP, None
+    while length >= LAST_STEP and best is not before and not stop():
+        before = best
         found = _improved(problem, best, length, stop)
         best = _better(problem, best, found, MOST_CELLS, stop)
         yield best

@@ -77,6 +77,12 @@ def interval_prices(problem: Problem, effort: Effort, every: int = 1) -> Prices 
     return found
 
 
+def whole_day_prices(problem: Problem, effort: Effort) -> Prices | None:
+    """Duals of the LP of the whole program; None where the effort ran out."""
+    relaxed = relax(problem, replace(effort, interior=True))
+    return None if relaxed is None else relaxed.prices
+
+
 def best_of(problem: Problem, one: Prices, other: Prices, better: NDArray[np.bool_]) -> Prices:
     """Prices of `one`, with balances and starts of `other` for workloads where it is better [W]."""
     owner = np.array([each.workload for each in problem.balances], dtype=np.int64)

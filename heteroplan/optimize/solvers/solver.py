@@ -59,6 +59,8 @@ class Effort:
     """On the clock of time.monotonic [s]."""
     stop: Stop | None = None
     """Asked now and then; true ends the call."""
+    interior: bool = False
+    """Whether LPs end inside their optimal face: much sooner on large ones, prices a little off."""
 
     def over(self) -> bool:
         """Whether the clock or the user has ended it."""
@@ -115,7 +117,12 @@ def optimum(problem: pulp.LpProblem, effort: Effort) -> float | None:
 
 def _run_highs(problem: pulp.LpProblem, effort: Effort, integer: bool, warm: bool) -> Answer:
     _print_banner_to_nowhere()
-    options = {"timeLimit": effort.seconds_left(), "mip_max_nodes": effort.nodes}
+    options: dict[str, object] = {
+        "timeLimit": effort.seconds_left(),
+        "mip_max_nodes": effort.nodes,
+    }
+    if effort.interior and not integer:
+        options |= {"solver": "ipm", "run_crossover": "off"}
     stats = problem.solve(
         pulp.HiGHS(
             mip=integer,
