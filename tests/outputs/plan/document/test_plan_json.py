@@ -256,7 +256,7 @@ def test_every_wrong_field_is_named_at_once(tmp_path: Path) -> None:
 
 def test_another_file_is_told_as_one(tmp_path: Path) -> None:
     (tmp_path / "size.json").write_text('{"schema_version": 2, "nodes": []}')
-    with pytest.raises(InputError, match="this is no plan.json; name one that heteroplan plan"):
+    with pytest.raises(InputError, match=r"this is no plan\.json; name one"):
         read_plan(str(tmp_path / "size.json"))
 
 
