@@ -53,7 +53,14 @@ class SizeArguments:
     json: Annotated[bool, typer.Option("--json", help="Print size.json and nothing else.")] = False
     interval: options.Interval = None
     gap: options.Gap = written("0.01")
-    time_limit: options.TimeLimit = written("120")
+    time_limit: Annotated[
+        float,
+        typer.Option(
+            parser=options.seconds,
+            metavar="SECONDS",
+            help="Limit for the whole command [s]; beyond it only until a fleet covers the demand.",
+        ),
+    ] = written("120")
     overrides: options.Overrides = None
     solver: options.Solver = "HiGHS"
 

@@ -150,13 +150,27 @@ def _parsed(text: str) -> tuple[FieldPath, Any]:
 def _in_scenario(document: Document, path: FieldPath, text: str) -> Iterator[FieldPath]:
     """`path` from the top of the scenario: in every workload where it is a field of theirs."""
     first = path[0]
-    if path == (DEMAND,) and _is_number(text.partition("=")[2]):
+    factor = path[-1] == DEMAND and _is_number(text.partition("=")[2])
+    if factor and path == (DEMAND,):
         yield (GROWTH,)
+    elif factor and len(path) == 3 and first == "workloads":
+        raise ValueError(f"a factor on the demand of one workload is its {GROWTH}; set that")
     elif first in _OF_WORKLOADS:
         for i in range(len(_entries(document.data, "workloads"))):
             yield ("workloads", i, *path)
+    elif near := _near_of_workloads(first):
+        raise ValueError(f"unknown key; did you mean '{near}'?")
     else:
         yield path
+
+
+def _near_of_workloads(first: str | int) -> str:
+    """The field of workloads that an unknown key at the top looks like more than any other."""
+    known = ScenarioFile.model_fields.keys()
+    if first in known:
+        return ""
+    near = next(iter(get_close_matches(str(first), [*known, *sorted(_OF_WORKLOADS)], n=1)), "")
+    return "" if near in known else near
 
 
 def _is_number(text: str) -> bool:

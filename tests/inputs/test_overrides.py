@@ -45,6 +45,16 @@ def test_a_field_is_set_to_a_yaml_value(
             "unknown path: no entry workloads.chta; there are chat, code",
         ),
         ("workloads[2].priority=1", "unknown path: no entry workloads[2]; the list has 2 entries"),
+        ("demnad=2", "unknown key; did you mean 'demand'?"),
+        ("slos.ttft_ms=5", "unknown key; did you mean 'slo'?"),
+        (
+            "workloads.chat.demand=2",
+            "a factor on the demand of one workload is its growth; set that",
+        ),
+        (
+            "workloads[0].demand=*2",
+            "a factor on the demand of one workload is its growth; set that",
+        ),
         ("name=[1", "not YAML: did not find expected ',' or ']'"),
         ("name=[!!int x]", "tag tag:yaml.org,2002:int is not accepted; write the plain value"),
     ],

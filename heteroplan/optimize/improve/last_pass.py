@@ -33,6 +33,9 @@ PASS_SHARE, LEAST_PASS_CPU_S = 0.1, 2.0
 that of a small one ends by itself soon, the same however fast the machine is."""
 SMALL = 1_000
 """Pools times intervals up to which one MIP knows the rules of stability from the beginning."""
+NODES_A_STEP = 25
+"""Branch-and-bound nodes of that MIP for each step that a search may take, where these are counted:
+so it ends alike on every machine."""
 SPARE_GAP = 0.05
 """Share of the gap that is left for moves between nodes."""
 REACH = 6
@@ -70,7 +73,8 @@ def last_pass(search: Search, problem: Problem, *, frontier: bool = False) -> Ca
     most = max(best.cost, search.bound / (1 - gap) if gap < 1 else 0.0)
     plan, seen = fewer_changes(problem, best, most, late, whole=frontier)
     if problem.has_stability and problem.cells <= SMALL:
-        put_better_of_mip(search, problem, plan, search.effort(gap=search.gap))
+        nodes = None if search.steps is None else NODES_A_STEP * search.steps
+        put_better_of_mip(search, problem, plan, search.effort(gap=search.gap, nodes=nodes))
     else:
         search.put(plan)
     return Calming(

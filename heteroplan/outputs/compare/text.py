@@ -81,7 +81,9 @@ def _print_inputs(inputs: Sequence[tuple[str, str, str]], console: Console) -> N
 
 
 def _without_unit(before: str, after: str) -> str:
-    """`before` without the last words that `after` ends with as well."""
+    """`before` without the last words that `after` ends with as well, unless it is a mapping."""
+    if before.startswith("{"):
+        return before
     words, others = before.split(), after.split()
     while len(words) > 1 and len(others) > 1 and words[-1] == others[-1]:
         words.pop()

@@ -49,12 +49,28 @@ def _given_up(plan: PlanDocument) -> str:
         return "No plan with fewer changes was found within the gap."
     unit = amount_unit(plan.objective)
     more = f"{given_up:,.2f} {unit} more" if given_up >= 0 else f"{-given_up:,.2f} {unit} less"
-    fewer = f"{abs(spared):,} {'fewer' if spared >= 0 else 'more'} changes"
-    told = "The last pass" if spared >= 0 else "To keep min_run and max_changes"
+    told, fewer = _spared(before, after)
     return (
-        f"{told}: {fewer} for {more}; "
+        f"{told}: {fewer}{more}; "
         f"gap {percent(_gap(plan, before))} before, {percent(_gap(plan, after))} after."
     )
+
+
+def _spared(before: CalmnessPart, after: CalmnessPart) -> tuple[str, str]:
+    """What the last pass was for, and what it spared.
+
+    Where it spared nothing, the cost is that of the rules, which the search leaves out.
+    """
+    changes, starts = before.changes - after.changes, before.starts - after.starts
+    if changes > 0:
+        return "The last pass", f"{changes:,} fewer changes for "
+    if changes < 0:
+        return "To keep min_run and max_changes", f"{-changes:,} more changes for "
+    if starts > 0:
+        return "The last pass", f"{starts:,} fewer starts for "
+    if after.objective < before.objective:
+        return "The last pass", ""
+    return "To keep min_run and max_changes", ""
 
 
 def _gap(plan: PlanDocument, calm: CalmnessPart) -> float:

@@ -48,12 +48,13 @@ def headline(found: SizeDocument) -> str:
     """What the fleet costs, and how much cheaper one could be."""
     nodes = sum(each.nodes for each in found.nodes)
     usd = f"{found.cost_usd_per_month:,.0f} USD a month"
+    serve = f"{nodes:,} node for {usd} serves" if nodes == 1 else f"{nodes:,} nodes for {usd} serve"
     if not found.covered:
         return (
-            f"{nodes:,} nodes for {usd} serve {most_of(found.served_fraction)} of the demand: "
+            f"{serve} {most_of(found.served_fraction)} of the demand: "
             "no fleet that serves all of it was found."
         )
-    return f"{nodes:,} nodes for {usd} serve all demand; {gap_text(found.gap)}."
+    return f"{serve} all demand; {gap_text(found.gap)}."
 
 
 def gap_text(gap: float) -> str:

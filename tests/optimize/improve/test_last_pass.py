@@ -9,11 +9,15 @@ from heteroplan.clock import never
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.workload import Role, Stability
 from heteroplan.errors import NoPlanError
-from heteroplan.optimize.improve.last_pass import calmness, fewer_changes
+from heteroplan.optimize.improve import last_pass
+from heteroplan.optimize.improve.last_pass import NODES_A_STEP, calmness, fewer_changes
+from heteroplan.optimize.improve.polish import put_better_of_mip
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Problem, Solution
+from heteroplan.optimize.search import Search
 from heteroplan.optimize.solve import solve
+from heteroplan.optimize.solvers.solver import Effort
 from tests.builders import engine, fleet, scenario, workload
 from tests.optimize.case import problem_of
 from tests.optimize.plan_checks import faults_of
@@ -111,6 +115,24 @@ def test_rules_are_kept_at_nearly_the_least_cost(seed: int) -> None:
     assert found.unserved == pytest.approx(best.unserved, rel=0.01, abs=1.0)
     assert best.cost * (1 - 1e-6) <= found.objective <= 1.05 * best.cost + 1e-9
     assert found.bound <= best.cost * (1 + 1e-6)
+
+
+@pytest.mark.parametrize(("steps", "nodes"), [(3, 3 * NODES_A_STEP), (None, None)])
+def test_the_mip_with_rules_counts_nodes_where_steps_are_counted(
+    steps: int | None, nodes: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a case of a sweep, or a fleet that a size tries, would take all the time there is."""
+    efforts: list[Effort] = []
+
+    def put(search: Search, problem: Problem, plan: Incumbent, effort: Effort) -> None:
+        efforts.append(effort)
+        put_better_of_mip(search, problem, plan, effort)
+
+    monkeypatch.setattr(last_pass, "put_better_of_mip", put)
+    problem = steady([10.0, 20.0, 10.0, 10.0], Stability(min_run_s=7200))
+    found = solve(problem, gap=0.0, time_limit_s=20.0, steps=steps)
+    assert problem.cost(found.solution.replicas) == 48.0
+    assert [each.nodes for each in efforts] == [nodes]
 
 
 def test_where_no_plan_keeps_what_runs_now_that_is_said() -> None:

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from heteroplan.outputs.compare.document import ComparisonDocument
+from heteroplan.outputs.compare.document import ComparisonDocument, InputPart
 from heteroplan.outputs.compare.figures import comparison
 from heteroplan.outputs.compare.frames import compared_pools_frame, compared_workloads_frame
 from heteroplan.outputs.compare.markdown import comparison_md
@@ -51,6 +51,16 @@ def test_no_line_is_wider_than_the_terminal_and_no_amount_is_cut(width: int) -> 
     text = rendered(found(), width)
     assert max(map(len, text.splitlines())) <= width
     assert all(amount in text for amount in ("672.00", "576.00", "-192.00", "+192.00"))
+
+
+def test_units_are_told_once_and_mappings_whole() -> None:
+    inputs = (
+        InputPart(field="interval", before="3,600 s", after="7,200 s"),
+        InputPart(field="stability", before='{"a": 8, "b": 0.5}', after='{"b": 0.5}'),
+    )
+    text = rendered(found().model_copy(update={"inputs": inputs}), 80)
+    assert "interval: 3,600 -> 7,200 s" in text
+    assert 'stability: {"a": 8, "b": 0.5} -> {"b": 0.5}' in text
 
 
 def test_equal_plans_cost_the_same() -> None:

@@ -40,6 +40,20 @@ def test_what_the_last_pass_gave_up() -> None:
     assert told(half_a_day(none))[1] == "No plan with fewer changes was found within the gap."
 
 
+def test_as_many_changes_at_another_cost_are_told_by_what_they_are_for() -> None:
+    before = Calmness(5, 3, 100.0)
+    gaps = "gap 1.0 % before, 2.0 % after."
+    assert told(half_a_day(Calming(before, Calmness(5, 2, 101.0))))[1] == (
+        f"The last pass: 1 fewer starts for 1.00 USD more; {gaps}"
+    )
+    assert told(half_a_day(Calming(before, Calmness(5, 3, 101.0))))[1] == (
+        f"To keep min_run and max_changes: 1.00 USD more; {gaps}"
+    )
+    assert told(half_a_day(Calming(Calmness(5, 3, 101.0), before)))[1] == (
+        "The last pass: 1.00 USD less; gap 2.0 % before, 1.0 % after."
+    )
+
+
 def test_the_frontier_shows_plans_that_differ() -> None:
     """A day has twice the changes; 49 are too near to 50 to be shown."""
     steps = [(50, 20, 99.0), (49, 20, 99.1), (25, 10, 108.9), (0, 0, 198.0)]

@@ -159,6 +159,8 @@ def test_a_fleet_that_serves_less_says_so(document: SizeDocument) -> None:
         "3 nodes for 2,918 USD a month serve 66.7 % of the demand: no fleet that serves all of it "
         "was found."
     )
+    one = short.model_copy(update={"nodes": (short.nodes[0].model_copy(update={"nodes": 1}),)})
+    assert words.headline(one).startswith("1 node for 2,918 USD a month serves 66.7 % of")
     assert words.served_text(None, None) == "not known"
 
 

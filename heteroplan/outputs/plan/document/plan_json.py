@@ -17,6 +17,8 @@ from heteroplan.reading.input_size import JSON_MARKS, values
 from heteroplan.reading.yaml_source import Document
 
 READ_VERSIONS = (1, SCHEMA_VERSION)
+_SIGNS = {"engines", "shortages"}
+"""Fields that all plans have, and no other file that is written."""
 _MOST_BYTES = 512 * 2**20
 _MOST_VALUES = 16_000_000
 """Of one plan.json: 2,000 leaves by 96 intervals and 20 pools have 4 million."""
@@ -72,4 +74,7 @@ def _problems(file: str, content: bytes, error: ValidationError) -> Iterable[Inp
         known = " and ".join(map(str, READ_VERSIONS))
         remedy = f"this heteroplan reads schema_version {known}; write the plan again with it"
         return [document.problem(("schema_version",), remedy)]
+    if versioned and not _SIGNS & document.data.keys():
+        remedy = "this is no plan.json; name one that heteroplan plan --out wrote"
+        return [InputProblem(file, 0, "", "", remedy)]
     return schema_problems(document, PlanDocument, error)

@@ -254,6 +254,12 @@ def test_every_wrong_field_is_named_at_once(tmp_path: Path) -> None:
     assert [problem.path for problem in caught.value.problems] == ["scenario", "pools"]
 
 
+def test_another_file_is_told_as_one(tmp_path: Path) -> None:
+    (tmp_path / "size.json").write_text('{"schema_version": 2, "nodes": []}')
+    with pytest.raises(InputError, match=r"this is no plan\.json; name one"):
+        read_plan(str(tmp_path / "size.json"))
+
+
 def test_missing_file_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.json: no such file"):
         read_plan(str(tmp_path / "gone.json"))
