@@ -5,7 +5,7 @@ hour runs from the start-up of its first replica until the last one has drained,
 whatever part of it is taken. Between two replicas it is given back where that saves anything.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -144,6 +144,29 @@ def node_hours(plan: Plan, node_types: Iterable[str]) -> dict[Node, float]:
             for name in stay.nodes:
                 stays[stay.leaf, pool.node_type, name].append((stay, engines[_key(pool)]))
     return {node: running_hours(plan.scenario.horizon, here) for node, here in stays.items()}
+
+
+def idle_nodes(offered: Offered, standing: Standing, plan: Plan) -> dict[str, int]:
+    """Nodes on which no replica ever stands, by offer that is not paid by the hour.
+
+    Of nodes alike on a leaf those of the dearest offer.
+    """
+    used = Counter(
+        (leaf, node_type)
+        for leaf, node_type, _ in {
+            (stay.leaf, plan.pools[stay.pool].node_type, name)
+            for stay in plan.stays
+            for name in stay.nodes
+        }
+    )
+    idle = Counter[str]()
+    paid = [(offered.by_name[name], leaf, count) for (name, leaf), count in standing.items()]
+    for offer, leaf, count in sorted(paid, key=lambda each: each[0].usd_per_node_hour):
+        if not offer.hourly:
+            kept = min(count, used[leaf, offer.node_type])
+            used[leaf, offer.node_type] -= kept
+            idle[offer.name] += count - kept
+    return dict(+idle)
 
 
 def running_hours(horizon: Horizon, stays: Iterable[tuple[Stay, Engine]]) -> float:

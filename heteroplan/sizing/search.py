@@ -32,7 +32,7 @@ from heteroplan.sizing.counts import (
     with_more_hours,
     with_room,
 )
-from heteroplan.sizing.outcome import NO_FLEET, Limit, Sized, binding
+from heteroplan.sizing.outcome import NO_FLEET, Limit, Sized, binding, idle_nodes
 from heteroplan.sizing.potential import Offered, Potential, Rate
 from heteroplan.sizing.program import Least, node_model
 from heteroplan.sizing.rented import priced_bound, rented
@@ -397,6 +397,7 @@ def _until_covered(attempts: Attempts) -> tuple[Limit, ...]:
             break
         attempts.attempt(Tried(counts, patient=True))
         if attempts.covered:
+            _try_without_idle(attempts)
             words = (
                 f"its share of the time limit, {attempts.time_limit_s:.3g} s, ended before a fleet "
                 "covered the demand, so nodes were added until one did; raise --time-limit"
@@ -405,6 +406,16 @@ def _until_covered(attempts: Attempts) -> tuple[Limit, ...]:
         if attempts.full:
             break
     return ()
+
+
+def _try_without_idle(attempts: Attempts) -> None:
+    """The best fleet without its nodes on which nothing stands, from the sizes of its plan."""
+    best = attempts.best
+    assert best is not None
+    idle = idle_nodes(attempts.offered, best.standing, best.plan)
+    if idle:
+        counts = {name: count - idle.get(name, 0) for name, count in best.counts.items()}
+        attempts.attempt(Tried(counts, pools=best.plan.pools, patient=True))
 
 
 def _rounded_up(attempts: Attempts) -> Counts:

@@ -7,12 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heteroplan.entities.fleet import Outage
+from heteroplan.entities.offers import Offer, OfferKind
 from heteroplan.entities.placement import Stay, node_name
 from heteroplan.entities.plan import Plan
-from heteroplan.sizing.outcome import node_hours, running_hours
+from heteroplan.sizing.outcome import idle_nodes, node_hours, running_hours
+from heteroplan.sizing.potential import Offered
 from heteroplan.sizing.together import Shape, together
 from tests import plans
 from tests.builders import candidates, engine, fleet, horizon, scenario, workload
+from tests.sizing.offers import BIG, offers, on_demand, purchase
 
 START = engine(startup_s=360.0, drain_s=180.0)
 
@@ -96,6 +99,17 @@ def on_two_leaves(*, away: bool) -> Plan:
         for i, (pool, leaf, node, first, hours) in enumerate(places)
     ]
     return plans.plan(asked, pools, considered=candidates(asked), placed=placed)
+
+
+def test_nodes_on_which_nothing_ever_stands_are_those_of_the_dearest_offer() -> None:
+    """Two of three nodes are in use on each leaf; hours are paid as they are used."""
+    plan = on_two_leaves(away=False)
+    bought, kept = purchase(BIG, 16.0), Offer("kept", BIG, OfferKind.EXISTING, 1.0, 2)
+    offered = Offered.of(plan.scenario, offers(bought, kept, on_demand(BIG, 20.0)), candidates)
+    standing = {(bought.name, "l1"): 2, ("kept", "l1"): 1, (bought.name, "l2"): 3}
+    assert idle_nodes(offered, standing, plan) == {bought.name: 2}
+    standing = {(bought.name, "l1"): 2, ("kept", "l2"): 2}
+    assert idle_nodes(offered, standing, plan) == {}
 
 
 def shapes(plan: Plan) -> list[Shape]:
