@@ -74,8 +74,10 @@ def rounds(
     for finds in beginnings:
         for find in finds:
             found = find(problem, Effort(stop=stop))
-            if found is None:
+            if stop():
                 return
+            if found is None:
+                continue
             tried = plainer(found)
             better = tried[-1] if plain else _best_for_each(problem, tried, stop)
             cells = MOST_CELLS if find is whole_day_prices else CELLS
