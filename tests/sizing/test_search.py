@@ -226,7 +226,7 @@ def test_where_time_ends_before_any_fleet_nodes_are_added_until_one_covers(
     assert found.covered
     assert 2 * 2 * 16.0 - 1e-6 <= found.cost_usd <= 2 * 3 * 16.0
     assert found.bound_usd <= found.cost_usd
-    assert "its share of the time limit, 0.001 s" in found.binding[-1].words
+    assert "the 0.001 s that the search had of the time limit" in found.binding[-1].words
 
 
 def test_where_no_more_nodes_are_offered_it_ends_short(monkeypatch: pytest.MonkeyPatch) -> None:
