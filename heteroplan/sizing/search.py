@@ -399,8 +399,9 @@ def _until_covered(attempts: Attempts) -> tuple[Limit, ...]:
         if attempts.covered:
             _try_without_idle(attempts)
             words = (
-                f"the {attempts.time_limit_s:.3g} s that the search had of the time limit ended before "
-                "a fleet covered the demand, so nodes were added until one did; raise --time-limit"
+                f"the {attempts.time_limit_s:.3g} s that the search had of the time limit ended "
+                "before a fleet covered the demand, so nodes were added until one did; raise "
+                "--time-limit"
             )
             return (Limit(words),)
         if attempts.full:
