@@ -31,6 +31,8 @@ ENOUGH = 0.1
 LONGER, SHORTER = 2.0, 0.5
 """The next step after one that gained enough, and after `PATIENCE` that did not."""
 PATIENCE = 3
+MOST_MOVES = 10_000
+"""Of weight from one line to another for a step; some dozens are enough as a rule."""
 
 
 def balanced(problem: Problem, prices: Prices, stop: Stop, cells: int) -> Prices:
@@ -129,12 +131,13 @@ def _lowest(slopes: Floats, above: Floats, length: float) -> Floats:
     gram = length * slopes @ slopes.T
     weights = np.zeros(len(above))
     weights[above.argmin()] = 1.0
-    while True:
+    for _ in range(MOST_MOVES):
         rise = gram @ weights + above
         up, down = int(rise.argmin()), int(np.where(weights > 0, rise, -np.inf).argmax())
         if rise[down] - rise[up] <= ROUNDING * np.abs(above).max():
-            return weights
+            break
         curve = gram[up, up] + gram[down, down] - 2 * gram[up, down]
         moved = min(weights[down], (rise[down] - rise[up]) / max(curve, NOTHING))
         weights[up] += moved
         weights[down] -= moved
+    return weights
