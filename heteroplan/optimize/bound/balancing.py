@@ -84,7 +84,7 @@ class _Costs:
         balance = self.balance.copy()
         balance[self.rows, :classes] = at
         slope = supply_prices(problem)
-        passing = passing_prices(problem, balance)
+        passing = passing_prices(problem, balance, self.rows)
         least = least_costs(replace(self.priced, passing=passing), self.w, self.cells, slope)
         if least is None:
             return None

@@ -72,6 +72,7 @@ def rounds(
     plain, steps = "balance prices" in without, "price steps" not in without
     beginnings = _beginnings(problem, without)
     for finds in beginnings:
+        before = best
         for find in finds:
             found = find(problem, Effort(stop=stop))
             if stop():
@@ -83,10 +84,12 @@ def rounds(
             cells = MOST_CELLS if find is whole_day_prices else CELLS
             best = _better(problem, best, better, cells, stop)
             yield best
-        prices = best.prices if plain else balanced(problem, best.prices, stop, CELLS)
-        best = _better(problem, best, prices, MOST_CELLS, stop)
-        yield best
-        if steps and not plain and (problem.large or finds is beginnings[-1]):
+        helped = best is not before
+        if helped:
+            prices = best.prices if plain else balanced(problem, best.prices, stop, CELLS)
+            best = _better(problem, best, prices, MOST_CELLS, stop)
+            yield best
+        if steps and not plain and (helped if problem.large else finds is beginnings[-1]):
             for stepped in _in_steps(problem, best, stop):
                 best = stepped
                 yield best

@@ -1,6 +1,6 @@
 """Prices at which workloads and groups fall apart: of GPUs held, and of requests passed on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,10 +93,13 @@ def start_prices(problem: Problem, p: int, held_price: Floats) -> Floats:
     return cost
 
 
-def passing_prices(problem: Problem, balance: Floats) -> Floats:
-    """[P, K, T] price of all demand of a class passing a pool, from `balance` [B, K, T]."""
+def passing_prices(problem: Problem, balance: Floats, rows: Sequence[int] | None = None) -> Floats:
+    """[P, K, T] price of all demand of a class passing a pool, from `balance` [B, K, T].
+
+    Of some balances alone where their numbers (`rows`) are given.
+    """
     price = np.zeros((len(problem.pools), *balance.shape[1:]))
-    for b, each in enumerate(problem.balances):
-        price[list(each.left)] += balance[b]
-        price[list(each.right)] -= balance[b]
+    for b in range(len(problem.balances)) if rows is None else rows:
+        price[list(problem.balances[b].left)] += balance[b]
+        price[list(problem.balances[b].right)] -= balance[b]
     return price
