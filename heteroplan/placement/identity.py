@@ -4,11 +4,12 @@ Replicas of a pool are alike: one that would have to move can stop instead where
 pool starts, and go on where another stops.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from random import Random
 
-from heteroplan.placement.first_fit import Placed
+from heteroplan.placement.first_fit import Attempt, Placed, Unplaced
 
 SAME: tuple[Callable[[Placed], object], ...] = (
     lambda piece: piece.spot,
@@ -18,22 +19,56 @@ SAME: tuple[Callable[[Placed], object], ...] = (
 """What a piece goes on as: the one on its own nodes, of its own lifetime, or any."""
 
 
-def identified(pieces: Iterable[Placed], intervals: int, *, cyclic: bool) -> Iterator[Placed]:
+SHUFFLES = 8
+"""Orders beside the usual ones in which pieces of a pool look for what they go on as."""
+
+
+def identify(attempt: Attempt) -> None:
+    """Number what is placed anew; what cannot be told apart is placed no more."""
+    attempt.placed[:], left_out = identified(
+        attempt.placed, attempt.intervals, cyclic=attempt.cyclic
+    )
+    for each in left_out:
+        attempt.unplaced.append(Unplaced(each.life.pool, each.first, each.intervals))
+
+
+def identified(
+    pieces: Iterable[Placed], intervals: int, *, cyclic: bool
+) -> tuple[list[Placed], list[Placed]]:
     """The pieces, joined where a replica stays, with lifetimes numbered anew and moves marked.
 
-    A pool keeps its lifetimes where a replica would otherwise be in two places of a cyclic day.
+    Where a replica would be in two places of a cyclic day, a pool keeps its lifetimes, if no more
+    of them start than it grows by. Else the shortest pieces are left out, and come second.
     """
     by_pool: dict[int, list[Placed]] = defaultdict(list)
     for piece in pieces:
         by_pool[piece.life.pool].append(piece)
+    kept, left_out = list[Placed](), list[Placed]()
     for mine in by_pool.values():
-        replicas = replicas_of(mine, intervals, cyclic=cyclic)
-        if replicas is None:
-            yield from mine
-            continue
-        for number, (chain, closed) in enumerate(replicas, start=1):
-            for piece in _joined(chain, closed=closed):
-                yield _numbered(piece, number)
+        while True:
+            replicas = replicas_of(mine, intervals, cyclic=cyclic)
+            if replicas is not None:
+                for number, (chain, closed) in enumerate(replicas, start=1):
+                    kept += (_numbered(piece, number) for piece in _joined(chain, closed=closed))
+                break
+            if _starts_as_grown(mine, intervals):
+                kept += mine
+                break
+            shortest = min(mine, key=lambda piece: piece.intervals)
+            left_out.append(shortest)
+            mine.remove(shortest)
+    return kept, left_out
+
+
+def _starts_as_grown(pieces: Sequence[Placed], intervals: int) -> bool:
+    """Whether as many pieces of a pool start in each interval of a cyclic day as it grows by."""
+    grown = Counter[int]()
+    for piece in pieces:
+        if piece.intervals < intervals:
+            grown[piece.first] += 1
+            grown[(piece.first + piece.intervals) % intervals] -= 1
+    started = Counter(p.first for p in pieces if p.intervals < intervals and not p.moved)
+    return all(started[t] == max(0, grown[t]) for t in range(intervals))
 
 
 def replicas_of(
@@ -60,6 +95,10 @@ def _orders(pieces: Sequence[Placed]) -> Iterator[Sequence[Placed]]:
     shortest_first = sorted(pieces, key=lambda piece: piece.intervals)
     yield shortest_first
     yield shortest_first[::-1]
+    for seed in range(SHUFFLES):
+        shuffled = list(pieces)
+        Random(seed).shuffle(shuffled)
+        yield shuffled
 
 
 def _numbered(piece: Placed, number: int) -> Placed:

@@ -20,7 +20,7 @@ from heteroplan.optimize.program.problem import Ints, PoolSpec, Problem
 from heteroplan.placement import before
 from heteroplan.placement.day_sweep.laps import swept
 from heteroplan.placement.first_fit import Attempt, Footprint, Placed, Unplaced
-from heteroplan.placement.identity import identified
+from heteroplan.placement.identity import identify
 from heteroplan.placement.lifetimes import Lifetime, lifetimes
 from heteroplan.placement.nodes import Nodes, nodes_of
 
@@ -186,6 +186,7 @@ def _reordered(
     for turn in range(ROUNDS):
         attempt = empty.fresh()
         attempt.place_all(_ordered(empty.footprints, waiting, ORDERS[turn % len(ORDERS)], failures))
+        identify(attempt)
         since += 1
         if best is None or attempt.score() < best.score():
             best, since = attempt, 0
@@ -224,9 +225,8 @@ ORDERS: tuple[Order, ...] = (
 
 
 def _stays(candidates: Sequence[Candidate], problem: Problem, done: Attempt) -> Iterator[Stay]:
-    placed = identified(done.placed, done.intervals, cyclic=problem.cyclic)
-    found = placed if done.split else done.placed
-    for each in before.in_horizon(found) if before.is_known(problem) else found:
+    placed = done.placed
+    for each in before.in_horizon(placed) if before.is_known(problem) else placed:
         yield stay_of(candidates, problem, done.nodes, each)
 
 

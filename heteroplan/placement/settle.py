@@ -16,7 +16,6 @@ from heteroplan.optimize.improve.repair import repaired
 from heteroplan.optimize.incumbent import Incumbent, resized, unserved_share
 from heteroplan.optimize.program.before import has_handover, left_before
 from heteroplan.optimize.program.problem import Ints, Problem
-from heteroplan.optimize.program.transitions import starts_of
 from heteroplan.placement.first_fit import Unplaced
 from heteroplan.placement.pack import Known, Packing, pack
 from heteroplan.placement.substitution.substitute import substituted
@@ -157,28 +156,12 @@ class _Settling:
         return best, tighter
 
     def _substituted(self, plan: Incumbent, packing: Packing) -> Settled:
-        """The plan in which others of their groups serve instead of what found no nodes.
-
-        Without them where no replica could be told from another then: on a cyclic day one would
-        have to go on for more than the day.
-        """
+        """The plan in which others of their groups serve instead of what found no nodes."""
         problem, sizes = self.problem, plan.solution.replicas
         sizes, full = substituted(
             self.scenario, self.candidates, problem, sizes, packing, self.late
         )
-        if not _starts_as_grown(problem, sizes, full):
-            return standing(problem, plan, packing)
         return Settled(resized(problem, plan, sizes), full, problem)
-
-
-def _starts_as_grown(problem: Problem, replicas: Ints, packing: Packing) -> bool:
-    """Whether as many stays begin without being moves as pools [P, T] grow by."""
-    begun = np.zeros_like(replicas)
-    for stay in packing.stays:
-        if not stay.moved and (stay.intervals < problem.intervals or not problem.cyclic):
-            begun[stay.pool, stay.first] += 1
-    nothing = np.zeros(len(replicas), dtype=replicas.dtype)
-    return bool((begun == starts_of(replicas, nothing, problem.cyclic)).all())
 
 
 def _tightened(problem: Problem, replicas: Ints, unplaced: Sequence[Unplaced]) -> Problem:

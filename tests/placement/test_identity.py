@@ -26,7 +26,7 @@ def told(*pieces: Placed, day: int = 10, cyclic: bool = True) -> list[Told]:
     """(first, intervals, node, number, whether it moved) of each."""
     return sorted(
         (each.first, each.intervals, each.spot[0], each.life.number, each.moved)
-        for each in identified(pieces, day, cyclic=cyclic)
+        for each in identified(pieces, day, cyclic=cyclic)[0]
     )
 
 
@@ -38,7 +38,7 @@ def test_what_follows_on_the_same_nodes_is_one_stay() -> None:
 
 
 def test_the_start_of_a_stay_is_that_of_its_first_piece() -> None:
-    [found] = identified([piece(1, 2, lead=2), piece(3, 4, lead=1)], 10, cyclic=True)
+    [found], _ = identified([piece(1, 2, lead=2), piece(3, 4, lead=1)], 10, cyclic=True)
     assert (found.lead, found.intervals) == (2, 6)
 
 
@@ -90,7 +90,7 @@ def test_a_replica_goes_on_over_midnight_of_a_cyclic_day(cyclic: bool, found: li
 
 
 def test_who_comes_back_to_its_nodes_never_starts() -> None:
-    [found] = identified([piece(2, 4), piece(6, 6)], 10, cyclic=True)
+    [found], _ = identified([piece(2, 4), piece(6, 6)], 10, cyclic=True)
     assert (found.intervals, found.lead, found.moved) == (10, 0, False)
 
 
@@ -115,7 +115,27 @@ def test_of_two_that_start_one_goes_on_as_that_which_a_day_has_room_for() -> Non
     assert [node for _, _, node, _, moved in found if moved] == [2]
 
 
-def test_pieces_that_no_order_fits_into_a_day_stay_as_they_are() -> None:
-    pieces = [piece(0, 6, life=4), piece(6, 6, life=9, node=1)]
-    assert list(identified(pieces, 10, cyclic=True)) == pieces
-    assert told(*pieces, day=12) == [(0, 6, 0, 1, True), (6, 6, 1, 1, True)]
+def test_of_pieces_that_no_order_fits_into_a_day_the_shortest_is_left_out() -> None:
+    """One starts at 6 as the other stops, but both serve from 0 to 2."""
+    long, short = piece(6, 6, life=9, node=1), piece(0, 6, life=4)
+    assert told(short, long, day=12) == [(0, 6, 0, 1, True), (6, 6, 1, 1, True)]
+    kept, left_out = identified([short, long], 10, cyclic=True)
+    assert ([each.spot for each in kept], left_out) == ([(1,)], [short])
+
+
+def test_lifetimes_that_start_as_the_pool_grows_stay_as_they_are() -> None:
+    """Three of six intervals follow each other, two days long; no move says so, as none starts."""
+    pieces = [piece(at, 6, life=at + 1, node=at, moved=True) for at in (0, 3, 6)]
+    assert identified(pieces, 9, cyclic=True) == (pieces, [])
+
+
+def test_an_order_is_found_that_closes_each_day() -> None:
+    """Of three that go on over midnight one is the replica of each of two short ones."""
+    pieces = [
+        *(piece(2, 2, life=number, node=number) for number in (5, 6, 7)),
+        piece(2, 1, life=8, node=8),
+        piece(0, 2, life=1, node=1),
+        piece(1, 1, life=2, node=2),
+    ]
+    found = told(*pieces, day=3)
+    assert [each[0] for each in found if not each[4]] == [2, 2]

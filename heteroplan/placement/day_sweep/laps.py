@@ -14,7 +14,7 @@ from heteroplan.placement.day_sweep.day import Day, State
 from heteroplan.placement.day_sweep.sweep import Sweep
 from heteroplan.placement.day_sweep.wraparound import Piece, closed, pieces_of
 from heteroplan.placement.first_fit import Attempt, Placed, Unplaced
-from heteroplan.placement.identity import identified
+from heteroplan.placement.identity import identify
 from heteroplan.placement.lifetimes import Lifetime
 from heteroplan.placement.nodes import Hold
 
@@ -110,7 +110,7 @@ class _Start:
     ) -> Attempt:
         """All that stands: `pieces` of a day cut open in interval `cut`, and what is lost."""
         done = Attempt(self.done.nodes, self.done.footprints, self.done.cyclic)
-        placed = [*self.done.placed]
+        done.placed.extend(self.done.placed)
         numbers = self.numbers.copy()
         number_of: dict[int, int] = {}
         for piece in sorted(pieces, key=lambda piece: piece.after is not None):
@@ -121,11 +121,11 @@ class _Start:
             else:
                 number = number_of[id(piece.after)]
             number_of[id(piece)] = number
-            placed.append(_placed(done, piece, pool, number, cut))
-        done.placed.extend(identified(placed, done.intervals, cyclic=done.cyclic))
+            done.placed.append(_placed(done, piece, pool, number, cut))
         for each in lost:
             first = (cut + each.first) % done.intervals
             done.unplaced.append(Unplaced(pools[each.pool], first, each.intervals))
+        identify(done)
         return done
 
 

@@ -119,7 +119,10 @@ class FreeCapacity:
     def packed(self) -> Packing:
         """All pieces, as stays of replicas."""
         problem = self.problem
-        pieces = identified(self.pieces.values(), problem.intervals, cyclic=problem.cyclic)
+        pieces, left_out = identified(
+            self.pieces.values(), problem.intervals, cyclic=problem.cyclic
+        )
+        assert not left_out
         stays = [
             stay_of(self.candidates, problem, self._nodes(piece.life.pool), piece)
             for piece in pieces

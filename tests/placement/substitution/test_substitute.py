@@ -97,6 +97,18 @@ def test_those_who_stand_in_keep_every_rule(random: Random, cyclic: bool) -> Non
     assert (unserved(of, replicas) <= unserved(of, without) + 1e-9).all()
 
 
+@pytest.mark.parametrize("seed", [514, 1056, 3873, 10885])
+def test_what_is_left_on_a_cyclic_day_starts_as_pools_grow(seed: int) -> None:
+    """Days on which what found room cannot all be told apart, before anything stands in."""
+    of = two_engines(Random(seed), cyclic=True)
+    packing = of.packed()
+    left = of.replicas.copy()
+    for each in packing.unplaced:
+        left[each.pool, of.problem.times(each.first, each.intervals)] -= 1
+    assert faults(of, left, replace(packing, unplaced=())) == []
+    assert faults(of, *substitutes(of, packing)) == []
+
+
 def test_who_stands_in_stops_later_where_one_stops() -> None:
     """At 1 the replica of 8 GPUs has no node, as w1 has 4 of them; that of 4 stays an hour more."""
     big, small = (engine(f"e{gpus}", role=Role.AGGREGATED, gpus=gpus) for gpus in (8, 4))
