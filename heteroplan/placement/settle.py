@@ -122,7 +122,7 @@ class _Settling:
 
     def _in_rounds(self, plan: Incumbent) -> tuple[Settled, Problem]:
         """The best of rounds of packing and repair, and the program with the supply of the last."""
-        problem, tighter = self.problem, self.problem
+        problem, tighter, served = self.problem, self.problem, plan.rank[:-1]
         best: Settled | None = None
         known: Known = {}
         for rounds in range(ROUNDS):
@@ -138,14 +138,17 @@ class _Settling:
                 kept = min(kept, helped, key=lambda settled: settled.plan.rank)
             if best is None or kept.plan.rank < best.plan.rank:
                 best = kept
+            elif not left_out:
+                break
             until = self.late.end - AGAIN * (monotonic() - began)
             over = self.late() or monotonic() >= until
-            if kept.plan.rank[:-1] <= plan.rank[:-1] or (over and not best.plan.broken):
+            if kept.plan.rank[:-1] <= served or (over and not best.plan.broken):
                 break
             tighter = _tightened(tighter, plan.solution.replicas, left_out)
+            those = {problem.pools[each.pool].workload for each in left_out}
             workloads = [
                 w
-                for w in dict.fromkeys(problem.pools[each.pool].workload for each in left_out)
+                for w in those or range(len(problem.workloads))
                 if kept.plan.broken or unserved_share(problem, w, kept.plan).any()
             ]
             if best.plan.broken:

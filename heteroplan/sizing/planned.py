@@ -89,8 +89,9 @@ def trial(
         if sizes:
             mending = replace(trying, seconds=seconds * MENDING_SHARE)
             begun = [of_sizes(problem, mended(problem, sizes, mending))]
+        searched = calmer(problem) if trying.calm else problem
         outcome = solve(
-            calmer(problem) if trying.calm else problem,
+            searched,
             gap=gap,
             time_limit_s=began + seconds * (1 - PACKING_SHARE) - monotonic(),
             stop=stop,
@@ -104,7 +105,10 @@ def trial(
         found = incumbent(problem, outcome.solution)
         plan = min((found, *begun), key=lambda each: each.rank)
         end = began + seconds
-        settled = settle(scenario, candidates, whole, plan, (), gap, stop, deadline=end)
+        whole = calmer(whole) if trying.calm else whole
+        calm = incumbent(whole, plan.solution)
+        settled = settle(scenario, candidates, whole, calm, (), gap, stop, deadline=end)
+        settled = replace(settled, plan=incumbent(problem, settled.plan.solution))
     except NoPlanError:
         return None
     effort = Effort(deadline=end, stop=stop)
