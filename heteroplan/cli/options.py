@@ -18,7 +18,14 @@ from heteroplan.errors import UsageError
 from heteroplan.pipelines.shared import limits
 from heteroplan.reading.input_size import MOST_BYTES, MOST_MEASURED_BYTES, parse_size, size
 from heteroplan.reading.local_time import check_year, parse_stamp
-from heteroplan.reading.numbers import beyond, parse_number, parse_percent, parse_whole, plain_share
+from heteroplan.reading.numbers import (
+    beyond,
+    more_or_less,
+    parse_number,
+    parse_percent,
+    parse_whole,
+    plain_share,
+)
 
 _PROCESS_BEGAN = [time.monotonic() - time.process_time()]
 """Of the process, until its first command takes it [s]."""
@@ -68,17 +75,17 @@ def kv_tokens(text: str) -> KvTokens:
 
 
 def shares(
-    plain_below: float = math.inf, *, such_as: str = "0.1 for 10 %"
+    plain_below: float = math.inf, *, least: float = 0.0, such_as: str = "0.1 for 10 %"
 ) -> Callable[[str], float]:
-    """Reads `0.1` and `10%`; from `plain_below` upwards only the latter."""
+    """Reads `0.1` and `10%` from `least` on; from `plain_below` upwards only the latter."""
 
     def share(text: str) -> float:
         given = parse_percent(text)
-        if given is not None:
-            return given
-        value = _number(text, such_as)
         try:
-            return plain_share(value, plain_below)
+            value = _number(text, such_as) if given is None else given
+            if value < least:
+                raise ValueError(f"{beyond(text, least, math.inf, below=True)}, such as {such_as}")
+            return value if given is not None else plain_share(value, plain_below)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from None
 
@@ -168,9 +175,7 @@ def seconds_left(time_limit_s: float) -> float:
 def factor(text: str) -> float:
     """`1.2`; for a share the error says what to write."""
     more = parse_percent(text)
-    return _number(
-        text, "a factor, such as 1.2" if more is None else f"{1 + more:g} for {text} more"
-    )
+    return _number(text, "a factor, such as 1.2" if more is None else more_or_less(text, more))
 
 
 def numbers(least: float, most: float) -> Callable[[str], float]:
@@ -179,7 +184,7 @@ def numbers(least: float, most: float) -> Callable[[str], float]:
     def read(text: str) -> float:
         value = _number(text, "digits, such as 12 or 0.5")
         if not least <= value <= most:
-            raise typer.BadParameter(beyond(text, least, most))
+            raise typer.BadParameter(beyond(text, least, most, below=value < least))
         return value
 
     return read

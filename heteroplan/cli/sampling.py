@@ -1,5 +1,6 @@
 """`sweep --samples` and `--risk`: options, and `--risk` as one pipeline call and one render."""
 
+import math
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -61,6 +62,8 @@ Quantiles = Annotated[
 
 
 ALL_KINDS = "demand,profiles,failures"
+_QUANTILE = options.shares(least=-math.inf)
+"""The study says which shares are quantiles."""
 
 
 def kinds(text: str) -> tuple[str, ...]:
@@ -73,9 +76,7 @@ def quantiles(text: str) -> tuple[float, ...]:
     parts = [part.strip() for part in text.split(",")]
     try:
         return tuple(
-            options.share(f"{each[1:]}%" if each[:1] in ("P", "p") else each)
-            for each in parts
-            if each
+            _QUANTILE(f"{each[1:]}%" if each[:1] in ("P", "p") else each) for each in parts if each
         )
     except typer.BadParameter as error:
         raise UsageError(f"--quantiles {text}: {error.message}") from None

@@ -4,14 +4,15 @@ import re
 from math import ceil
 
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
-_DURATION = re.compile(r"([0-9]{1,7})\s*(s|m|min|h|d)")
+_DURATION = re.compile(r"(-?[0-9]{1,7})\s*(s|m|min|h|d)")
 
 
 def parse_duration_s(text: str) -> int:
     """Seconds in a duration such as `15min`. Raises ValueError that says what to write."""
     match = _DURATION.fullmatch(text.strip())
-    if match is None or int(match[1]) == 0:
-        raise ValueError("not a duration; write a whole number and s, min, h or d, such as 15min")
+    if match is None or int(match[1]) <= 0:
+        wrong = "not a duration" if match is None else "not more than 0"
+        raise ValueError(f"{wrong}; write a whole number and s, min, h or d, such as 15min")
     return int(match[1]) * _SECONDS[match[2]]
 
 

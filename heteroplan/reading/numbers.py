@@ -9,6 +9,7 @@ NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 _NUMBER = re.compile(NUMBER)
 PERCENT = r"^[0-9]+(\.[0-9]+)? ?%$"
 """`10%`. Means the same to Python, pydantic and JSON Schema."""
+SIGNED_PERCENT = PERCENT.replace("^", "^-?")
 
 
 def parse_number(text: str) -> float:
@@ -36,14 +37,30 @@ def parse_whole(text: str, least: int, most: int) -> int:
     """A whole number: digits, with a minus at most. Raises ValueError, which repeats `text`."""
     if not (text.isascii() and text.removeprefix("-").isdecimal()):
         raise ValueError(f"{text!r} is not a whole number; write digits, such as 12")
-    if len(text) > len(f"{most}") or not least <= (value := int(text)) <= most:
-        raise ValueError(beyond(text, least, most))
+    below = text.startswith("-")
+    digits = text.removeprefix("-").lstrip("0") or "0"
+    if len(digits) > len(f"{most}"):
+        raise ValueError(beyond(text, least, most, below=below))
+    value = -int(digits) if below else int(digits)
+    if not least <= value <= most:
+        raise ValueError(beyond(text, least, most, below=value < least))
     return value
 
 
-def beyond(text: str, least: float, most: float) -> str:
-    """Message for a number that is too small or too large."""
-    return f"{text} is not between {least:g} and {most:,.15g}"
+def beyond(text: str, least: float, most: float, *, below: bool) -> str:
+    """Message for a number that is too small (`below`) or too large."""
+    end = least if below else most
+    shown = f"{int(end):,}" if end == int(end) else f"{end:g}"
+    if below:
+        return f"{text} is too small; write {shown} or more"
+    return f"{text} is too large; write {shown} or less"
+
+
+def more_or_less(text: str, share: float) -> str:
+    """The factor that is meant by `text`, which is `share` as a percentage."""
+    if share < 0:
+        return f"{max(0.0, 1 + share):g} for {text.removeprefix('-')} less"
+    return f"{1 + share:g} for {text} more"
 
 
 def number_of(value: object) -> float | None:
@@ -58,8 +75,8 @@ def number_of(value: object) -> float | None:
 
 
 def parse_percent(text: str) -> float | None:
-    """`10%` or `10 %` as 0.1; None for what is not written so."""
-    return float(text[:-1]) / 100 if re.fullmatch(PERCENT, text) else None
+    """`10%` or `10 %` as 0.1, `-3%` as -0.03; None for what is not written so."""
+    return float(text[:-1]) / 100 if re.fullmatch(SIGNED_PERCENT, text) else None
 
 
 def plain_share(value: float, below: float) -> float:

@@ -144,8 +144,8 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["--baseline", "old", "--baseline", "old/plan.json"], "a plan of small, as old/plan.json"),
         (["--baseline", "old", "--tolerance", "10001%"], "--tolerance 100.01: write a share from"),
         (["--baseline", "old", "--tolerance", "5"], "5 is 500 %; write 0.05 for 5 %"),
-        (["--max-cost", "-1"], "-1 is not between 0 and"),
-        (["--jobs", "0"], "0 is not between 1 and 1,024"),
+        (["--max-cost", "-1"], "-1 is too small; write 0 or more"),
+        (["--jobs", "0"], "0 is too small; write 1 or more"),
     ],
 )
 def test_wrong_limits_end_with_2(

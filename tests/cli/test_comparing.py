@@ -93,7 +93,7 @@ def test_standard_input_is_a_plan(plans: ScenarioFiles, apart: Run) -> None:
         (["one", "two", "--set", "objective=cost"], "--set: plans are compared as they were made"),
         (["one", "two", "--json", "--markdown"], "both print; leave one of them out"),
         (["one", "both"], "both: holds plan.json and scenario.yaml; name the one that is meant"),
-        (["one", "two", "--jobs", "0"], "0 is not between 1 and 1,024"),
+        (["one", "two", "--jobs", "0"], "0 is too small; write 1 or more"),
     ],
 )
 def test_wrong_arguments_end_with_2(

@@ -90,8 +90,8 @@ def test_nodes_of_other_sizes_and_values_by_name(run: Run) -> None:
     ("args", "message"),
     [
         (("--nodes", "H100-SXM-80GB"), "is not GPU=N or GPU:GPUS=N, such as"),
-        (("--nodes", "H100-SXM-80GB=0"), "0 is not between 1 and 1,000,000"),
-        (("--isl", "0"), "0 is not between 1 and"),
+        (("--nodes", "H100-SXM-80GB=0"), "0 is too small; write 1 or more"),
+        (("--isl", "0"), "0 is too small; write 1 or more"),
         (("--ttft-ms", "1s"), "'1s' is not a number"),
         (("--interval", "15"), "'15' is"),
         (("--isl", "5", "--isl", "6"), "--isl is given twice; give it once"),

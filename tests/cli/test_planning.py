@@ -432,7 +432,7 @@ def test_check_shows_what_it_found_where_junit_cannot_be_written_in_the_end(
     ("options", "message"),
     [
         (["--format", "xml"], "unknown check format 'xml'; known are text, json, github, markdown"),
-        (["--min-headroom", "-0.1"], "--min-headroom -0.1: write a share from 0 to 100"),
+        (["--min-headroom", "-0.1"], "'--min-headroom': -0.1 is too small; write 0 or more"),
         (["--min-headroom", "10001%"], "--min-headroom 100.01: write a share from 0 to 100"),
         (["--min-headroom", "much"], "'much' is not a number; write 0.1 for 10 %"),
         (["--junit", ""], "the name is empty; name a file"),

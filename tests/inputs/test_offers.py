@@ -158,6 +158,11 @@ def test_without_offers_nodes_of_the_fleet_are_had_at_its_prices(scenario: Scena
     assert "--offers" in found.notes[0]
 
 
+def test_demand_that_shrinks_may_be_given_in_percent(tmp_path: Path, scenario: Scenario) -> None:
+    found = offers(tmp_path, scenario, HOURLY + "growth: {per_month: -3%}\n")
+    assert found.growth == Growth(-0.03, 4)
+
+
 def test_growth_is_that_at_the_end_of_a_quarter() -> None:
     growth = Growth(0.05, 4)
     assert growth.factor(0) == pytest.approx(1.05**3)

@@ -342,6 +342,8 @@ def test_the_published_schema_says_what_a_share_may_be() -> None:
     assert [bool(re.search(text["pattern"], each)) for each in ("1000%", "0.5 %", "1", "-1%")] == [
         True, True, False, False,
     ]  # fmt: skip
+    growth = FILES["offers"].model_json_schema()["$defs"]["GrowthSpec"]["properties"]["per_month"]
+    assert re.search(growth["anyOf"][1]["pattern"], "-1%")
     percentile, *_ = parts["SloSpec"]["properties"]["percentile"]["anyOf"]
     assert percentile == {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
 

@@ -155,7 +155,7 @@ def test_problems_of_all_files_are_told_at_once(made: Path) -> None:
     ("options", "message"),
     [
         ({"assume_gpus": "H100-SXM-80GB"}, "--assume-gpus H100-SXM-80GB"),
-        ({"assume_gpus": "H100-SXM-80GB:0"}, "0 is not between 1 and 1,024"),
+        ({"assume_gpus": "H100-SXM-80GB:0"}, "0 is too small; write 1 or more"),
         ({"gpus": {"G2": "X:y"}}, "--gpu G2= X:y: the memory"),
         ({"timezone": "Mars"}, "--timezone Mars: unknown time zone"),
         ({"queue": "a"}, "--queue a: no source has such a quota; there are none"),

@@ -17,3 +17,9 @@ def test_a_number_and_a_unit_is_that_many_seconds(text: str, seconds: int) -> No
 def test_anything_else_is_refused_with_what_to_write(text: str) -> None:
     with pytest.raises(ValueError, match="write a whole number and s, min, h or d, such as 15min"):
         parse_duration_s(text)
+
+
+@pytest.mark.parametrize("text", ["-5min", "0s"])
+def test_a_duration_that_is_not_more_than_0_is_told_as_that(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^not more than 0; write a whole number and s, min, h"):
+        parse_duration_s(text)

@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heteroplan.reading.numbers import (
+    beyond,
+    more_or_less,
     number_of,
     parse_number,
     parse_number_within,
@@ -45,12 +47,13 @@ def test_what_is_no_finite_decimal_number_is_refused(text: str) -> None:
 
 
 def test_shares_are_written_as_numbers_or_with_percent() -> None:
-    assert [parse_percent(text) for text in ("10%", "12.5 %", "0.1", "-1%", "%")] == [
-        0.1, 0.125, None, None, None,
+    assert [parse_percent(text) for text in ("10%", "12.5 %", "-1%", "0.1", "%")] == [
+        0.1, 0.125, -0.01, None, None,
     ]  # fmt: skip
     assert [
-        parse_percent(text) for text in (" 10%", "10  %", "10.%", ".5%", "1e1%", "10%%", "１%")
-    ] == ([None] * 7)
+        parse_percent(text)
+        for text in (" 10%", "10  %", "10.%", ".5%", "1e1%", "10%%", "１%", "--1%")
+    ] == ([None] * 8)
     assert (parse_percent("250%"), parse_percent("0 %")) == (2.5, 0.0)
     assert plain_share(1.99, 2) == 1.99
     with pytest.raises(ValueError, match=r"^10 is 1000 %; write 0\.1 for 10 %, or 1000% if that"):
@@ -85,9 +88,26 @@ def test_what_is_no_whole_number_is_refused(text: str) -> None:
 
 def test_a_whole_number_has_ends_that_it_may_take() -> None:
     assert [parse_whole(text, -1, 100) for text in ("-1", "007", "100")] == [-1, 7, 100]
-    for text in ("-2", "101", "9" * 5000):
-        with pytest.raises(ValueError, match=r"is not between -1 and 100$"):
+    for text in ("-2", "-200", "-" + "9" * 5000):
+        with pytest.raises(ValueError, match=rf"^{text} is too small; write -1 or more$"):
             parse_whole(text, -1, 100)
+    for text in ("101", "9" * 5000):
+        with pytest.raises(ValueError, match=rf"^{text} is too large; write 100 or less$"):
+            parse_whole(text, -1, 100)
+    assert parse_whole("0" * 5000 + "7", -1, 100) == 7
+
+
+def test_ends_of_a_number_are_shown_in_full() -> None:
+    assert beyond("-5", 0.0, 1e15, below=True) == "-5 is too small; write 0 or more"
+    assert beyond("0", 1e-6, 1e15, below=True) == "0 is too small; write 1e-06 or more"
+    assert beyond("1e16", 0.0, 1e15, below=False) == (
+        "1e16 is too large; write 1,000,000,000,000,000 or less"
+    )
+
+
+def test_a_percentage_is_told_as_the_factor_that_it_means() -> None:
+    assert more_or_less("20%", 0.2) == "1.2 for 20% more"
+    assert more_or_less("-10%", -0.1) == "0.9 for 10% less"
 
 
 @pytest.mark.parametrize(

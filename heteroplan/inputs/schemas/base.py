@@ -24,7 +24,13 @@ from pydantic_core import core_schema
 from heteroplan.reading.durations import parse_duration_s
 from heteroplan.reading.input_size import parse_size
 from heteroplan.reading.local_time import check_year, parse_stamp
-from heteroplan.reading.numbers import PERCENT, parse_percent, plain_share
+from heteroplan.reading.numbers import (
+    PERCENT,
+    SIGNED_PERCENT,
+    more_or_less,
+    parse_percent,
+    plain_share,
+)
 from heteroplan.text import LINE, MOST_CHARACTERS, NAME
 
 LABEL = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
@@ -88,7 +94,7 @@ def _ordered(pair: list[float]) -> list[float]:
 def no_percent(value: Any) -> Any:
     more = parse_percent(value) if isinstance(value, str) else None
     if more is not None:
-        raise ValueError(f"not a factor; write {1 + more:g} for {value} more")
+        raise ValueError(f"not a factor; write {more_or_less(value, more)}")
     return value
 
 
@@ -111,7 +117,10 @@ class OrPercent:
         if self.plain_below < math.inf:
             number.pop("maximum")
             number["exclusiveMaximum"] = self.plain_below
-        return {"anyOf": [number, {"type": "string", "pattern": PERCENT}]}
+        ends = ("minimum", "exclusiveMinimum")
+        below_0 = any(number[end] < 0 for end in ends if end in number)
+        pattern = SIGNED_PERCENT if below_0 else PERCENT
+        return {"anyOf": [number, {"type": "string", "pattern": pattern}]}
 
     def _number(self, value: Any) -> Any:
         if isinstance(value, str):

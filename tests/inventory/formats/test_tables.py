@@ -25,7 +25,7 @@ def test_nodes_of_openb_are_read() -> None:
     ("rows", "message"),
     [
         ("n0,1,1,two,T4\n", "f:2: gpu: two: 'two' is not a whole number"),
-        ("n0,1,1,-1,T4\n", "f:2: gpu: -1: -1 is not between 0 and 1,024"),
+        ("n0,1,1,-1,T4\n", "f:2: gpu: -1: -1 is too small; write 0 or more"),
         (",1,1,1,T4\n", "f:2: sn: is empty; write the name of the node"),
         ("", "f: has no rows; write one for each node"),
     ],
