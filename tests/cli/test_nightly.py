@@ -134,6 +134,8 @@ def test_a_day_that_is_not_covered_leaves_the_last_schedule_in_force(
     ended = run("nightly", ".", "--out", "out")
     assert ended.code == 1
     assert "Not in force, the schedule of 2026-11-23 stays in force: Not covered" in ended.out
+    assert ended.out.count("Not covered") == 1
+    assert "\nSolver: " in ended.out
     assert ended.err == "Not in force. What was planned is in out/failed.\n"
     assert names(out) == {".lock", "2026-11-23", "current", "failed"}
     assert names(out / "failed") == WRITTEN | {"current.csv"}

@@ -56,7 +56,8 @@ def summary_md(story: Story, scenario: str) -> str:
             stays = f"the schedule of {story.last_night} stays in force"
         lines += [f"Not in force, {stays}: {_line(story.problem)}", ""]
     if story.document is not None:
-        lines += [f"{verdict(story.document)} {solver_sentence(story.document)}", ""]
+        told, solved = verdict(story.document), solver_sentence(story.document)
+        lines += [solved if story.problem == told else f"{told} {solved}", ""]
         lines += [f"- {each}" for each in _items(story.document, story)]
     lines += [f"- {_line(each)}" for each in story.notes]
     return "\n".join(lines).rstrip("\n") + "\n"
