@@ -64,10 +64,38 @@ class SizeLimits:
     """Cost of the horizon at most."""
     rack_places: tuple[tuple[str, int], ...] = ()
     """(leaf, nodes that fit); leaves that are not named have no limit."""
+    by_ports: frozenset[str] = frozenset()
+    """Leaves of which ports connect so many nodes, and not racks hold them."""
     power_w: tuple[tuple[str, float], ...] = ()
     """(spine, watts); spines that are not named have no limit."""
     node_watts: tuple[tuple[str, float], ...] = ()
     """(node type, watts of a node at full load)."""
+
+
+class LimitKind(StrEnum):
+    """What keeps one more node from standing somewhere."""
+
+    STANDING = "standing"
+    """All nodes that stand on a leaf are in the fleet already."""
+    MOST_NODES = "most_nodes"
+    """Of an offer."""
+    MOST_SHARE = "most_share"
+    """Of an offer."""
+    RACK_PLACES = "rack_places"
+    """Of a leaf."""
+    PORTS = "ports"
+    """Of a leaf."""
+    POWER_KW = "power_kw"
+    """Of a spine."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsedUp:
+    """A limit that leaves no room for one more node."""
+
+    kind: LimitKind
+    of: str
+    """Offer, leaf or spine."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,7 +157,7 @@ class _Building:
     def _limits(self, types: Mapping[str, NodeType]) -> tuple[SizeLimits, tuple[str, ...]]:
         spec, horizon = self.spec.limits, self.scenario.horizon
         hours = horizon.intervals * horizon.interval_hours
-        budget = spec.budget_usd_per_month
+        budget, places = spec.budget_usd_per_month, self._places()
         watts, assumed = {}, []
         used = self._used_types
         for name in types:
@@ -172,7 +172,10 @@ class _Building:
         )
         limits = SizeLimits(
             budget_usd=None if budget is None else budget_of_hours(budget, hours),
-            rack_places=tuple(self._places().items()),
+            rack_places=tuple(places.items()),
+            by_ports=frozenset(
+                leaf for leaf in spec.ports if places[leaf] != spec.rack_places.get(leaf)
+            ),
             power_w=tuple((name, 1000 * kw) for name, kw in spec.power_kw.items()),
             node_watts=tuple(watts.items()),
         )

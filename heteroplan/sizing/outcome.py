@@ -91,10 +91,15 @@ def binding(
         if offer.most_nodes is not None and 0 < offer.most_nodes <= site.count(offer)
     ]
     found += [
-        Limit(f"leaf {leaf} has no more than {places} rack places")
+        Limit(
+            f"leaf {leaf} has ports for no more than {places} nodes"
+            if leaf in offered.limits.by_ports
+            else f"leaf {leaf} has no more than {places} rack places"
+        )
         for leaf, places in offered.limits.rack_places
-        if places <= sum(n for (_, at), n in standing.items() if at == leaf)
+        if places <= site.on(leaf)
     ]
+    found += _power(offered, site)
     budget_usd = offered.limits.budget_usd
     if budget_usd is not None and bound_usd > budget_usd:
         below = f"is below the {bound_usd:,.2f} USD that covering the demand costs at least"
@@ -102,6 +107,23 @@ def binding(
     elif budget_usd is not None and not covered:
         found.append(Limit(f"the budget of {budget_usd:,.2f} USD is spent"))
     return tuple(found)
+
+
+def _power(offered: Offered, site: Site) -> Iterable[Limit]:
+    """Spines that have too little power left for any node on offer."""
+    watts = dict(offered.limits.node_watts)
+    for spine, most_w in offered.limits.power_w:
+        used_w = site.used_w(spine)
+        needed_w = [
+            watts[offer.node_type]
+            for offer in offered.offers
+            if any(site.spine_of[leaf] == spine for leaf in offered.leaves(offer))
+        ]
+        if used_w > 0 and needed_w and used_w + min(needed_w) > most_w:
+            yield Limit(
+                f"of the {most_w / 1000:,.1f} kW of spine {spine} {(most_w - used_w) / 1000:,.1f} "
+                "kW are left, which is too little for one more node"
+            )
 
 
 type Node = tuple[str, str, str]

@@ -15,7 +15,7 @@ import numpy as np
 
 from heteroplan.entities.fleet import Fleet, NodeType, Outage
 from heteroplan.entities.network import Affinity, Leaf, Network
-from heteroplan.entities.offers import Offer, OfferKind
+from heteroplan.entities.offers import LimitKind, Offer, OfferKind, UsedUp
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Workload
 from heteroplan.numerics.tolerances import ROUNDING
@@ -169,19 +169,25 @@ class Site:
 
     def room(self, offer: Offer, leaf: str) -> bool:
         """Whether one more node of an offer may stand on a leaf."""
-        if leaf not in self.offered.leaves(offer):
-            return False
+        return leaf in self.offered.leaves(offer) and self.used_up(offer, leaf) is None
+
+    def used_up(self, offer: Offer, leaf: str) -> UsedUp | None:
+        """What leaves no room on a leaf of an offer for one more node of it; None where it has."""
         if offer.most_nodes is not None and self.count(offer) >= offer.most_nodes:
-            return False
+            if offer.kind is OfferKind.EXISTING:
+                return UsedUp(LimitKind.STANDING, leaf)
+            return UsedUp(LimitKind.MOST_NODES, offer.name)
         places = self.offered.places[leaf]
         if places is not None and self.on(leaf) >= places:
-            return False
+            by_ports = leaf in self.offered.limits.by_ports
+            return UsedUp(LimitKind.PORTS if by_ports else LimitKind.RACK_PLACES, leaf)
         spine = self.spine_of[leaf]
         limit_w = dict(self.offered.limits.power_w).get(spine)
         if limit_w is None:
-            return True
+            return None
         watts = dict(self.offered.limits.node_watts)
-        return self.used_w(spine) + watts[offer.node_type] <= limit_w
+        fits = self.used_w(spine) + watts[offer.node_type] <= limit_w
+        return None if fits else UsedUp(LimitKind.POWER_KW, spine)
 
     def add(self, offer: Offer, leaf: str, nodes: int = 1) -> None:
         """Nodes of an offer on a leaf."""

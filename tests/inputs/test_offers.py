@@ -118,9 +118,18 @@ def test_limits_are_those_of_the_horizon_in_nodes_and_watts(
     limits = found.offers.limits
     assert limits.budget_usd == pytest.approx(10_000)
     assert limits.rack_places == (("a-s1-l1", 2),)
+    assert limits.by_ports == {"a-s1-l1"}
     assert limits.power_w == (("a-s1", 100_000.0),)
     assert dict(limits.node_watts) == {"a100x8": 6_500.0, "h100x8": 10_200.0}
     assert not found.notes
+
+
+def test_a_leaf_with_ports_for_all_of_its_places_is_limited_by_these(
+    tmp_path: Path, scenario: Scenario
+) -> None:
+    text = "rack_places: {a-s1-l1: 2}, ports: {a-s1-l1: 20}, node_ports: {a100x8: 8, h100x8: 8}"
+    limits = offers(tmp_path, scenario, f"{HOURLY}limits: {{{text}}}\n").offers.limits
+    assert (limits.rack_places, limits.by_ports) == ((("a-s1-l1", 2),), frozenset())
 
 
 def test_power_of_a_node_that_is_not_given_is_assumed_and_said(

@@ -1,10 +1,13 @@
 """Nodes on leaves: domains share what is limited, in the mix of all."""
 
+from dataclasses import replace
+
 import pytest
 
-from heteroplan.entities.offers import Offer, OfferKind, SizeLimits
+from heteroplan.entities.offers import LimitKind, Offer, OfferKind, SizeLimits, UsedUp
+from heteroplan.sizing.outcome import binding
 from heteroplan.sizing.potential import Offered
-from heteroplan.sizing.site import placed
+from heteroplan.sizing.site import Site, placed
 from tests.sizing.offers import BIG, SMALL, offers, purchase, two_spines
 
 WATTS = ((BIG, 1000.0), (SMALL, 500.0))
@@ -52,3 +55,73 @@ def test_without_room_there_is_none_or_what_finds_some() -> None:
     assert placed(made, {f"{BIG} bought": 8}) is None
     found = placed(made, {f"{BIG} bought": 8}, partly=True)
     assert found == {(f"{BIG} bought", "l1"): 4, (f"{BIG} bought", "l2"): 3}
+
+
+def used_up(limits: SizeLimits, offer: Offer, nodes: int) -> UsedUp | None:
+    """For one more of an offer on l2, beside so many of it and one other node."""
+    site = Site(Offered.of(two_spines([20.0]), offers(offer, purchase(SMALL), limits=limits)))
+    site.add(offer, "l2", nodes)
+    site.add(purchase(SMALL), "l2")
+    found = site.used_up(offer, "l2")
+    assert site.room(offer, "l2") is (found is None)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("limits", "offer", "found"),
+    [
+        (SizeLimits(), purchase(), None),
+        (SizeLimits(), purchase(most_nodes=4), None),
+        (
+            SizeLimits(),
+            purchase(most_nodes=3),
+            UsedUp(LimitKind.MOST_NODES, f"{BIG} bought"),
+        ),
+        (
+            SizeLimits(),
+            Offer("stands", BIG, OfferKind.EXISTING, 1.0, 3, leaves=("l2",)),
+            UsedUp(LimitKind.STANDING, "l2"),
+        ),
+        (SizeLimits(rack_places=(("l2", 5),)), purchase(), None),
+        (SizeLimits(rack_places=(("l2", 4),)), purchase(), UsedUp(LimitKind.RACK_PLACES, "l2")),
+        (
+            SizeLimits(rack_places=(("l2", 4),), by_ports=frozenset({"l2"})),
+            purchase(),
+            UsedUp(LimitKind.PORTS, "l2"),
+        ),
+        (SizeLimits(power_w=(("s2", 4500.0),), node_watts=WATTS), purchase(), None),
+        (
+            SizeLimits(power_w=(("s2", 4400.0),), node_watts=WATTS),
+            purchase(),
+            UsedUp(LimitKind.POWER_KW, "s2"),
+        ),
+    ],
+)
+def test_what_leaves_no_room_is_known(
+    limits: SizeLimits, offer: Offer, found: UsedUp | None
+) -> None:
+    """3 nodes of 1 kW and one of 0.5 stand there."""
+    assert used_up(limits, offer, 3) == found
+
+
+def test_limits_of_places_that_a_fleet_has_used_up_are_told() -> None:
+    """Of 4.2 kW 0.2 are left where 4 nodes of 1 kW stand, and a node takes 0.5 at least; of 4.6 kW
+    there is enough for one. Other leaves are empty."""
+    limits = SizeLimits(
+        rack_places=(("l1", 3), ("l2", 4)),
+        by_ports=frozenset({"l2"}),
+        power_w=(("s1", 0.0), ("s2", 4200.0)),
+        node_watts=WATTS,
+    )
+    standing = {(f"{BIG} bought", "l2"): 4}
+
+    def told(limits: SizeLimits) -> list[str]:
+        made = Offered.of(two_spines([20.0]), offers(*BOUGHT, limits=limits))
+        return [each.words for each in binding(made, standing, 0.0, covered=True)]
+
+    assert told(limits) == [
+        "leaf l2 has ports for no more than 4 nodes",
+        "of the 4.2 kW of spine s2 0.2 kW are left, which is too little for one more node",
+    ]
+    enough = replace(limits, rack_places=(), power_w=(("s2", 4600.0),))
+    assert told(enough) == []

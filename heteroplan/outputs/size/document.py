@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from heteroplan.entities.offers import OfferKind
+from heteroplan.entities.offers import LimitKind, OfferKind
 from heteroplan.entities.workload import Role
 from heteroplan.inputs.schemas.base import Name, Text
 from heteroplan.outputs.plan.document.parts import (
@@ -103,6 +103,14 @@ class SparesPart(DocumentPart):
     """At the cheapest offer that is paid for all hours; null where there is none."""
 
 
+class UsedUpPart(DocumentPart):
+    """A limit that leaves no room for one more node."""
+
+    kind: LimitKind
+    of: Text
+    """Offer, leaf (rack places, ports, nodes that stand) or spine (power)."""
+
+
 class WorthPart(DocumentPart):
     """One more node of a type."""
 
@@ -114,6 +122,9 @@ class WorthPart(DocumentPart):
     """At the cheapest offer, all hours paid."""
     whole: bool
     """Whether nodes and replicas are whole in this; else they may be fractional."""
+    limits: tuple[UsedUpPart, ...]
+    """Which keep one out that is worth more than its price; empty where it is not, or where the
+    fleet has room for it and is not the cheapest."""
 
 
 class PowerPart(DocumentPart):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from heteroplan import __version__
-from heteroplan.entities.offers import Offer, OfferKind
+from heteroplan.entities.offers import Offer, OfferKind, UsedUp
 from heteroplan.entities.plan import Plan
 from heteroplan.entities.purchasing import HOURS_PER_MONTH, Purchasing
 from heteroplan.entities.scenario import Scenario
@@ -23,6 +23,7 @@ from heteroplan.outputs.size.document import (
     ReturnedPart,
     SizeDocument,
     SparesPart,
+    UsedUpPart,
     UsePart,
     WorthPart,
 )
@@ -32,7 +33,8 @@ from heteroplan.sizing.purchase.alternatives import Alternative
 from heteroplan.sizing.purchase.power import spine_power
 from heteroplan.sizing.purchase.quarters import Order, Quarter
 from heteroplan.sizing.purchase.spares import spares_of
-from heteroplan.sizing.purchase.worth import Worth
+from heteroplan.sizing.purchase.used_up import limits_on
+from heteroplan.sizing.purchase.worth import Worth, is_worth_more
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,12 +261,18 @@ def _worth(answer: Answer) -> Iterable[WorthPart]:
             if each.node_type == node_type and each.name not in answer.terms.kept
         ]
         if prices:
+            limits: tuple[UsedUp, ...] = ()
+            if is_worth_more(usd / answer.hours, min(prices)):
+                limits = limits_on(
+                    node_type, usd / answer.hours, answer.scenario, answer.terms, answer.sized.nodes
+                )
             yield WorthPart(
                 node_type=node_type,
                 gpu=answer.terms.fleet.node_type(node_type).gpu.name,
                 worth_usd_per_month=answer.monthly(usd),
                 price_usd_per_month=min(prices) * HOURS_PER_MONTH,
                 whole=answer.worth.whole,
+                limits=tuple(map(UsedUpPart.from_entity, limits)),
             )
 
 

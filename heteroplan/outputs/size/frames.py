@@ -38,7 +38,11 @@ def worth_frame(document: SizeDocument) -> "DataFrame":
     """One row a node type on offer: what one more is worth."""
     from pandas import DataFrame
 
-    rows = [each.model_dump() for each in document.worth]
+    rows = [
+        each.model_dump()
+        | {"limits": ", ".join(f"{limit.kind} of {limit.of}" for limit in each.limits)}
+        for each in document.worth
+    ]
     return DataFrame(rows, columns=list(WorthPart.model_fields))
 
 

@@ -1,9 +1,9 @@
 """What a size says in words and rows: the same on the terminal and on its page."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from heteroplan.entities.offers import OfferKind
+from heteroplan.entities.offers import LimitKind, OfferKind
 from heteroplan.entities.purchasing import HOURS_PER_MONTH
 from heteroplan.outputs.plan.document.plan_document import EgressPart
 from heteroplan.outputs.shared.words import figure, signed_share, time_span
@@ -16,6 +16,7 @@ from heteroplan.outputs.size.document import (
     WorthPart,
 )
 from heteroplan.sizing.purchase.alternatives import AlternativeKind
+from heteroplan.sizing.purchase.worth import AS_MUCH, is_worth_more
 from heteroplan.text import percent
 from heteroplan.units import HOURS_PER_DAY, S_PER_HOUR
 
@@ -25,6 +26,14 @@ KINDS = {
     OfferKind.RESERVED: "reserve",
     OfferKind.ON_DEMAND: "rent by the hour",
     OfferKind.SPOT: "rent as spot",
+}
+LIMITS = {
+    LimitKind.STANDING: "nodes that stand on",
+    LimitKind.MOST_NODES: "most_nodes of",
+    LimitKind.MOST_SHARE: "most_share of",
+    LimitKind.RACK_PLACES: "rack places of",
+    LimitKind.PORTS: "ports of",
+    LimitKind.POWER_KW: "power of",
 }
 NODE_HEADS = ("do", "node type", "on leaf", "offer", ">nodes", ">USD a month", ">USD once")
 TYPE_HEADS = ("node type", ">nodes", ">most GPUs held", "for", "full")
@@ -36,11 +45,10 @@ POWER_HEADS = ("spine", ">full load kW", ">peak of the plan kW", ">limit kW")
 SPARE_HEADS = ("node type", ">nodes", ">spares", ">enough", ">USD a month")
 MOST_USES = 3
 MOST_TYPES = 4
+MOST_LIMITS = 3
 _OF_BUDGET = "the budget of"
 """How limits begin that `sentences` tells in a month's USD."""
 _ROUNDING = 1e-6
-_AS_MUCH = 0.005
-"""Share by which a price may differ from a worth that is called the same."""
 _NOTHING_PROVEN = 0.9995
 
 
@@ -340,13 +348,28 @@ def worth_rows(found: SizeDocument) -> list[tuple[str, ...]]:
 
 def _worth_it(each: WorthPart) -> str:
     worth, price = each.worth_usd_per_month, each.price_usd_per_month
-    if worth > price * (1 + _AS_MUCH):
-        return "worth more: a limit binds"
-    if worth >= price * (1 - _AS_MUCH):
+    if is_worth_more(worth, price):
+        return f"worth more, limited by {_used_up(each)}" if each.limits else "worth more"
+    if worth >= price * (1 - AS_MUCH):
         return "worth its price"
-    if worth <= price * _AS_MUCH:
+    if worth <= price * AS_MUCH:
         return "of no use"
     return f"worth it at {percent(1 - worth / price)} less"
+
+
+def _used_up(each: WorthPart) -> str:
+    """Such as `power of a-s1 and a-s2, ports of b-s1-l1`."""
+    places: dict[LimitKind, list[str]] = defaultdict(list)
+    for limit in each.limits:
+        places[limit.kind].append(limit.of)
+    return ", ".join(f"{LIMITS[kind]} {_listed(names)}" for kind, names in places.items())
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - MOST_LIMITS
+    if more > 0:
+        return f"{', '.join(names[:MOST_LIMITS])} and {more} more"
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def spare_rows(found: SizeDocument) -> list[tuple[str, ...]]:

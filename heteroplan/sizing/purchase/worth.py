@@ -21,6 +21,8 @@ WHOLE_SHARE = 0.7
 """Of the time, for whole nodes and replicas."""
 WHOLE_GAP = 1e-3
 """To which their programs are solved."""
+AS_MUCH = 0.005
+"""Share by which a price may differ from a worth that is called the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,11 @@ class Worth:
     """By node type on offer, in the horizon; those that there was time for."""
     whole: bool
     """Whether nodes and replicas are whole; else they may be fractional."""
+
+
+def is_worth_more(worth_usd: float, price_usd: float) -> bool:
+    """Whether a node is worth more than it costs, and not about as much."""
+    return worth_usd > price_usd * (1.0 + AS_MUCH)
 
 
 def node_worth(scenario: Scenario, terms: Purchasing, effort: Effort) -> Worth:

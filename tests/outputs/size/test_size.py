@@ -10,16 +10,21 @@ from rich.console import Console
 
 from heteroplan.entities.fleet import Failures
 from heteroplan.entities.network import Leaf, Network
-from heteroplan.entities.offers import OfferKind
+from heteroplan.entities.offers import LimitKind, OfferKind
 from heteroplan.entities.purchasing import Growth, Spares
 from heteroplan.inputs.fleet_files import read_fleet
 from heteroplan.outputs.plan.document.parts import document_text
 from heteroplan.outputs.plan.document.plan_document import EgressPairPart, EgressPart
 from heteroplan.outputs.size import sentences as words
-from heteroplan.outputs.size.document import SizeDocument
+from heteroplan.outputs.size.document import SizeDocument, UsedUpPart, WorthPart
 from heteroplan.outputs.size.figures import Answer, document_of
 from heteroplan.outputs.size.fleet_file import fleet_yaml
-from heteroplan.outputs.size.frames import alternatives_frame, nodes_frame, orders_frame
+from heteroplan.outputs.size.frames import (
+    alternatives_frame,
+    nodes_frame,
+    orders_frame,
+    worth_frame,
+)
 from heteroplan.outputs.size.page import size_html
 from heteroplan.outputs.size.text import render_size
 from heteroplan.sizing.outcome import Limit
@@ -276,16 +281,48 @@ def test_spot_nodes_say_how_often_they_are_taken_away_and_what_that_costs() -> N
 
 
 def test_one_more_node_is_worth_its_price_or_what_it_would_have_to_cost(answer: Answer) -> None:
-    """Worth 4 and 3 USD in two hours; offers cost 1 and 9 USD an hour at least."""
+    """Worth 4 and 3 USD in two hours; offers cost 1 and 9 USD an hour at least. Both nodes at 1
+    USD are in the fleet, and others are not cheaper than the worth."""
     found = document_of(replace(answer, worth=Worth({"c8": 4.0, "d8": 3.0}, whole=True)))
     rows = words.worth_rows(found)
     assert [row[0] for row in rows] == ["c8", "d8"]
-    assert rows[0][1:] == (f"{2 * MONTH:,.0f}", f"{MONTH:,.0f}", "worth more: a limit binds")
+    assert rows[0][1:] == (
+        f"{2 * MONTH:,.0f}",
+        f"{MONTH:,.0f}",
+        "worth more, limited by nodes that stand on l1",
+    )
+    assert [(limit.kind, limit.of) for limit in found.worth[0].limits] == [("standing", "l1")]
+    assert worth_frame(found)["limits"].tolist() == ["standing of l1", ""]
     assert rows[1][3] == "worth it at 83.3 % less"
     none = document_of(replace(answer, worth=Worth({"c8": 0.0, "d8": 0.0}, whole=True)))
     assert [row[3] for row in words.worth_rows(none)] == ["of no use", "of no use"]
     assert "One more node" in shown(found)
     assert "One more node" in size_html(found)
+    assert "limited by nodes that stand on l1" in size_html(found)
+
+
+def test_a_node_that_has_room_and_is_worth_more_names_no_limit(answer: Answer) -> None:
+    """Worth 3 USD an hour, and sold for 2."""
+    found = document_of(replace(answer, worth=Worth({"c8": 6.0}, whole=True)))
+    assert found.worth[0].limits == ()
+    assert words.worth_rows(found)[0][3] == "worth more"
+
+
+def test_limits_of_a_kind_are_told_together(document: SizeDocument) -> None:
+    limits = [(LimitKind.POWER_KW, f"s{i}") for i in range(5)]
+    limits += [(LimitKind.RACK_PLACES, "l1"), (LimitKind.RACK_PLACES, "l2")]
+    worth = WorthPart(
+        node_type="c8",
+        gpu="C",
+        worth_usd_per_month=2.0,
+        price_usd_per_month=1.0,
+        whole=True,
+        limits=tuple(UsedUpPart(kind=kind, of=of) for kind, of in limits),
+    )
+    ((*_, told),) = words.worth_rows(document.model_copy(update={"worth": (worth,)}))
+    assert told == (
+        "worth more, limited by power of s0, s1, s2 and 2 more, rack places of l1 and l2"
+    )
 
 
 def test_a_limit_of_nodes_that_are_worth_nothing_does_not_bind(answer: Answer) -> None:

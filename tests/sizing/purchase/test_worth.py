@@ -5,8 +5,10 @@ from time import monotonic
 
 import pytest
 
-from heteroplan.entities.offers import OfferKind
+from heteroplan.entities.offers import LimitKind, Offer, OfferKind, UsedUp
 from heteroplan.optimize.solvers.solver import Effort
+from heteroplan.sizing.outcome import Nodes
+from heteroplan.sizing.purchase.used_up import limits_on
 from heteroplan.sizing.purchase.worth import node_worth
 from tests.sizes import asking, offer, stands, terms
 
@@ -55,6 +57,25 @@ def test_of_a_spot_offer_of_a_limited_share_other_nodes_are_worth_theirs() -> No
     spot = replace(offer("spot", kind=OfferKind.SPOT, usd=1.0), most_share=0.5)
     on_offer = terms(made, spot, offer("hour", kind=OfferKind.ON_DEMAND, usd=4.0))
     assert node_worth(made, on_offer, Effort()).usd == pytest.approx({"c8": 4.0})
+
+
+def test_what_keeps_a_node_out_that_is_worth_more_is_named() -> None:
+    """At 3 USD: the offers at 1 and 2 USD an hour are used up, and one at 4 would not be taken.
+    With one that has room nothing keeps it out, or what bounds its share."""
+    made = asking(3.0)
+    few, stand, dear = offer("few", usd=1.0, most=1), stands(2), offer("dear", usd=4.0)
+    spot = replace(offer("spot", kind=OfferKind.SPOT, usd=1.0), most_share=0.5)
+    nodes = [Nodes("few", "c8", "l1", 1, 1.0, 1.0), Nodes("existing c8", "c8", "l1", 2, 2.0, 4.0)]
+
+    def found(*more: Offer) -> tuple[UsedUp, ...]:
+        on_offer = terms(made, few, stand, dear, *more)
+        return limits_on("c8", 3.0, made, on_offer, nodes)
+
+    used_up = (UsedUp(LimitKind.MOST_NODES, "few"), UsedUp(LimitKind.STANDING, "l1"))
+    assert found() == used_up
+    assert found(offer("d", "d8", usd=1.0)) == used_up
+    assert found(spot) == (*used_up, UsedUp(LimitKind.MOST_SHARE, "spot"))
+    assert found(offer("many", usd=2.5)) == ()
 
 
 def test_nothing_is_said_where_there_is_no_time() -> None:
