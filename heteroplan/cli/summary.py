@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -10,7 +11,9 @@ from rich.table import Table
 from heteroplan.entities.capacity import Candidate, OperatingPoint, mix_rps
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.network import Affinity, SubgroupPriority
+from heteroplan.entities.offers import OfferKind
 from heteroplan.entities.workload import Workload
+from heteroplan.outputs.shared.tables import plain_table
 from heteroplan.outputs.shared.terminal import Text, print_lines, print_trimmed, print_wrapped
 from heteroplan.outputs.shared.words import candidate_notes, demand_sentences, figure, horizon_text
 from heteroplan.text import visible
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 MOST_SPINES = 20
 """Spines that `validate` shows."""
+_NOTHING = figure(0.0)
 
 _SPANS = {
     Affinity.LEAF: "within a leaf",
@@ -40,10 +44,10 @@ def render_scenario(loaded: "Loaded", console: Console, terms: "Purchasing | Non
     for sentence in demand_sentences(scenario.workloads):
         print_wrapped(Text(sentence, style="dim"), console)
     for table in (
-        _workloads(scenario.workloads),
-        _engines(loaded),
-        _fleet(scenario.fleet),
-        _spines(scenario.fleet),
+        _workloads(scenario.workloads, console),
+        _engines(loaded, console),
+        _fleet(scenario.fleet, console),
+        _spines(scenario.fleet, console),
     ):
         console.print()
         print_trimmed(table, console)
@@ -52,7 +56,7 @@ def render_scenario(loaded: "Loaded", console: Console, terms: "Purchasing | Non
         console.print(f"... and {more} more")
     if terms is not None:
         console.print()
-        print_trimmed(_offers(terms), console)
+        print_trimmed(_offers(terms, console), console)
         for note in terms.notes:
             print_wrapped(Text(note, style="dim"), console)
 
@@ -65,8 +69,10 @@ def render_errors(rows: "Iterable[CheckRow]", console: Console) -> None:
             print_lines(f"{visible(row.name)}:\n{row.error}", console)
 
 
-def _workloads(workloads: tuple[Workload, ...]) -> Table:
-    table = _table("workload", "model", ">peak rps", ">mean rps", ">priority", "affinity")
+def _workloads(workloads: tuple[Workload, ...], console: Console) -> Table:
+    table = plain_table(
+        console, "workload", "model", ">peak rps", ">mean rps", ">priority", "affinity"
+    )
     for workload in workloads:
         rates = [interval.rps for interval in workload.demand]
         table.add_row(
@@ -80,23 +86,34 @@ def _workloads(workloads: tuple[Workload, ...]) -> Table:
     return table
 
 
-def _engines(loaded: "Loaded") -> Table:
-    table = _table("workload", "engine", "node type", ">GPUs", ">rps per replica", "limited by")
+def _engines(loaded: "Loaded", console: Console) -> Table:
+    """One row an engine and node type, or several where its groups differ in what is shown."""
+    heads = ("workload", "engine", "node\ntype", ">GPUs", ">rps per\nreplica", "limited by")
+    table = plain_table(console, *heads, last_wraps=True)
     workloads = {workload.name: workload for workload in loaded.scenario.workloads}
     before = ""
-    for candidate in loaded.candidates:
-        rps, limits = _at_peak(workloads[candidate.workload], candidate)
-        within = f" ({_SPANS[candidate.span]})" if candidate.span else ""
-        table.add_row(
-            Text("" if candidate.workload == before else candidate.workload, style="bold"),
-            Text(candidate.engine.name),
-            Text(candidate.node_type),
-            str(candidate.engine.gpus),
-            figure(rps),
-            Text(limits + within, style="" if rps > 0 else "yellow"),
-        )
-        before = candidate.workload
+    for (workload, engine, node_type), among in groupby(loaded.candidates, _row_of):
+        shown: dict[tuple[str, str], list[Candidate]] = {}
+        for candidate in among:
+            rps, limits = _at_peak(workloads[workload], candidate)
+            shown.setdefault((figure(rps), limits), []).append(candidate)
+        for (rate, limits), alike in shown.items():
+            spans = [_SPANS[each.span] for each in alike if each.span and len(shown) > 1]
+            within = f" ({' or '.join(spans)})" if spans else ""
+            table.add_row(
+                Text("" if workload == before else workload, style="bold"),
+                Text(engine),
+                Text(node_type),
+                str(alike[0].engine.gpus),
+                rate,
+                Text(limits + within, style="yellow" if rate == _NOTHING else ""),
+            )
+            before = workload
     return table
+
+
+def _row_of(candidate: Candidate) -> tuple[str, str, str]:
+    return candidate.workload, candidate.engine.name, candidate.node_type
 
 
 def _at_peak(workload: Workload, candidate: Candidate) -> tuple[float, str]:
@@ -113,8 +130,8 @@ def _limit(point: OperatingPoint) -> str:
     return point.reason or point.limited_by.value.replace("_", " ")
 
 
-def _fleet(fleet: Fleet) -> Table:
-    table = _table("node type", "GPU", ">nodes", ">GPUs", ">USD per GPU-hour")
+def _fleet(fleet: Fleet, console: Console) -> Table:
+    table = plain_table(console, "node type", "GPU", ">nodes", ">GPUs", ">USD per GPU-hour")
     for shape in fleet.node_types:
         nodes = sum(leaf.nodes.get(shape.name, 0) for leaf in fleet.network.leaves)
         table.add_row(
@@ -127,9 +144,10 @@ def _fleet(fleet: Fleet) -> Table:
     return table
 
 
-def _spines(fleet: Fleet) -> Table:
+def _spines(fleet: Fleet, console: Console) -> Table:
     """Each spine with what stands below it and how scarce that is."""
-    table = _table("spine", "priority", ">leaves", "leaf priority", "GPUs")
+    heads = ("spine", "priority", ">leaves", "leaf priority", "GPUs")
+    table = plain_table(console, *heads, last_wraps=True)
     gpus = {shape.name: shape.gpus for shape in fleet.node_types}
     for spine, leaves in list(fleet.network.domains(Affinity.SPINE).items())[:MOST_SPINES]:
         below: Counter[str] = Counter()
@@ -146,29 +164,18 @@ def _spines(fleet: Fleet) -> Table:
     return table
 
 
-def _offers(terms: "Purchasing") -> Table:
+def _offers(terms: "Purchasing", console: Console) -> Table:
     """What each node that can be had costs, written off over its years."""
-    table = _table("offer", "kind", "node type", ">USD per node-hour", ">most nodes", ">days")
+    heads = ("offer", "kind", "node type", ">USD per\nnode-hour", ">most\nnodes", ">lead\ndays")
+    table = plain_table(console, *heads)
     for each in terms.offers.offers:
+        existing = each.kind is OfferKind.EXISTING
         table.add_row(
-            Text(each.name, style="bold"),
+            Text(f"on {each.leaves[0]}" if existing else each.name, style="bold"),
             each.kind.value.replace("_", " "),
             Text(each.node_type),
             f"{each.usd_per_node_hour:,.2f}",
             "" if each.most_nodes is None else f"{each.most_nodes:,}",
             f"{each.lead_time_days:g}" if each.lead_time_days else "",
-        )
-    return table
-
-
-def _table(*heads: str) -> Table:
-    """Columns without lines; those that start with `>` hold numbers."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for head in heads:
-        number = head.startswith(">")
-        table.add_column(
-            Text(head.removeprefix(">")),
-            justify="right" if number else "left",
-            overflow="fold",
         )
     return table

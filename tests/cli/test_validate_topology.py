@@ -57,3 +57,38 @@ def test_a_candidate_says_which_groups_its_capacity_is_for(files: ScenarioFiles,
     found = rows(run("validate", "."))
     assert ["d", "h100x8", "4", "2", "kv", "transfer", "(within", "a", "leaf)"] in found
     assert ["d", "h100x8", "4", "1.6", "kv", "transfer", "(across", "leaves)"] in found
+
+
+def test_groups_of_which_nothing_else_is_shown_share_a_line(files: ScenarioFiles, run: Run) -> None:
+    """2 requests/s in one leaf, 1.99998 across leaves, and half of that across spines."""
+    files.profile["kv_bytes_per_token"] = 100_000_000
+    files.workload["affinity"] = "cluster"
+    files.fleet["bandwidth"] = {"across_leaves": 0.99999, "across_spines": 0.5}
+    leaves = [{"leaf": f"{i}", "nodes": {"h100x8": 1}} for i in range(6)]
+    files.fleet["network"] += [
+        {"cluster": "two", "spines": [{"spine": "s2", "leaves": leaves[:2]}]},
+        {
+            "cluster": "three",
+            "spines": [
+                {"spine": "s3", "leaves": leaves[2:4]},
+                {"spine": "s4", "leaves": leaves[4:]},
+            ],
+        },
+    ]
+    files.write()
+    text = " ".join(run("validate", ".").out.split())
+    assert "d h100x8 4 2 kv transfer (within a leaf or across leaves)" in text
+    assert "d h100x8 4 1 kv transfer (across spines)" in text
+
+
+def test_groups_that_are_shown_alike_are_one_line_without_them(
+    files: ScenarioFiles, run: Run
+) -> None:
+    """2 and 1.99998 requests/s are shown as 2."""
+    files.profile["kv_bytes_per_token"] = 100_000_000
+    files.fleet["bandwidth"] = {"across_leaves": 0.99999, "across_spines": 0.5}
+    files.add_leaf("l2", {"h100x8": 1}, spine="s2")
+    files.add_leaf("l3", {"h100x8": 1}, spine="s2")
+    files.write()
+    found = [line for line in rows(run("validate", ".")) if line[:1] == ["d"]]
+    assert found == [["d", "h100x8", "4", "2", "kv", "transfer"]]
