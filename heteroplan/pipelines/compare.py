@@ -1,7 +1,7 @@
 """`compare`: what changed from one plan, or scenario, to another."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,6 +89,8 @@ def compare(before: Name, after: Name, options: CompareOptions) -> CompareResult
     sources = (os.fspath(before), os.fspath(after))
     if sources == ("-", "-"):
         raise UsageError("-: only one of the two can come from standard input")
+    if problems := [problem for source in sources for problem in _problems(source)]:
+        raise UsageError(*problems)
     places = [_place(source) for source in sources]
     read = {place: _read(place) for place in places if is_plan(place)}
     wanted = [place for place in dict.fromkeys(places) if place not in read]
@@ -131,11 +133,21 @@ def _read(place: str) -> "PlanDocument":
     return read_plan(place, with_inputs=True)
 
 
+def _problems(source: str) -> Iterator[str]:
+    """A folder that does not say what to compare."""
+    if source == "-" or not Path(source).is_dir():
+        return
+    found = [name for name in (PLAN, SCENARIO) if (Path(source) / name).is_file()]
+    if len(found) > 1:
+        yield f"{source}: holds {PLAN} and {SCENARIO}; name the one that is meant"
+    elif not found:
+        yield (
+            f"{source}: holds neither {PLAN}, which heteroplan plan SCENARIO --out DIR writes, nor "
+            f"{SCENARIO}, which heteroplan init DIR writes; name a folder with one of them"
+        )
+
+
 def _place(source: str) -> str:
-    """The plan.json of a folder that holds one and no scenario; other names as they are."""
-    folder = Path(source)
-    if source == "-" or not folder.is_dir() or not (folder / PLAN).is_file():
-        return source
-    if (folder / SCENARIO).is_file():
-        raise UsageError(f"{source}: holds {PLAN} and {SCENARIO}; name the one that is meant")
-    return str(folder / PLAN)
+    """The plan.json of a folder that holds one; other names as they are."""
+    plan = Path(source) / PLAN
+    return str(plan) if source != "-" and plan.is_file() else source

@@ -107,6 +107,21 @@ def test_wrong_arguments_end_with_2(
     assert message in " ".join(ended.err.split())
 
 
+def test_folders_without_a_plan_or_scenario_are_told_what_writes_one(
+    plans: ScenarioFiles, run: Run
+) -> None:
+    for name in ("empty", "sized"):
+        Path(name).mkdir()
+    Path("sized/size.json").write_text("{}", encoding="utf-8")
+    ended = run("compare", "empty", "sized")
+    assert ended.code == 2
+    for name in ("empty", "sized"):
+        assert (
+            f"{name}: holds neither plan.json, which heteroplan plan SCENARIO --out DIR writes, "
+            "nor scenario.yaml, which heteroplan init DIR writes; name a folder with one of them"
+        ) in ended.err
+
+
 def test_a_plan_without_inputs_is_refused(plans: ScenarioFiles, run: Run) -> None:
     fields = json.loads(Path("one/plan.json").read_text(encoding="utf-8"))
     del fields["inputs"], fields["plan_id"]
