@@ -17,16 +17,14 @@ from heteroplan.entities.placement import Stay
 from heteroplan.entities.plan import Plan, Pool
 from heteroplan.entities.scenario import Horizon
 from heteroplan.entities.workload import Engine
+from heteroplan.errors import NoPlanError
 from heteroplan.sizing.potential import Offered
 from heteroplan.sizing.site import Built, Site, Standing
 from heteroplan.units import s_to_hours
 
-NO_FLEET = (
-    "no fleet of these offers was found; raise --time-limit",
-    "the limits leave no fleet that serves all demand; raise most_nodes, rack_places, ports or "
-    "power_kw, or offer other nodes",
-)
-"""Why there is none: that time did not suffice, or that limits are proven to leave none."""
+
+class NoFleetError(NoPlanError):
+    """It is proven that no fleet of some offers serves all demand."""
 
 
 @dataclass(frozen=True, slots=True)

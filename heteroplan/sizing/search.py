@@ -32,7 +32,7 @@ from heteroplan.sizing.counts import (
     with_more_hours,
     with_room,
 )
-from heteroplan.sizing.outcome import NO_FLEET, Limit, Sized, binding, idle_nodes
+from heteroplan.sizing.outcome import Limit, NoFleetError, Sized, binding, idle_nodes
 from heteroplan.sizing.potential import Offered, Potential, Rate
 from heteroplan.sizing.program import Least, node_model
 from heteroplan.sizing.rented import priced_bound, rented
@@ -293,18 +293,24 @@ def size(
     network says where nodes may stand. What runs when the horizon starts is not known of a fleet
     that does not stand yet, so its replicas begin ready. `progress` is told the cost of the best
     fleet, the bound and the seconds. `rate` says what engines serve on the nodes of a scenario.
-    Raises UsageError where offers do not fit the scenario, NoPlanError where no fleet was found.
+    Raises UsageError where offers do not fit the scenario, NoPlanError where no fleet was found,
+    NoFleetError where it is proven that there is none.
     """
     attempts = Attempts(Offered.of(scenario, offers, rate), gap, time_limit_s, stop, progress)
     if not attempts.potential.servable:
-        raise NoPlanError(
+        raise NoFleetError(
             "no offered node type serves all requests from prompt to last token; offer others, or "
             "relax the slo"
         )
     find(attempts)
     hurried = _until_covered(attempts)
+    if attempts.best is None and attempts.impossible:
+        raise NoFleetError(
+            "the limits leave no fleet that serves all demand; raise most_nodes, rack_places, "
+            "ports or power_kw, or offer other nodes"
+        )
     if attempts.best is None:
-        raise NoPlanError(NO_FLEET[attempts.impossible])
+        raise NoPlanError("no fleet of these offers was found; raise --time-limit")
     attempts.better_plan()
     best = _within_budget(attempts) or attempts.best
     bound_usd, covered = attempts.bound_usd, best.plan.covered

@@ -146,10 +146,11 @@ class AlternativePart(DocumentPart):
     nodes: dict[str, int]
     """By node type."""
     cost_usd: AmountOrNone
-    """Of the horizon; null where there is no such fleet."""
+    """Of the horizon; null where no such fleet was found."""
     cost_usd_per_month: AmountOrNone
     covered: bool | None
-    """null where that is not known."""
+    """Whether it serves all demand: false where that is proven not to be, null where time ended
+    before it was known."""
     served_fraction: AmountOrNone
     saved_fraction: NumberOrNone
     """Of its cost, by the size; null where one of the two does not serve all demand."""

@@ -149,6 +149,7 @@ def _alternatives(found: SizeDocument) -> list[str]:
         return []
     table = _page_table(words.ALTERNATIVE_HEADS, rows, {0, 1, 4})
     below = ["Dotted: proven, no fleet of these offers costs less. Grey: not all demand is served."]
+    below += filter(None, [words.unknown_alternatives(found)])
     chart = alternatives_chart(found)
     return [chart_section("alternatives", "Instead of this fleet", chart, [table], below)]
 

@@ -223,12 +223,28 @@ def alternative_rows(found: SizeDocument) -> list[tuple[str, ...]]:
         (
             alternative_name(each),
             counts_text(each.nodes),
-            "none found" if each.cost_usd_per_month is None else f"{each.cost_usd_per_month:,.0f}",
+            "" if each.cost_usd_per_month is None else f"{each.cost_usd_per_month:,.0f}",
             "" if each.saved_fraction is None else signed_share(each.saved_fraction).lstrip("+"),
-            served_text(each.covered, each.served_fraction),
+            _alternative_serves(each),
         )
         for each in found.alternatives
     ]
+
+
+def _alternative_serves(each: AlternativePart) -> str:
+    if each.cost_usd is not None:
+        return served_text(each.covered, each.served_fraction)
+    return "none found in time" if each.covered is None else "no such fleet can: proven"
+
+
+def unknown_alternatives(found: SizeDocument) -> str:
+    """Why it is not known of some fleets whether they serve all demand; empty where it is."""
+    if all(each.covered is not None for each in found.alternatives):
+        return ""
+    return (
+        "Where it is not known whether all demand is served, the time limit ended first: raise "
+        "--time-limit."
+    )
 
 
 def alternative_name(each: AlternativePart) -> str:
@@ -247,7 +263,7 @@ def served_text(covered: bool | None, fraction: float | None) -> str:
     if covered:
         return "all"
     if fraction is None:
-        return "not known" if covered is None else "no"
+        return "not known"
     return f"{most_of(fraction)} at least" if covered is None else most_of(fraction)
 
 

@@ -28,6 +28,8 @@ def render_size(found: SizeDocument, console: Console) -> None:
     _cut(words.NODE_HEADS, words.node_rows(found), (1, 2, 3), console, dropped=(6, 3))
     _wrapped("What they are for", words.TYPE_HEADS, words.type_rows(found), console)
     _wrapped("Instead", words.ALTERNATIVE_HEADS, words.alternative_rows(found), console)
+    if unknown := words.unknown_alternatives(found):
+        print_wrapped(Text(unknown, style="yellow"), console)
     _wrapped("One more node", words.WORTH_HEADS, words.worth_rows(found), console)
     _wrapped("Spare nodes for failures", words.SPARE_HEADS, words.spare_rows(found), console)
     if any(each.limit_kw is not None for each in found.power):

@@ -13,7 +13,7 @@ from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.errors import NoPlanError
 from heteroplan.planning import make_plan
 from heteroplan.profiles.capacity.candidates import candidates_of
-from heteroplan.sizing.outcome import Sized
+from heteroplan.sizing.outcome import NoFleetError, Sized
 from heteroplan.sizing.purchase.terms import Search, sized
 
 
@@ -40,9 +40,9 @@ class Alternative:
     gpu: str = ""
     """Of one GPU type."""
     cost_usd: float | None = None
-    """Of all its nodes, in the horizon; None where there is no such fleet."""
+    """Of all its nodes, in the horizon; None where no such fleet was found."""
     covered: bool | None = None
-    """None where that is not known."""
+    """Whether it serves all demand; False where that is proven, None where it is not known."""
     served_fraction: float | None = None
     nodes: tuple[tuple[str, int], ...] = ()
     """(node type, nodes)."""
@@ -86,15 +86,16 @@ def alternative(
     fewer = replace(terms, offers=replace(terms.offers, offers=offers))
     try:
         found = sized(scenario, fewer, search)
+    except NoFleetError:
+        return Alternative(kind, gpu, covered=False)
     except NoPlanError:
-        return Alternative(kind, gpu, covered=None if search.stop() else False)
+        return Alternative(kind, gpu)
     counts: dict[str, int] = {}
     for row in found.nodes:
         counts[row.node_type] = counts.get(row.node_type, 0) + row.nodes
     served = found.plan.totals.served_fraction
-    return Alternative(
-        kind, gpu, found.cost_usd, found.covered, served, tuple(counts.items()), found
-    )
+    covered = True if found.covered else None
+    return Alternative(kind, gpu, found.cost_usd, covered, served, tuple(counts.items()), found)
 
 
 def _standing(scenario: Scenario, terms: Purchasing, search: Search) -> Alternative:

@@ -28,7 +28,7 @@ from heteroplan.outputs.size.frames import (
 from heteroplan.outputs.size.page import size_html
 from heteroplan.outputs.size.text import render_size
 from heteroplan.sizing.outcome import Limit
-from heteroplan.sizing.purchase.alternatives import Alternative, alternative, todo
+from heteroplan.sizing.purchase.alternatives import Alternative, AlternativeKind, alternative, todo
 from heteroplan.sizing.purchase.quarters import Planning
 from heteroplan.sizing.purchase.terms import sized
 from heteroplan.sizing.purchase.worth import Worth
@@ -207,10 +207,27 @@ def test_frames_have_a_row_each(document: SizeDocument) -> None:
 
 
 def test_an_alternative_that_does_not_exist_has_no_cost(answer: Answer) -> None:
-    none = Alternative(todo(answer.terms)[0][0], "C", covered=False)
-    found = document_of(Answer(answer.scenario, answer.terms, answer.sized, (none,)))
-    assert found.alternatives[0].cost_usd is None
-    assert words.alternative_rows(found)[0][2:] == ("none found", "", "no")
+    """Proven that there is none, none found in time, and what stands without a plan on it in
+    time."""
+    kind, _ = todo(answer.terms)[0]
+    none = Alternative(kind, "C", covered=False)
+    late = Alternative(kind, "D")
+    stands_today = Alternative(AlternativeKind.STANDING, cost_usd=2.0)
+
+    def with_(*others: Alternative) -> SizeDocument:
+        return document_of(Answer(answer.scenario, answer.terms, answer.sized, others))
+
+    found = with_(none, late, stands_today)
+    assert [each.cost_usd for each in found.alternatives] == [None, None, 2.0]
+    assert [row[2:] for row in words.alternative_rows(found)] == [
+        ("", "", "no such fleet can: proven"),
+        ("", "", "none found in time"),
+        (f"{MONTH:,.0f}", "", "not known"),
+    ]
+    told = "the time limit ended first: raise --time-limit."
+    assert told in " ".join(shown(found).split())
+    assert told in size_html(found)
+    assert words.unknown_alternatives(with_(none)) == ""
 
 
 def test_what_is_proven_of_the_cost() -> None:

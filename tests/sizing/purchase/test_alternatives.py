@@ -1,10 +1,13 @@
 """What a size is compared with."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from heteroplan.entities.offers import OfferKind
+from heteroplan.sizing import size
+from heteroplan.sizing.outcome import Sized
 from heteroplan.sizing.purchase.alternatives import AlternativeKind, alternative, todo
 from tests.sizes import QUICK, asking, offer, stands, terms
 
@@ -47,6 +50,26 @@ def test_where_no_time_was_left_it_is_not_known_whether_one_gpu_type_serves_all(
     both = terms(made, offer(usd=2.0), offer("d", "d8", usd=4.0))
     found = alternative(made, both, AlternativeKind.ONE_GPU_TYPE, "D", late)
     assert (found.cost_usd, found.covered) == (None, None)
+
+
+def test_where_it_is_proven_that_one_gpu_type_does_not_serve_all_that_is_known() -> None:
+    """2 nodes of it may be had, which serve 2 of 3 requests/s."""
+    made = asking(3.0)
+    both = terms(made, offer(usd=2.0), offer("d", "d8", usd=4.0, most=2))
+    found = alternative(made, both, AlternativeKind.ONE_GPU_TYPE, "D", QUICK)
+    assert (found.cost_usd, found.covered) == (None, False)
+
+
+def test_a_fleet_that_was_found_and_is_short_proves_nothing_of_others() -> None:
+    made = asking(3.0)
+
+    def sizer(*args: Any, **more: Any) -> Sized:
+        return replace(size(*args, **more), covered=False)
+
+    both = terms(made, offer(usd=2.0), offer("d", "d8", usd=4.0))
+    short = replace(QUICK, sizer=sizer)
+    found = alternative(made, both, AlternativeKind.ONE_GPU_TYPE, "D", short)
+    assert (found.cost_usd, found.covered) == (pytest.approx(12.0), None)
 
 
 def test_rented_nodes_are_paid_while_they_run_and_others_always() -> None:
