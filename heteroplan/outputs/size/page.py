@@ -47,7 +47,10 @@ def size_html(found: SizeDocument) -> str:
             *_alternatives(found),
             *_quarters(found),
             _table("Orders", words.ORDER_HEADS, words.order_rows(found), {0, 1, 2, 3, 4}),
-            _table("One more node", words.WORTH_HEADS, words.worth_rows(found), {0, 3}),
+            _table(
+                *("One more node", words.WORTH_HEADS, words.worth_rows(found), {0, 3}),
+                below=words.without_worth(found),
+            ),
             _table("Spare nodes for failures", words.SPARE_HEADS, words.spare_rows(found), {0}),
             _table("Power", words.POWER_HEADS, words.power_rows(found), {0}),
             *([render("notes.html", head="Assumed", notes=found.notes)] if found.notes else []),
@@ -170,10 +173,15 @@ def _page_table(
 
 
 def _table(
-    head: str, heads: Sequence[str], rows: Sequence[Sequence[str]], text_columns: set[int]
+    head: str,
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    text_columns: set[int],
+    *,
+    below: str = "",
 ) -> str:
     """A section; nothing where there are no rows."""
     if not rows:
         return ""
     plain = [each.removeprefix(">") for each in heads]
-    return table_section(head, plain, rows, text_columns=text_columns)
+    return table_section(head, plain, rows, text_columns=text_columns, below=filter(None, [below]))

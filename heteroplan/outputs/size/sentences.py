@@ -50,6 +50,8 @@ _OF_BUDGET = "the budget of"
 """How limits begin that `sentences` tells in a month's USD."""
 _ROUNDING = 1e-6
 _NOTHING_PROVEN = 0.9995
+_LEAST_SHOWN = 0.001
+"""Share in percent of one digit."""
 
 
 def headline(found: SizeDocument) -> str:
@@ -71,7 +73,12 @@ def gap_text(gap: float) -> str:
         return "it is proven that no fleet of these offers costs less"
     if gap >= _NOTHING_PROVEN:
         return "what a fleet costs at least was not proven in time"
-    return f"it is proven that no fleet of these offers costs {percent(gap)} less"
+    return f"it is proven that no fleet of these offers costs {_less(gap)} less"
+
+
+def _less(gap: float) -> str:
+    """A share that is proven of nothing smaller than is shown."""
+    return percent(max(gap, _LEAST_SHOWN))
 
 
 def unit_costs(found: SizeDocument) -> str:
@@ -234,7 +241,7 @@ def alternative_rows(found: SizeDocument) -> list[tuple[str, ...]]:
 def _alternative_serves(each: AlternativePart) -> str:
     if each.cost_usd is not None:
         return served_text(each.covered, each.served_fraction)
-    return "none found in time" if each.covered is None else "no such fleet can: proven"
+    return "none in time" if each.covered is None else "none: proven"
 
 
 def unknown_alternatives(found: SizeDocument) -> str:
@@ -311,7 +318,7 @@ def purchases_text(found: SizeDocument) -> str:
         return f"{usd}."
     if whole.gap <= 1e-6:
         return f"{usd}; it is proven that no plan of these offers costs less."
-    return f"{usd}; it is proven that no plan of these offers costs {percent(whole.gap)} less."
+    return f"{usd}; it is proven that no plan of these offers costs {_less(whole.gap)} less."
 
 
 def _above(each: QuarterPart) -> str:
@@ -371,6 +378,15 @@ def _worth_it(each: WorthPart) -> str:
     if worth <= price * AS_MUCH:
         return "of no use"
     return f"worth it at {percent(1 - worth / price)} less"
+
+
+def without_worth(found: SizeDocument) -> str:
+    """Node types of the fleet of which there was no time to tell; empty where all are told."""
+    told = {each.node_type for each in found.worth}
+    left = list(dict.fromkeys(row.node_type for row in found.nodes if row.node_type not in told))
+    if not told or not left:
+        return ""
+    return f"There was no time to tell this of {_listed(left)}: raise --time-limit."
 
 
 def _used_up(each: WorthPart) -> str:

@@ -31,6 +31,8 @@ def render_size(found: SizeDocument, console: Console) -> None:
     if unknown := words.unknown_alternatives(found):
         print_wrapped(Text(unknown, style="yellow"), console)
     _wrapped("One more node", words.WORTH_HEADS, words.worth_rows(found), console)
+    if left := words.without_worth(found):
+        print_wrapped(Text(left, style="yellow"), console)
     _wrapped("Spare nodes for failures", words.SPARE_HEADS, words.spare_rows(found), console)
     if any(each.limit_kw is not None for each in found.power):
         _wrapped("Power", words.POWER_HEADS, words.power_rows(found), console)

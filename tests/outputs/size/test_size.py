@@ -220,8 +220,8 @@ def test_an_alternative_that_does_not_exist_has_no_cost(answer: Answer) -> None:
     found = with_(none, late, stands_today)
     assert [each.cost_usd for each in found.alternatives] == [None, None, 2.0]
     assert [row[2:] for row in words.alternative_rows(found)] == [
-        ("", "", "no such fleet can: proven"),
-        ("", "", "none found in time"),
+        ("", "", "none: proven"),
+        ("", "", "none in time"),
         (f"{MONTH:,.0f}", "", "not known"),
     ]
     told = "the time limit ended first: raise --time-limit."
@@ -233,6 +233,7 @@ def test_an_alternative_that_does_not_exist_has_no_cost(answer: Answer) -> None:
 def test_what_is_proven_of_the_cost() -> None:
     assert words.gap_text(0.0).endswith("costs less")
     assert words.gap_text(0.02).endswith("costs 2.0 % less")
+    assert words.gap_text(0.0002).endswith("costs 0.1 % less")
     assert words.gap_text(1.0) == "what a fleet costs at least was not proven in time"
 
 
@@ -323,6 +324,18 @@ def test_a_node_that_has_room_and_is_worth_more_names_no_limit(answer: Answer) -
     found = document_of(replace(answer, worth=Worth({"c8": 6.0}, whole=True)))
     assert found.worth[0].limits == ()
     assert words.worth_rows(found)[0][3] == "worth more"
+
+
+def test_node_types_of_which_no_time_was_left_to_tell_the_worth_are_named(answer: Answer) -> None:
+    """The fleet has c8 alone."""
+    found = document_of(replace(answer, worth=Worth({"d8": 3.0}, whole=True)))
+    told = "There was no time to tell this of c8: raise --time-limit."
+    assert words.without_worth(found) == told
+    assert told in shown(found)
+    assert told in size_html(found)
+    for usd in ({}, {"c8": 3.0}):
+        found = document_of(replace(answer, worth=Worth(usd, whole=True)))
+        assert words.without_worth(found) == ""
 
 
 def test_limits_of_a_kind_are_told_together(document: SizeDocument) -> None:
