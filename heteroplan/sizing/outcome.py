@@ -8,6 +8,7 @@ whatever part of it is taken. Between two replicas it is given back where that s
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from heteroplan.errors import NoPlanError
 from heteroplan.sizing.potential import Offered
 from heteroplan.sizing.site import Built, Site, Standing
 from heteroplan.units import s_to_hours
+
+AS_CHEAP = 1e-3
+"""Share by which prices of nodes that are called as cheap may differ."""
 
 
 class NoFleetError(NoPlanError):
@@ -78,16 +82,7 @@ def binding(
 ) -> tuple[Limit, ...]:
     """Limits that the fleet has used up."""
     site = Site(offered, dict(standing))
-    found = [
-        Limit(
-            f"no more than {offer.most_nodes} {offer.node_type} stand on {offered.leaves(offer)[0]}"
-            if offer.kind is OfferKind.EXISTING
-            else f"offer {offer.name} has no more than {offer.most_nodes} nodes",
-            offer.node_type,
-        )
-        for offer in offered.offers
-        if offer.most_nodes is not None and 0 < offer.most_nodes <= site.count(offer)
-    ]
+    found = [*_of_offers(offered, site)]
     found += [
         Limit(
             f"leaf {leaf} has ports for no more than {places} nodes"
@@ -105,6 +100,27 @@ def binding(
     elif budget_usd is not None and not covered:
         found.append(Limit(f"the budget of {budget_usd:,.2f} USD is spent"))
     return tuple(found)
+
+
+def _of_offers(offered: Offered, site: Site) -> Iterable[Limit]:
+    """Offers of which there are no more nodes, where no other one has some that are as cheap."""
+    used_up = [each for each in offered.offers if (each.most_nodes or inf) <= site.count(each)]
+    left = [each for each in offered.offers if each not in used_up and each.most_nodes != 0]
+    standing: defaultdict[str, list[str]] = defaultdict(list)
+    for offer in used_up:
+        most_usd = offer.usd_per_node_hour * (1 + AS_CHEAP)
+        if any(
+            each.node_type == offer.node_type and each.usd_per_node_hour <= most_usd
+            for each in left
+        ):
+            continue
+        if offer.kind is OfferKind.EXISTING:
+            standing[offer.node_type].append(f"on {offered.leaves(offer)[0]} {offer.most_nodes}")
+        else:
+            words = f"offer {offer.name} has no more than {offer.most_nodes} nodes"
+            yield Limit(words, offer.node_type)
+    for node_type, counts in standing.items():
+        yield Limit(f"no more {node_type} stand: {', '.join(counts)}", node_type)
 
 
 def _power(offered: Offered, site: Site) -> Iterable[Limit]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from heteroplan.entities.offers import LimitKind, Offer, OfferKind, SizeLimits, UsedUp
-from heteroplan.sizing.outcome import binding
+from heteroplan.sizing.outcome import Limit, binding
 from heteroplan.sizing.potential import Offered
 from heteroplan.sizing.site import Site, placed
 from tests.sizing.offers import BIG, SMALL, offers, purchase, two_spines
@@ -102,6 +102,24 @@ def test_what_leaves_no_room_is_known(
 ) -> None:
     """3 nodes of 1 kW and one of 0.5 stand there."""
     assert used_up(limits, offer, 3) == found
+
+
+def test_an_offer_that_is_used_up_binds_where_no_other_has_nodes_as_cheap() -> None:
+    """At 1 USD all nodes that stand are kept; others of the type cost 16, or as much as they do."""
+    stand = [
+        Offer(f"on {leaf}", BIG, OfferKind.EXISTING, 1.0, count, leaves=(leaf,))
+        for leaf, count in (("l1", 3), ("l2", 2))
+    ]
+    standing = {("on l1", "l1"): 3, ("on l2", "l2"): 2}
+
+    def told(*others: Offer) -> list[Limit]:
+        made = Offered.of(two_spines([20.0]), offers(*stand, *others))
+        return list(binding(made, standing, 0.0, covered=True))
+
+    limit = Limit(f"no more {BIG} stand: on l1 3, on l2 2", BIG)
+    assert told() == told(purchase(BIG)) == told(purchase(SMALL, 1.0)) == [limit]
+    assert told(purchase(BIG, 1.0001)) == []
+    assert told(purchase(BIG, 1.0, most_nodes=0)) == [limit]
 
 
 def test_limits_of_places_that_a_fleet_has_used_up_are_told() -> None:
