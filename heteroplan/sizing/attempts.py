@@ -12,7 +12,7 @@ from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.optimize.program.problem import Ints
 from heteroplan.optimize.solvers.solver import Effort
 from heteroplan.sizing.counts import Counts, with_fewer, with_room
-from heteroplan.sizing.outcome import Nodes, bill
+from heteroplan.sizing.outcome import Nodes, bill, without_idle
 from heteroplan.sizing.planned import PACKING_SHARE, Trying, trial, without
 from heteroplan.sizing.potential import Offered, Potential
 from heteroplan.sizing.site import (
@@ -268,6 +268,29 @@ class Attempts:
         """The scenario on a fleet, at what running its nodes costs more than to let them stand."""
         scenario = self.offered.scenario
         return replace(scenario, fleet=made.marginal, objective=Objective.COST, current=None)
+
+    def give_back_idle(self, *, patient: bool) -> None:
+        """The best fleet without nodes on which nothing stands, from the sizes of its plan.
+
+        After the end as well, for some seconds or as long as a few steps take.
+        """
+        best = self.best
+        if best is None or not best.plan.covered or self.stop():
+            return
+        left = without_idle(self.offered, best.standing, best.plan)
+        if left == best.standing:
+            return
+        counts = Counter[str]()
+        for (name, _), nodes in left.items():
+            counts[name] += nodes
+        seconds = PATIENT_S if patient else max(LEAST_TRIAL_S, self.left_s)
+        trying = Trying(1.0, seconds, PATIENT_STEPS, self.stop)
+        made = replace(built(self.offered, left), not_needed=best.built.not_needed)
+        found = self._planned(dict(counts), left, made, [best.plan.pools], trying)
+        if found is None or found.rank >= best.rank or too_much(found.plan, found.built.hourly):
+            return
+        self.best = found
+        self._tell()
 
     def better_plan(self) -> None:
         """A better plan on the nodes of the best fleet, where there is time."""

@@ -182,10 +182,11 @@ def node_hours(plan: Plan, node_types: Iterable[str]) -> dict[Node, float]:
     return {node: running_hours(plan.scenario.horizon, here) for node, here in stays.items()}
 
 
-def idle_nodes(offered: Offered, standing: Standing, plan: Plan) -> dict[str, int]:
-    """Nodes on which no replica ever stands, by offer that is not paid by the hour.
+def without_idle(offered: Offered, standing: Standing, plan: Plan) -> Standing:
+    """Without nodes on which no replica ever stands, and that cost more than nothing.
 
-    Of nodes alike on a leaf those of the dearest offer.
+    Of nodes alike on a leaf those of the dearest offers go. Those by the hour stay: hours in which
+    nothing stands on them cost nothing.
     """
     used = Counter(
         (leaf, node_type)
@@ -195,14 +196,16 @@ def idle_nodes(offered: Offered, standing: Standing, plan: Plan) -> dict[str, in
             for name in stay.nodes
         }
     )
-    idle = Counter[str]()
-    paid = [(offered.by_name[name], leaf, count) for (name, leaf), count in standing.items()]
-    for offer, leaf, count in sorted(paid, key=lambda each: each[0].usd_per_node_hour):
+    left = dict(standing)
+    by_price = sorted(standing, key=lambda at: offered.by_name[at[0]].usd_per_node_hour)
+    for name, leaf in by_price:
+        offer = offered.by_name[name]
         if not offer.hourly:
-            kept = min(count, used[leaf, offer.node_type])
-            used[leaf, offer.node_type] -= kept
-            idle[offer.name] += count - kept
-    return dict(+idle)
+            in_use = min(standing[name, leaf], used[leaf, offer.node_type])
+            used[leaf, offer.node_type] -= in_use
+            if offer.usd_per_node_hour > 0:
+                left[name, leaf] = in_use
+    return left
 
 
 def running_hours(horizon: Horizon, stays: Iterable[tuple[Stay, Engine]]) -> float:

@@ -32,7 +32,7 @@ from heteroplan.sizing.counts import (
     with_more_hours,
     with_room,
 )
-from heteroplan.sizing.outcome import Limit, NoFleetError, Sized, binding, idle_nodes
+from heteroplan.sizing.outcome import Limit, NoFleetError, Sized, binding
 from heteroplan.sizing.potential import Offered, Potential, Rate
 from heteroplan.sizing.program import Least, node_model
 from heteroplan.sizing.rented import priced_bound, rented
@@ -312,6 +312,7 @@ def size(
     if attempts.best is None:
         raise NoPlanError("no fleet of these offers was found; raise --time-limit")
     attempts.better_plan()
+    attempts.give_back_idle(patient=bool(hurried))
     best = _within_budget(attempts) or attempts.best
     bound_usd, covered = attempts.bound_usd, best.plan.covered
     return Sized(
@@ -403,7 +404,6 @@ def _until_covered(attempts: Attempts) -> tuple[Limit, ...]:
             break
         attempts.attempt(Tried(counts, patient=True))
         if attempts.covered:
-            _try_without_idle(attempts)
             words = (
                 f"the {attempts.time_limit_s:.3g} s that the search had of the time limit ended "
                 "before a fleet covered the demand, so nodes were added until one did; raise "
@@ -413,16 +413,6 @@ def _until_covered(attempts: Attempts) -> tuple[Limit, ...]:
         if attempts.full:
             break
     return ()
-
-
-def _try_without_idle(attempts: Attempts) -> None:
-    """The best fleet without its nodes on which nothing stands, from the sizes of its plan."""
-    best = attempts.best
-    assert best is not None
-    idle = idle_nodes(attempts.offered, best.standing, best.plan)
-    if idle:
-        counts = {name: count - idle.get(name, 0) for name, count in best.counts.items()}
-        attempts.attempt(Tried(counts, pools=best.plan.pools, patient=True))
 
 
 def _rounded_up(attempts: Attempts) -> Counts:

@@ -10,7 +10,7 @@ from heteroplan.entities.fleet import Outage
 from heteroplan.entities.offers import Offer, OfferKind
 from heteroplan.entities.placement import Stay, node_name
 from heteroplan.entities.plan import Plan
-from heteroplan.sizing.outcome import idle_nodes, node_hours, running_hours
+from heteroplan.sizing.outcome import node_hours, running_hours, without_idle
 from heteroplan.sizing.potential import Offered
 from heteroplan.sizing.together import Shape, together
 from tests import plans
@@ -107,9 +107,20 @@ def test_nodes_on_which_nothing_ever_stands_are_those_of_the_dearest_offer() -> 
     bought, kept = purchase(BIG, 16.0), Offer("kept", BIG, OfferKind.EXISTING, 1.0, 2)
     offered = Offered.of(plan.scenario, offers(bought, kept, on_demand(BIG, 20.0)), candidates)
     standing = {(bought.name, "l1"): 2, ("kept", "l1"): 1, (bought.name, "l2"): 3}
-    assert idle_nodes(offered, standing, plan) == {bought.name: 2}
+    left = {(bought.name, "l1"): 1, ("kept", "l1"): 1, (bought.name, "l2"): 2}
+    assert without_idle(offered, standing, plan) == left
     standing = {(bought.name, "l1"): 2, ("kept", "l2"): 2}
-    assert idle_nodes(offered, standing, plan) == {}
+    assert without_idle(offered, standing, plan) == standing
+
+
+def test_nodes_that_are_free_are_in_use_first_and_stay() -> None:
+    """Two of three nodes are in use on each leaf."""
+    plan = on_two_leaves(away=False)
+    bought, free = purchase(BIG, 16.0), Offer("free", BIG, OfferKind.EXISTING, 0.0, 6)
+    offered = Offered.of(plan.scenario, offers(bought, free), candidates)
+    standing = {(bought.name, "l1"): 1, ("free", "l1"): 2, ("free", "l2"): 3}
+    left = {(bought.name, "l1"): 0, ("free", "l1"): 2, ("free", "l2"): 3}
+    assert without_idle(offered, standing, plan) == left
 
 
 def shapes(plan: Plan) -> list[Shape]:

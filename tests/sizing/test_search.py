@@ -229,6 +229,22 @@ def test_where_time_ends_before_any_fleet_nodes_are_added_until_one_covers(
     assert "the 0.001 s that the search had of the time limit" in found.binding[-1].words
 
 
+def test_nodes_on_which_nothing_stands_are_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """20 requests/s need 2 nodes of the 5 that the search ends with; a fleet that it does not hurry
+    to find says nothing of time."""
+
+    def find(attempts: Attempts) -> None:
+        attempts.attempt(Tried({f"{BIG} bought": 5}))
+
+    monkeypatch.setattr(search, "find", find)
+    monkeypatch.setattr(Attempts, "better_plan", lambda attempts: None)
+    found = size(two_types([20.0, 20.0]), offers(purchase(BIG, 16.0)), time_limit_s=20.0)
+    assert found.covered
+    assert counts(found) == {f"{BIG} bought": 2}
+    assert found.cost_usd == pytest.approx(2 * 2 * 16.0)
+    assert found.binding == ()
+
+
 def test_where_no_more_nodes_are_offered_it_ends_short(monkeypatch: pytest.MonkeyPatch) -> None:
     """One node of the 2 that are needed."""
     monkeypatch.setattr(search, "find", lambda attempts: None)
