@@ -24,6 +24,7 @@ from heteroplan.sizing.site import (
     only_needed,
     placed,
     sections,
+    with_standing,
 )
 from heteroplan.sizing.spot import too_much
 from heteroplan.sizing.starts import start_pools
@@ -280,17 +281,26 @@ class Attempts:
         left = without_idle(self.offered, best.standing, best.plan)
         if left == best.standing:
             return
-        counts = Counter[str]()
-        for (name, _), nodes in left.items():
-            counts[name] += nodes
         seconds = PATIENT_S if patient else max(LEAST_TRIAL_S, self.left_s)
         trying = Trying(1.0, seconds, PATIENT_STEPS, self.stop)
         made = replace(built(self.offered, left), not_needed=best.built.not_needed)
-        found = self._planned(dict(counts), left, made, [best.plan.pools], trying)
+        found = self._planned(_counted(left), left, made, [best.plan.pools], trying)
         if found is None or found.rank >= best.rank or too_much(found.plan, found.built.hourly):
             return
         self.best = found
         self._tell()
+
+    def keep_what_stands(self) -> None:
+        """The best fleet with nodes that stand in place of new ones beside them; its plan stays."""
+        best = self.best
+        if best is None:
+            return
+        standing = with_standing(self.offered, best.standing)
+        if standing == best.standing:
+            return
+        made = replace(built(self.offered, standing), not_needed=best.built.not_needed)
+        nodes = bill(self.offered, standing, made, best.plan)
+        self.best = Fitted(_counted(standing), standing, made, best.plan, nodes)
 
     def better_plan(self) -> None:
         """A better plan on the nodes of the best fleet, where there is time."""
@@ -306,3 +316,11 @@ class Attempts:
             return
         if found.rank < best.rank or found.plan.totals.gpu_hours < best.plan.totals.gpu_hours:
             self.best = found if found.cost_usd <= best.cost_usd else best
+
+
+def _counted(standing: Standing) -> Counts:
+    """Nodes by offer."""
+    counts = Counter[str]()
+    for (name, _), nodes in standing.items():
+        counts[name] += nodes
+    return dict(counts)

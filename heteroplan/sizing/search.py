@@ -313,6 +313,7 @@ def size(
         raise NoPlanError("no fleet of these offers was found; raise --time-limit")
     attempts.better_plan()
     attempts.give_back_idle(patient=bool(hurried))
+    attempts.keep_what_stands()
     best = _within_budget(attempts) or attempts.best
     bound_usd, covered = attempts.bound_usd, best.plan.covered
     return Sized(

@@ -337,11 +337,37 @@ def _part_by_power(site: Site, domain: tuple[Leaf, ...], left: Mapping[str, int]
     return free_w / wanted_w if wanted_w > 0 else 1.0
 
 
-def _best_leaf(site: Site, offer: Offer, leaves: tuple[Leaf, ...]) -> str | None:
-    """With room: one of its type alone, then an empty one, then the emptiest; None without room."""
-    able = [leaf.name for leaf in leaves if site.room(offer, leaf.name)]
+def with_standing(offered: Offered, standing: Standing) -> Standing:
+    """With nodes that stand on a leaf in place of new ones of their type there, which cost as much
+    at least."""
+    found = dict(standing)
+    new = [each for each in offered.paid if each.kind is not OfferKind.EXISTING]
+    for offer in sorted(new, key=lambda each: -each.usd_per_node_hour):
+        for old in offered.paid:
+            if old.kind is OfferKind.EXISTING and _no_dearer(old, offer):
+                (leaf,) = offered.leaves(old)
+                free = (old.most_nodes or 0) - found.get((old.name, leaf), 0)
+                moved = min(free, found.get((offer.name, leaf), 0))
+                if moved > 0:
+                    found[offer.name, leaf] -= moved
+                    found[old.name, leaf] = found.get((old.name, leaf), 0) + moved
+    return {at: nodes for at, nodes in found.items() if nodes > 0}
 
-    def rank(leaf: str) -> tuple[int, int]:
+
+def _no_dearer(old: Offer, new: Offer) -> bool:
+    return old.node_type == new.node_type and old.usd_per_node_hour <= new.usd_per_node_hour
+
+
+def _best_leaf(site: Site, offer: Offer, leaves: tuple[Leaf, ...]) -> str | None:
+    """With room: one where nodes stand that would do instead, then one of its type alone, then an
+    empty one, then the emptiest; None without room."""
+    able = [leaf.name for leaf in leaves if site.room(offer, leaf.name)]
+    stand = Counter[str]()
+    for old in site.offered.paid:
+        if old.kind is OfferKind.EXISTING and not offer.hourly and _no_dearer(old, offer):
+            stand[site.offered.leaves(old)[0]] += old.most_nodes or 0
+
+    def rank(leaf: str) -> tuple[bool, int, int]:
         here = [
             (site.offered.by_name[name].node_type, nodes)
             for (name, at), nodes in site.standing.items()
@@ -349,7 +375,8 @@ def _best_leaf(site: Site, offer: Offer, leaves: tuple[Leaf, ...]) -> str | None
         ]
         types = {node_type for node_type, _ in here}
         alone = 0 if types == {offer.node_type} else 1 if not types else 2
-        return alone, sum(nodes for _, nodes in here)
+        mine = sum(nodes for node_type, nodes in here if node_type == offer.node_type)
+        return mine >= stand[leaf], alone, sum(nodes for _, nodes in here)
 
     return min(able, key=rank, default=None)
 

@@ -209,6 +209,19 @@ def test_existing_nodes_that_cost_little_are_kept() -> None:
     assert found.cost_usd == pytest.approx(18.0)
 
 
+def test_of_two_nodes_alike_the_one_that_stands_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search ends with 3 new nodes where 2 stand at the same price."""
+
+    def find(attempts: Attempts) -> None:
+        attempts.attempt(Tried({f"{BIG} bought": 3}))
+
+    monkeypatch.setattr(search, "find", find)
+    stands = Offer("standing", BIG, OfferKind.EXISTING, 16.0, 2, leaves=("l1",))
+    found = size(two_types([30.0]), offers(stands, purchase(BIG, 16.0)))
+    assert counts(found) == {"standing": 2, f"{BIG} bought": 1}
+    assert found.cost_usd == pytest.approx(48.0)
+
+
 def test_existing_nodes_that_cost_more_than_new_ones_are_given_back() -> None:
     """Keeping an H100 node costs 20 USD an hour, a new one 16."""
     kept = Offer("standing", BIG, OfferKind.EXISTING, 20.0, 2, leaves=("l1",))

@@ -7,8 +7,8 @@ import pytest
 from heteroplan.entities.offers import LimitKind, Offer, OfferKind, SizeLimits, UsedUp
 from heteroplan.sizing.outcome import Limit, binding
 from heteroplan.sizing.potential import Offered
-from heteroplan.sizing.site import Site, placed
-from tests.sizing.offers import BIG, SMALL, offers, purchase, two_spines
+from heteroplan.sizing.site import Site, placed, with_standing
+from tests.sizing.offers import BIG, SMALL, offers, purchase, two_spines, two_types
 
 WATTS = ((BIG, 1000.0), (SMALL, 500.0))
 EACH = {f"{BIG} bought": 4, f"{SMALL} bought": 8}
@@ -48,6 +48,39 @@ def test_nodes_that_stand_keep_their_places_and_new_ones_share_the_rest() -> Non
     made = offered(stands, *BOUGHT, power_w=(4000.0, 4000.0))
     found = placed(made, {"stands": 2, f"{BIG} bought": 6})
     assert found == {("stands", "l2"): 2, (f"{BIG} bought", "l1"): 4, (f"{BIG} bought", "l2"): 2}
+
+
+def test_nodes_that_stand_take_the_places_of_new_ones_that_are_not_cheaper() -> None:
+    """Of 4 + 3 new nodes on l1 two are those that stand there, of the dearer offer first; what
+    stands on l2 is dearer than all, and of another type what stands on l1."""
+    dear = replace(purchase(BIG, 20.0), name="dear")
+    stand = [
+        Offer("l1", BIG, OfferKind.EXISTING, 16.0, 5, leaves=("l1",)),
+        Offer("l2", BIG, OfferKind.EXISTING, 21.0, 5, leaves=("l2",)),
+        Offer("small", SMALL, OfferKind.EXISTING, 1.0, 9, leaves=("l1",)),
+    ]
+    made = offered(*stand, purchase(BIG), dear)
+    standing = {("l1", "l1"): 3, (f"{BIG} bought", "l1"): 4, ("dear", "l1"): 3, ("dear", "l2"): 1}
+    assert with_standing(made, standing) == {
+        ("l1", "l1"): 5,
+        (f"{BIG} bought", "l1"): 4,
+        ("dear", "l1"): 1,
+        ("dear", "l2"): 1,
+    }
+    assert with_standing(made, {("dear", "l1"): 2}) == {("l1", "l1"): 2}
+
+
+def test_new_nodes_stand_first_where_nodes_do_that_would_do_instead() -> None:
+    """2 that stand on l1 and 3 on l2 below one spine, then the emptier leaf."""
+    stand = [
+        Offer(leaf, BIG, OfferKind.EXISTING, 1.0, count, leaves=(leaf,))
+        for leaf, count in (("l1", 2), ("l2", 3))
+    ]
+    made = Offered.of(two_types([20.0], leaves=2), offers(*stand, *BOUGHT))
+    assert placed(made, {f"{BIG} bought": 5}) == {
+        (f"{BIG} bought", "l1"): 2,
+        (f"{BIG} bought", "l2"): 3,
+    }
 
 
 def test_without_room_there_is_none_or_what_finds_some() -> None:
