@@ -29,7 +29,7 @@ def test_the_terminal_shows_cases_the_cheapest_and_where_coverage_ends(
         "with demand=2.5, 100.0 % more.",
         "Coverage ends between demand 2.5 (all cases covered) and 3.",
         "",
-        "        demand                   peak     un-",
+        "        demand                   peak     not",
         "demand  is       USD  GPU-hours  GPUs  served   gap",
         "     1  covered   40         16     8          0.0%",
         "     2  covered   60         24    16          0.0%",

@@ -36,6 +36,8 @@ class PlainTable(Table):
     naming: int = 1
     """First columns that tell rows apart together: of more than one, the cells begin a paragraph
     with their heads."""
+    unnamed: str = ""
+    """What a row without any of them is called in a paragraph."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         natural = [_natural_width(column) for column in self.columns]
@@ -139,6 +141,7 @@ class PlainTable(Table):
             style = row.style or "bold"
             name = cells[0][i] if _plain(cells[0][i]) else name
             title = told(i, range(self.naming), style) if self.naming > 1 else _text(name, style)
+            title = title if title.plain else Text(self.unnamed, style=style)
             yield from _broken(title, "", room)
             yield from _broken(told(i, range(self.naming, len(cells))), _INDENT, room)
             for j in sorted(self.pictures):

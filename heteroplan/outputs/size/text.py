@@ -65,10 +65,19 @@ def _cut(
     *,
     dropped: Sequence[int],
 ) -> None:
-    if rows:
-        print_names_cut(
-            heads, rows, names, console, dropped=dropped, where="--json", most=MOST_ROWS
-        )
+    if not rows:
+        return
+    empty = {i for i in dropped if not any(row[i] for row in rows)}
+    kept = [i for i in range(len(heads)) if i not in empty]
+    print_names_cut(
+        [heads[i] for i in kept],
+        [[row[i] for i in kept] for row in rows],
+        [kept.index(i) for i in names if i in kept],
+        console,
+        dropped=[kept.index(i) for i in dropped if i in kept],
+        where="--json",
+        most=MOST_ROWS,
+    )
 
 
 def _wrapped(

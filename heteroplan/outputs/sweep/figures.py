@@ -10,6 +10,9 @@ from heteroplan.outputs.sweep.document import SweepDocument
 from heteroplan.studies.case import Value
 from heteroplan.studies.result import COVERED, SHORT, CaseResult, CaseStatus, with_egress
 
+AS_IT_IS = "as it is"
+"""A case that sets nothing."""
+
 
 def objective_of(document: SweepDocument, case: CaseResult) -> float | None:
     """What the scenario minimises: USD or GPU-hours of the case's plan."""
@@ -101,7 +104,7 @@ def inputs_text(document: SweepDocument, case: CaseResult) -> str:
     """`spine lost, demand=1.2`: the case's name and what is varied, or `as it is`."""
     parts = [f"{path}={value_text(case.inputs[path])}" for path in varied_paths(document)
              if path in case.inputs]  # fmt: skip
-    return ", ".join(([case.name] if case.name else []) + parts) or "as it is"
+    return ", ".join(([case.name] if case.name else []) + parts) or AS_IT_IS
 
 
 def verdict(case: CaseResult) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from heteroplan.entities.scenario import Objective
 from heteroplan.inputs.schemas.fleet import FleetFile
 from heteroplan.outputs.shared.words import amount_unit, figure
-from heteroplan.outputs.sweep.figures import value_text
+from heteroplan.outputs.sweep.figures import AS_IT_IS, value_text
 from heteroplan.studies.case import Value
 from heteroplan.studies.result import CaseResult, CaseStatus, amount, number_of
 from heteroplan.text import percent
@@ -61,7 +61,7 @@ def settings_label(settings: Iterable[tuple[str, Value]]) -> str:
     """Such as `demand 1.2, TTFT limit 500 ms`; `as it is` where nothing is set."""
     return (
         ", ".join(f"{input_label(path)} {value_label(path, value)}" for path, value in settings)
-        or "as it is"
+        or AS_IT_IS
     )
 
 

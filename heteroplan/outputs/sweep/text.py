@@ -9,6 +9,7 @@ from heteroplan.outputs.shared.terminal import Text, print_trimmed, print_wrappe
 from heteroplan.outputs.shared.words import amount_unit, figure
 from heteroplan.outputs.sweep.document import SweepDocument
 from heteroplan.outputs.sweep.figures import (
+    AS_IT_IS,
     by_value,
     cheapest,
     cheapest_with_egress,
@@ -164,7 +165,7 @@ def _amount(document: SweepDocument, case: CaseResult) -> str:
 def _print_cases(document: SweepDocument, console: Console) -> None:
     paths = varied_paths(document)
     named = any(each.name for each in document.cases)
-    figures = ("demand\nis", ">USD", ">GPU-hours", ">peak\nGPUs", ">un-\nserved", ">gap")
+    figures = ("demand\nis", ">USD", ">GPU-hours", ">peak\nGPUs", ">not\nserved", ">gap")
     egress = has_egress(document)
     heads = [
         *(["case"] if named else []),
@@ -174,6 +175,7 @@ def _print_cases(document: SweepDocument, console: Console) -> None:
     ]
     table = plain_table(console, *heads)
     table.naming = 1 if named else max(1, len(paths))
+    table.unnamed = AS_IT_IS
     for case in document.cases:
         said = verdict(case)
         table.add_row(

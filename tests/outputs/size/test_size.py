@@ -198,6 +198,17 @@ def test_the_fleet_file_is_the_fleet(answer: Answer, tmp_path: Path) -> None:
         assert (again.gpus, again.gpu.memory_gib) == (shape.gpus, shape.gpu.memory_gib)
 
 
+def test_columns_in_which_nothing_stands_are_left_out(document: SizeDocument) -> None:
+    """Nodes that stand have no offer, and nothing is paid for them once."""
+    stand = [each for each in document.nodes if each.kind is OfferKind.EXISTING]
+    assert stand
+    some = document.model_copy(update={"nodes": tuple(stand), "quarters": ()})
+    assert "USD once" in shown(document)
+    assert "USD once" not in shown(some)
+    heads = next(line for line in shown(some).splitlines() if line.startswith("do "))
+    assert heads.split() == ["do", "node", "type", "on", "leaf", "nodes", "USD", "a", "month"]
+
+
 def test_frames_have_a_row_each(document: SizeDocument) -> None:
     assert list(nodes_frame(document)["nodes"]) == [2, 1]
     assert len(alternatives_frame(document)) == len(document.alternatives)

@@ -117,11 +117,14 @@ def test_named_cases_and_cases_beside_a_short_base_are_a_table_with_what_is_unse
     assert "GPU-hours" in told(document(named))
     lost = [short(0.9 + i / 100, 100.0, inputs) for i, inputs in enumerate(alone)]
     assert "9.00%" in told(document(lost))
+    narrow = told(document(lost), width=40)
+    assert "\nas it is\n  demand is short, USD 100, GPU-hours" in narrow
+    assert "not served 10.00%" in " ".join(narrow.split())
 
 
-def told(shown: SweepDocument) -> str:
-    """What a terminal of 100 columns shows."""
-    console = Console(file=io.StringIO(), width=100)
+def told(shown: SweepDocument, width: int = 100) -> str:
+    """What a terminal of so many columns shows."""
+    console = Console(file=io.StringIO(), width=width)
     render_sweep(shown, console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
