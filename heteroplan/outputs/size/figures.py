@@ -317,9 +317,12 @@ def _alternative(answer: Answer, each: Alternative) -> AlternativePart:
 
 def _quarter(answer: Answer, each: Quarter) -> QuarterPart:
     found = each.sized
-    nodes: dict[str, int] = defaultdict(int)
-    for row in () if found is None else found.nodes:
-        nodes[row.node_type] += row.nodes
+    rows = () if found is None else found.nodes
+    nodes = {
+        shape.name: count
+        for shape in answer.terms.fleet.node_types
+        if (count := sum(row.nodes for row in rows if row.node_type == shape.name))
+    }
     return QuarterPart(
         start=each.start,
         end=each.end,
@@ -329,7 +332,7 @@ def _quarter(answer: Answer, each: Quarter) -> QuarterPart:
         bound_usd_per_month=(
             None if found is None or answer.ahead is not None else answer.monthly(found.bound_usd)
         ),
-        nodes=dict(nodes),
+        nodes=nodes,
         orders=tuple(_order(answer, order) for order in each.orders),
     )
 

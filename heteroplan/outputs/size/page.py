@@ -64,7 +64,7 @@ def alternatives_chart(found: SizeDocument) -> "Figure":
     from plotly.graph_objects import Bar, Figure
 
     rows = [(_THIS, found.cost_usd_per_month, found.covered)] + [
-        (words.alternative_name(each), each.cost_usd_per_month, bool(each.covered))
+        (words.alternative_name(found, each), each.cost_usd_per_month, bool(each.covered))
         for each in found.alternatives
         if each.cost_usd_per_month is not None
     ]

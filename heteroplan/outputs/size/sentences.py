@@ -228,7 +228,7 @@ def alternative_rows(found: SizeDocument) -> list[tuple[str, ...]]:
     """One row a fleet that the size is compared with."""
     return [
         (
-            alternative_name(each),
+            alternative_name(found, each),
             counts_text(each.nodes),
             "" if each.cost_usd_per_month is None else f"{each.cost_usd_per_month:,.0f}",
             "" if each.saved_fraction is None else signed_share(each.saved_fraction).lstrip("+"),
@@ -254,11 +254,12 @@ def unknown_alternatives(found: SizeDocument) -> str:
     )
 
 
-def alternative_name(each: AlternativePart) -> str:
-    """Such as `all of H100-SXM-80GB`."""
+def alternative_name(found: SizeDocument, each: AlternativePart) -> str:
+    """Such as `all of H100-SXM-80GB`, or `new ones of` it where others stay in any case."""
+    what = "new ones" if any(row.kept for row in found.nodes) else "all"
     return {
-        AlternativeKind.ONE_GPU_TYPE: f"all of {each.gpu}",
-        AlternativeKind.ALL_RENTED: "all by the hour",
+        AlternativeKind.ONE_GPU_TYPE: f"{what} of {each.gpu}",
+        AlternativeKind.ALL_RENTED: f"{what} by the hour",
         AlternativeKind.ALL_PAID: "nothing by the hour",
         AlternativeKind.STANDING: "what stands today",
         AlternativeKind.TODAY: "today's nodes of each workload",
@@ -270,7 +271,7 @@ def served_text(covered: bool | None, fraction: float | None) -> str:
     if covered:
         return "all"
     if fraction is None:
-        return "not known"
+        return "not known" if covered is None else "not all"
     return f"{most_of(fraction)} at least" if covered is None else most_of(fraction)
 
 
@@ -323,7 +324,10 @@ def purchases_text(found: SizeDocument) -> str:
 
 def _above(each: QuarterPart) -> str:
     usd, bound = each.cost_usd_per_month, each.bound_usd_per_month
-    return "" if not usd or bound is None else percent(max(0.0, (usd - bound) / usd))
+    if not usd or bound is None:
+        return ""
+    above = max(0.0, (usd - bound) / usd)
+    return "not proven" if above >= _NOTHING_PROVEN else percent(above)
 
 
 def order_rows(found: SizeDocument) -> list[tuple[str, ...]]:

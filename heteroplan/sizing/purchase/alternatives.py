@@ -121,7 +121,8 @@ def _today(scenario: Scenario, terms: Purchasing, search: Search) -> Alternative
     hours = scenario.horizon.intervals * scenario.horizon.interval_hours
     price = dict(_prices(terms))
     usd, asked, served = 0.0, 0.0, 0.0
-    covered: bool | None = True
+    known: list[bool | None] = []
+    planned = True
     counts: dict[str, int] = {}
     each_s = search.time_limit_s / max(1, len(terms.today))
     for workload in scenario.workloads:
@@ -131,19 +132,21 @@ def _today(scenario: Scenario, terms: Purchasing, search: Search) -> Alternative
         usd += sum(count * price[name] for name, count in nodes.items()) * hours
         for name, count in nodes.items():
             counts[name] = counts.get(name, 0) + count
+        if not nodes:
+            known.append(False)
+            continue
         alone = replace(
             scenario, workloads=(workload,), fleet=_one_place(terms.fleet, nodes), current=None
         )
-        plan = _planned(alone, replace(search, time_limit_s=each_s)) if nodes else None
-        if plan is not None:
-            served += requests * plan.totals.served_fraction
-        here = False if plan is None else _covered(plan)
-        covered = False if covered is False or here is False else None if here is None else covered
+        plan = _planned(alone, replace(search, time_limit_s=each_s))
+        planned = planned and plan is not None
+        known.append(None if plan is None else _covered(plan))
+        served += 0.0 if plan is None else requests * plan.totals.served_fraction
     return Alternative(
         kind=AlternativeKind.TODAY,
         cost_usd=usd,
-        covered=covered,
-        served_fraction=served / asked if asked > 0 else 1.0,
+        covered=False if False in known else None if None in known else True,
+        served_fraction=None if not planned else served / asked if asked > 0 else 1.0,
         nodes=tuple(counts.items()),
     )
 

@@ -167,6 +167,7 @@ def test_a_fleet_that_serves_less_says_so(document: SizeDocument) -> None:
     one = short.model_copy(update={"nodes": (short.nodes[0].model_copy(update={"nodes": 1}),)})
     assert words.headline(one).startswith("1 node for 2,918 USD a month serves 66.7 % of")
     assert words.served_text(None, None) == "not known"
+    assert words.served_text(False, None) == "not all"
 
 
 def test_a_budget_is_kept_or_broken(document: SizeDocument) -> None:
@@ -196,6 +197,28 @@ def test_the_fleet_file_is_the_fleet(answer: Answer, tmp_path: Path) -> None:
         again = read.node_type(shape.name)
         assert again.usd_per_gpu_hour == pytest.approx(shape.usd_per_gpu_hour, abs=1e-6)
         assert (again.gpus, again.gpu.memory_gib) == (shape.gpus, shape.gpu.memory_gib)
+
+
+def test_fleets_beside_nodes_that_stay_are_of_new_nodes(document: SizeDocument) -> None:
+    names = [words.alternative_name(document, each) for each in document.alternatives]
+    assert names[:4] == ["all of C", "all of D", "all by the hour", "nothing by the hour"]
+    kept = [each.model_copy(update={"kept": True}) for each in document.nodes]
+    stay = document.model_copy(update={"nodes": tuple(kept)})
+    names = [words.alternative_name(stay, each) for each in document.alternatives]
+    assert names[:4] == [
+        *("new ones of C", "new ones of D", "new ones by the hour", "nothing by the hour")
+    ]
+
+
+def test_a_quarter_of_which_nothing_is_proven_says_so(document: SizeDocument) -> None:
+    def above(bound_usd: float) -> str:
+        quarter = document.quarters[0].model_copy(
+            update={"cost_usd_per_month": 100.0, "bound_usd_per_month": bound_usd}
+        )
+        (row,) = words.quarter_rows(document.model_copy(update={"quarters": (quarter,)}))
+        return row[-1]
+
+    assert (above(0.0), above(90.0), above(101.0)) == ("not proven", "10.0 %", "0.0 %")
 
 
 def test_columns_in_which_nothing_stands_are_left_out(document: SizeDocument) -> None:

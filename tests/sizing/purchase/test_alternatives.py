@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from heteroplan.entities.offers import OfferKind
+from heteroplan.errors import NoPlanError
 from heteroplan.sizing import size
 from heteroplan.sizing.outcome import Sized
+from heteroplan.sizing.purchase import alternatives
 from heteroplan.sizing.purchase.alternatives import AlternativeKind, alternative, todo
 from tests.sizes import QUICK, asking, offer, stands, terms
 
@@ -100,3 +102,20 @@ def test_todays_nodes_serve_their_own_workload_at_the_price_of_the_fleet() -> No
         assert found.cost_usd == pytest.approx(8.0 * nodes)
         assert found.served_fraction == pytest.approx(served)
         assert found.covered is (served == 1.0)
+
+
+def test_of_todays_nodes_without_a_plan_in_time_it_is_not_known_what_they_serve(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def late(*_: object, **__: object) -> None:
+        raise NoPlanError("no time")
+
+    monkeypatch.setattr(alternatives, "make_plan", late)
+    made = asking(3.0)
+    own = terms(made, offer(), today={"a": {"c8": 4}})
+    found = alternative(made, own, AlternativeKind.TODAY, "", QUICK)
+    assert found.cost_usd == pytest.approx(32.0)
+    assert (found.covered, found.served_fraction) == (None, None)
+    none = terms(made, offer(), today={"a": {}})
+    found = alternative(made, none, AlternativeKind.TODAY, "", QUICK)
+    assert (found.covered, found.served_fraction) == (False, 0.0)
