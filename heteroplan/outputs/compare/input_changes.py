@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Collection, Iterator, Mapping, Set
 
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.scenario import Scenario
@@ -18,6 +18,8 @@ _TOLD_OTHERWISE = {
     *("slo", "routing", "model"),
 }
 """Fields of a workload that are no rules."""
+MOST_LEAVES = 8
+"""Whose nodes differ, that are named."""
 
 
 def input_changes(before: PlanDocument, after: PlanDocument) -> Iterator[InputPart]:
@@ -108,9 +110,16 @@ def _rules(inputs: PlanInputs, of: Set[str]) -> dict[str, str]:
 def _rules_of(load: WorkloadInputs) -> dict[str, str]:
     written = load.model_dump(mode="json", exclude_none=True, exclude=_TOLD_OTHERWISE)
     return {
-        name: value if isinstance(value, str) else json.dumps(value)
+        name: value if isinstance(value, str) else _rule_text(value)
         for name, value in written.items()
     }
+
+
+def _rule_text(value: object) -> str:
+    """Such as `prefill 1, decode 0`; JSON where there is more to it than that."""
+    if isinstance(value, Mapping) and all(isinstance(each, int | float) for each in value.values()):
+        return ", ".join(f"{name} {each}" for name, each in value.items())
+    return json.dumps(value)
 
 
 def _engines(was: Scenario, now: Scenario) -> Iterator[InputPart]:
@@ -150,22 +159,35 @@ def _fleet(fleet: Fleet) -> dict[str, str]:
 
 
 def _network(was: Fleet, now: Fleet) -> Iterator[InputPart]:
+    """Where leaves stand; where they stand as before, those whose nodes differ."""
     before, after = map(_places, (was, now))
-    if before != after:
+    if before.keys() != after.keys():
         shapes = [_shape(each) for each in (before, after)]
-        same = ", other ones" if shapes[0] == shapes[1] else ""
+        same = ", named or placed otherwise" if shapes[0] == shapes[1] else ""
         yield InputPart(field="network", before=shapes[0], after=shapes[1] + same)
+        return
+    differ = [place for place in before if before[place] != after[place]]
+    for place in differ[:MOST_LEAVES]:
+        yield InputPart(field=f"nodes on {place[-1]}", before=before[place], after=after[place])
+    if more := len(differ[MOST_LEAVES:]):
+        yield InputPart(field="network", before="", after=f"other nodes on {more:,} more leaves")
 
 
-def _places(fleet: Fleet) -> set[tuple[object, ...]]:
-    """Leaves, each with where it stands and the nodes on it."""
+type _Place = tuple[str, str, str]
+"""Cluster, spine and leaf."""
+
+
+def _places(fleet: Fleet) -> dict[_Place, str]:
+    """The nodes on each leaf, such as `6 h100x8, 4 a100x8`."""
     return {
-        (leaf.cluster, leaf.spine, leaf.name, frozenset(leaf.nodes.items()))
+        (leaf.cluster, leaf.spine, leaf.name): ", ".join(
+            f"{count:,} {name}" for name, count in sorted(leaf.nodes.items()) if count
+        )
         for leaf in fleet.network.leaves
     }
 
 
-def _shape(places: set[tuple[object, ...]]) -> str:
+def _shape(places: Collection[_Place]) -> str:
     spines = {place[:2] for place in places}
     leaves = "1 leaf" if len(places) == 1 else f"{len(places):,} leaves"
     return f"{leaves} below {'1 spine' if len(spines) == 1 else f'{len(spines):,} spines'}"

@@ -1,16 +1,19 @@
 """Comparisons by hand: 4 GPUs a replica at 2 USD an hour on H100, 8 at 0.80 on L40S."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from heteroplan.entities.network import Leaf, Network
 from heteroplan.entities.plan import Pool
-from heteroplan.entities.scenario import Objective
+from heteroplan.entities.scenario import Objective, Scenario
+from heteroplan.entities.workload import Role
 from heteroplan.outputs.compare.document import ComparisonDocument, PoolChange
 from heteroplan.outputs.compare.figures import comparison
+from heteroplan.outputs.compare.input_changes import MOST_LEAVES
 from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from tests.plans import day_scenario, horizon, plan, pool, shortage, stays
@@ -158,6 +161,52 @@ def test_what_is_unserved_is_told() -> None:
     assert found.before.requests_per_day == 864_000
     assert found.after.unserved_requests_per_day == 18_000
     assert found.notes[0].startswith("The plan after leaves 18,000 requests a day unserved")
+
+
+def inputs(before: Scenario, after: Scenario) -> list[tuple[str, str, str]]:
+    """What is told of two scenarios with the same plan."""
+    one, two = (document_of(plan(made, [pool([2] * 24)])) for made in (before, after))
+    return [(each.field, each.before, each.after) for each in compared(one, two).inputs]
+
+
+def with_leaves(made: Scenario, change: Callable[[Leaf], Leaf]) -> Scenario:
+    leaves = tuple(map(change, made.fleet.network.leaves))
+    return replace(made, fleet=replace(made.fleet, network=Network(leaves)))
+
+
+def test_leaves_with_other_nodes_are_named_and_others_are_counted() -> None:
+    names = [f"a-s1-l{i + 1}" for i in range(MOST_LEAVES + 2)]
+    made = day_scenario(horizon(24), leaves=names)
+
+    def with_41(*changed: str) -> Scenario:
+        return with_leaves(
+            made,
+            lambda leaf: (
+                replace(leaf, nodes={"h100x8": 41, "l40sx8": 0}) if leaf.name in changed else leaf
+            ),
+        )
+
+    (_, _, line) = inputs(made, with_41("a-s1-l2"))
+    assert line == ("nodes on a-s1-l2", "40 h100x8, 20 l40sx8", "41 h100x8")
+    _, _, *lines = inputs(made, with_41(*names))
+    assert [line[0] for line in lines[:-1]] == [f"nodes on {name}" for name in names[:MOST_LEAVES]]
+    assert lines[-1] == ("network", "", "other nodes on 2 more leaves")
+
+
+def test_leaves_that_stand_elsewhere_are_another_network() -> None:
+    made = day_scenario(horizon(24))
+    renamed = with_leaves(made, lambda leaf: replace(leaf, spine="other"))
+    told = ("network", "1 leaf below 1 spine", "1 leaf below 1 spine, named or placed otherwise")
+    assert inputs(made, renamed) == [told]
+
+
+def test_rules_of_roles_are_told_without_signs_of_json() -> None:
+    made = day_scenario(horizon(24))
+    (load,) = made.workloads
+    more = replace(made, workloads=(replace(load, min_replicas={Role.PREFILL: 1, Role.DECODE: 2}),))
+    ((field, _, after),) = inputs(made, more)
+    assert field == "min_replicas of chat-1"
+    assert after.startswith("prefill 1, decode 2")
 
 
 def test_a_workload_that_comes_is_one_line() -> None:
