@@ -164,22 +164,24 @@ def _node_type_parts(plan: Plan) -> Iterable[NodeTypePart]:
         mine = held[shape.name]
         total = sum(mine.values())
         here = use.get(shape.name)
-        full = None if here is None else _longest_full(here.held, here.supply, shape.gpus)
+        gpus = nodes[shape.name] * shape.gpus
+        supply = [] if here is None else [min(each, gpus) for each in here.supply]
+        full = None if here is None else _longest_full(here.held, supply, shape.gpus)
         yield NodeTypePart.model_validate(
             {
                 "node_type": shape.name,
                 "gpu": shape.gpu.name,
                 "nodes": nodes[shape.name],
-                "gpus": nodes[shape.name] * shape.gpus,
+                "gpus": gpus,
                 "peak_gpus": 0 if here is None else max(here.held),
                 "first_full": None if full is None else full[0],
                 "last_full": None if full is None else full[1],
                 "uses": tuple(
                     UsePart.model_validate(
-                        {"workload": name, "role": role, "share": gpus / total}, strict=False
+                        {"workload": name, "role": role, "share": gpu_hours / total}, strict=False
                     )
-                    for (name, role), gpus in sorted(mine.items(), key=lambda each: -each[1])
-                    if gpus > 0
+                    for (name, role), gpu_hours in sorted(mine.items(), key=lambda each: -each[1])
+                    if gpu_hours > 0
                 ),
             }
         )

@@ -199,6 +199,15 @@ def test_the_fleet_file_is_the_fleet(answer: Answer, tmp_path: Path) -> None:
         assert (again.gpus, again.gpu.memory_gib) == (shape.gpus, shape.gpu.memory_gib)
 
 
+def test_nodes_that_hold_nothing_leave_the_others_full() -> None:
+    """Of 4 that stay 2 are in use in the first hour, and 1 in the second."""
+    made = asking(2.0, 1.0, standing={"c8": 4})
+    all_terms = terms(made, stands(4, 1.0), kept=["existing c8"])
+    (c8,) = document_of(Answer(made, all_terms, sized(made, all_terms, QUICK))).node_types
+    assert (c8.nodes, c8.peak_gpus, c8.gpus) == (2, 16, 16)
+    assert (c8.first_full, c8.last_full) == (0, 0)
+
+
 def test_fleets_beside_nodes_that_stay_are_of_new_nodes(document: SizeDocument) -> None:
     names = [words.alternative_name(document, each) for each in document.alternatives]
     assert names[:4] == ["all of C", "all of D", "all by the hour", "nothing by the hour"]
