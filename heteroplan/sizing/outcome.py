@@ -82,17 +82,7 @@ def binding(
 ) -> tuple[Limit, ...]:
     """Limits that the fleet has used up."""
     site = Site(offered, dict(standing))
-    found = [*_of_offers(offered, site)]
-    found += [
-        Limit(
-            f"leaf {leaf} has ports for no more than {places} nodes"
-            if leaf in offered.limits.by_ports
-            else f"leaf {leaf} has no more than {places} rack places"
-        )
-        for leaf, places in offered.limits.rack_places
-        if places <= site.on(leaf)
-    ]
-    found += _power(offered, site)
+    found = [*_of_offers(offered, site), *_places(offered, site), *_power(offered, site)]
     budget_usd = offered.limits.budget_usd
     if budget_usd is not None and bound_usd > budget_usd:
         below = f"is below the {bound_usd:,.2f} USD that covering the demand costs at least"
@@ -123,8 +113,22 @@ def _of_offers(offered: Offered, site: Site) -> Iterable[Limit]:
         yield Limit(f"no more {node_type} stand: {', '.join(counts)}", node_type)
 
 
+def _places(offered: Offered, site: Site) -> Iterable[Limit]:
+    """Leaves that are full."""
+    full = [each for each in offered.limits.rack_places if each[1] <= site.on(each[0])]
+    for by_ports, words in ((False, "no more rack places"), (True, "no ports for more nodes")):
+        counts = [
+            f"on {leaf} {places}"
+            for leaf, places in full
+            if (leaf in offered.limits.by_ports) is by_ports
+        ]
+        if counts:
+            yield Limit(f"{words}: {', '.join(counts)}")
+
+
 def _power(offered: Offered, site: Site) -> Iterable[Limit]:
     """Spines that have too little power left for any node on offer."""
+    left: list[str] = []
     watts = dict(offered.limits.node_watts)
     for spine, most_w in offered.limits.power_w:
         used_w = site.used_w(spine)
@@ -134,10 +138,10 @@ def _power(offered: Offered, site: Site) -> Iterable[Limit]:
             if any(site.spine_of[leaf] == spine for leaf in offered.leaves(offer))
         ]
         if used_w > 0 and needed_w and used_w + min(needed_w) > most_w:
-            yield Limit(
-                f"of the {most_w / 1000:,.1f} kW of spine {spine} {(most_w - used_w) / 1000:,.1f} "
-                "kW are left, which is too little for one more node"
-            )
+            left_w = max(0.0, most_w - used_w)
+            left.append(f"below {spine} {left_w / 1000:,.1f} of {most_w / 1000:,.1f} kW are left")
+    if left:
+        yield Limit(f"too little power for one more node: {', '.join(left)}")
 
 
 type Node = tuple[str, str, str]

@@ -171,8 +171,10 @@ def test_limits_of_places_that_a_fleet_has_used_up_are_told() -> None:
         return [each.words for each in binding(made, standing, 0.0, covered=True)]
 
     assert told(limits) == [
-        "leaf l2 has ports for no more than 4 nodes",
-        "of the 4.2 kW of spine s2 0.2 kW are left, which is too little for one more node",
+        "no ports for more nodes: on l2 4",
+        "too little power for one more node: below s2 0.2 of 4.2 kW are left",
     ]
+    racks = SizeLimits(rack_places=(("l1", 0), ("l2", 4)))
+    assert told(racks) == ["no more rack places: on l1 0, on l2 4"]
     enough = replace(limits, rack_places=(), power_w=(("s2", 4600.0),))
     assert told(enough) == []
