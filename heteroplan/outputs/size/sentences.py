@@ -139,9 +139,9 @@ def _interruptions(found: SizeDocument) -> Iterator[str]:
         usd = sum(each.restarts_usd_per_month for each in parts)
         times = figure(sum(each.interruptions_per_month for each in parts))
         yield (
-            f"{offer} is taken away {times} times a month on average; that other nodes start then "
-            f"is {usd:,.0f} USD of its cost. With all its nodes gone "
-            f"{percent(1.0 - parts[0].most_share)} of each workload are served at least."
+            f"Nodes of {offer} are taken away {times} times a month on average; starting others "
+            f"then is {usd:,.0f} USD of their cost. With all of them gone, at least "
+            f"{percent(1.0 - parts[0].most_share)} of each workload is served."
         )
 
 

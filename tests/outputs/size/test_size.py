@@ -338,7 +338,9 @@ def test_spot_nodes_say_how_often_they_are_taken_away_and_what_that_costs() -> N
     (row,) = found.nodes
     assert row.interruptions_per_month == pytest.approx(0.4 * MONTH)
     assert row.restarts_usd_per_month == pytest.approx(0.4 * MONTH)
-    assert "spot is taken away 292 times a month on average" in " ".join(words.sentences(found))
+    assert "Nodes of spot are taken away 292 times a month on average" in " ".join(
+        words.sentences(found)
+    )
 
 
 def test_one_more_node_is_worth_its_price_or_what_it_would_have_to_cost(answer: Answer) -> None:
