@@ -13,7 +13,7 @@ from heteroplan.optimize.program.problem import Ints
 from heteroplan.optimize.solvers.solver import Effort
 from heteroplan.sizing.counts import Counts, with_fewer, with_room
 from heteroplan.sizing.outcome import Nodes, bill, without_idle
-from heteroplan.sizing.planned import PACKING_SHARE, Trying, trial, without
+from heteroplan.sizing.planned import Trying, trial, without
 from heteroplan.sizing.potential import Offered, Potential
 from heteroplan.sizing.site import (
     Built,
@@ -223,14 +223,7 @@ class Attempts:
             stop=self.stop,
             calm=not self.offered.hourly,
         )
-        until = monotonic() + seconds * (1 - PACKING_SHARE)
-        found = self._planned(counts, standing, made, starts, trying)
-        late = tried.patient or monotonic() >= until
-        if found is None or found.plan.covered or late or not trying.calm:
-            return found
-        plain = replace(trying, calm=False)
-        other = self._planned(counts, standing, made, [found.plan.pools], plain)
-        return found if other is None else min(found, other, key=lambda each: each.rank)
+        return self._planned(counts, standing, made, starts, trying)
 
     def _starts(self, tried: Tried, made: Built) -> Iterator[tuple[Pool, ...]]:
         """At which a plan on nodes by the hour begins: those of all sections."""

@@ -88,6 +88,26 @@ def _open(offered: Offered, node_type: str, counts: Counts) -> list[Offer]:
     return sorted(mine, key=offered.usd)
 
 
+def exchanged(offered: Offered, counts: Counts, least_usd: float) -> list[Counts]:
+    """The nodes with one less of a paid offer, and as many more of another one, or none, as still
+    cost so much less."""
+    found: list[Counts] = []
+    for less in offered.paid:
+        if counts.get(less.name, 0) == 0 or offered.usd(less) < least_usd:
+            continue
+        fewer = counts | {less.name: counts[less.name] - 1}
+        found.append(fewer)
+        for more in offered.paid:
+            usd = offered.usd(more)
+            if more is less or usd <= 0.0:
+                continue
+            there = counts.get(more.name, 0)
+            nodes = _allowed(more, there + int((offered.usd(less) - least_usd) / usd))
+            if nodes > there:
+                found.append(fewer | {more.name: nodes})
+    return found
+
+
 def with_lacking(potential: Potential, counts: Counts, plan: Plan, times: int) -> Counts:
     """The nodes, and so many times those of paid offers that would serve what a plan does not.
 

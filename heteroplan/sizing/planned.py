@@ -3,7 +3,6 @@
 Of nodes by the hour it begins at the replicas with which the program chose them (`start_pools`),
 mended first in the hours in which these go short. On nodes that are paid anyway it begins at
 nothing, and starts count more than they cost (`CALM`): what changes little finds room on nodes.
-Where that goes short, what it found is mended, and starts count what they cost.
 """
 
 from collections.abc import Mapping, Sequence

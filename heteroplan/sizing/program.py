@@ -27,7 +27,7 @@ bound holds for all of them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import ceil
+from math import ceil, inf
 
 import numpy as np
 import pulp
@@ -215,6 +215,37 @@ def node_model(
     define_places(made)
     model.lp.setObjective(pulp.LpAffineExpression.from_list(made.cost))
     return made
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadModel:
+    """How much of some bought nodes the fractional replicas of a program need."""
+
+    made: NodeModel
+    share: pulp.LpVariable
+    rows: dict[str, pulp.LpConstraint]
+    """By offer: its nodes are that share of those there are."""
+
+    @classmethod
+    def of(cls, potential: Potential, times: Sequence[int]) -> "LoadModel":
+        """Of some intervals, in which nothing is paid by the hour."""
+        made = node_model(potential, times)
+        share = made.model.lp.add_variable("share", 0)
+        rows = {}
+        for name, x in made.bought.items():
+            x.upBound = None
+            rows[name] = made.model.add([(x, 1.0), (share, -1.0)], "==", 0.0, f"share_{name}")
+        made.model.lp.setObjective(pulp.LpAffineExpression.from_list([(share, 1.0)]))
+        return cls(made, share, rows)
+
+    def load(self, counts: Counts, effort: Effort) -> float:
+        """Least share of the nodes that serves all demand; infinite without one in time."""
+        for name, row in self.rows.items():
+            row[self.share] = -float(counts.get(name, 0))
+        answer = solver.run(self.made.model.lp, effort, integer=False)
+        if answer.verdict is not Verdict.OPTIMAL or answer.objective is None:
+            return inf
+        return answer.objective
 
 
 def survive_losses(model: Model, potential: Potential) -> None:

@@ -6,7 +6,7 @@
    paid anyway leave demand unserved, in another interval than those of the program, that becomes
    part of it; then so many nodes more are tried as what is unserved calls for, and more than that
    the more have been tried. Once some have covered the demand, cheaper ones between, and then one
-   less of each offer.
+   less of each offer, or others for it.
 3. With the fleet known, the time left goes to its plan.
 """
 
@@ -14,17 +14,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
+from math import inf
 
 from heteroplan.clock import Progress, Stop, never, silent
 from heteroplan.entities.offers import Offers
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import NoPlanError
-from heteroplan.numerics.tolerances import ROUNDING
+from heteroplan.numerics.tolerances import ROUNDING, SOLVER_TOLERANCE
 from heteroplan.optimize.solvers.solver import Effort, Verdict
 from heteroplan.profiles.capacity.candidates import candidates_of
 from heteroplan.sizing.attempts import LEAST_TRIAL_S, TRIAL_SHARE, Attempts, Fitted, Share, Tried
 from heteroplan.sizing.counts import (
     Counts,
+    exchanged,
     full_usd,
     grown,
     usd_of,
@@ -34,7 +36,7 @@ from heteroplan.sizing.counts import (
 )
 from heteroplan.sizing.outcome import Limit, NoFleetError, Sized, binding
 from heteroplan.sizing.potential import Offered, Potential, Rate
-from heteroplan.sizing.program import Least, node_model
+from heteroplan.sizing.program import Least, LoadModel, node_model
 from heteroplan.sizing.rented import priced_bound, rented
 
 PROGRAM_SHARE = 0.15
@@ -54,9 +56,11 @@ GROWN, MOST_GROWN = 0.02, 8.0
 time, up to so many times."""
 FAR = 0.05
 """Of the cost, between nodes that failed and those that covered, that is halved; below it nodes are
-taken away one by one."""
+exchanged one by one."""
 BETWEEN = 6
 """Times that it is halved at most."""
+LEAST_SAVED = 1e-3
+"""Of the cost, that an exchange of nodes saves at least."""
 
 
 def try_bought(attempts: Attempts) -> None:
@@ -106,7 +110,7 @@ class _Bought:
             yield tried
             if attempts.covered:
                 yield from self._between(max(attempts.bound_usd, failing_usd))
-                yield from self._fewer()
+                yield from self._exchanged()
                 return
             self.failed.append(with_room(attempts.offered, tried.counts))
             failing_usd = usd_of(attempts.offered, tried.counts)
@@ -249,18 +253,32 @@ class _Bought:
             if attempts.best_usd == best_usd:
                 failing_usd = middle
 
-    def _fewer(self) -> Iterator[Tried]:
-        """The nodes that covered, but one: the dearest offer first, again where that covers."""
-        attempts = self.attempts
-        for offer in sorted(attempts.offered.paid, key=lambda each: -each.usd_per_node_hour):
-            best = None
-            while offer.usd_per_node_hour > 0 and attempts.best is not best:
-                best = attempts.best
-                if best is None or best.counts.get(offer.name, 0) == 0:
+    def _exchanged(self) -> Iterator[Tried]:
+        """The nodes that covered with one less, or with one less and others for it that cost less.
+
+        Those first that save most for what fewer nodes are loaded more; after each that covers
+        again from there.
+        """
+        attempts, offered = self.attempts, self.attempts.offered
+        loads, best = LoadModel.of(attempts.potential, self._busiest), attempts.best
+        effort = attempts.effort(attempts.left_s)
+        most = max((loads.load(counts, effort) for counts in self.failed), default=inf)
+        while best is not None:
+            usd, load = usd_of(offered, best.counts), loads.load(best.counts, effort)
+            worth: list[tuple[float, Counts]] = []
+            for counts in exchanged(offered, best.counts, LEAST_SAVED * usd):
+                left_usd, more = usd_of(offered, counts), loads.load(counts, effort)
+                if left_usd >= attempts.bound_usd and more < most and counts not in self.failed:
+                    saved_usd = usd - left_usd
+                    worth.append((saved_usd / max(more - load, SOLVER_TOLERANCE), counts))
+            for _, counts in sorted(worth, key=lambda each: -each[0]):
+                yield Tried(counts)
+                if attempts.best is not best:
                     break
-                fewer = best.counts | {offer.name: best.counts[offer.name] - 1}
-                if fewer not in self.failed:
-                    yield Tried(fewer)
+                self.failed.append(counts)
+            else:
+                return
+            best = attempts.best
 
 
 def _is_exact(potential: Potential, times: list[int]) -> bool:

@@ -1,6 +1,7 @@
 """The program of nodes: starts hold GPUs, and small pools serve less. By hand."""
 
 from dataclasses import replace
+from math import inf
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from heteroplan.optimize.program.sizes import SizedLoad
 from heteroplan.optimize.solvers.solver import Effort
 from heteroplan.sizing import size
 from heteroplan.sizing.potential import Offered, Potential
-from heteroplan.sizing.program import node_model, size_ranges
+from heteroplan.sizing.program import LoadModel, node_model, size_ranges
 from tests.sizing.offers import BIG, offers, on_demand, purchase, two_types
 
 START_S = 600.0
@@ -55,6 +56,15 @@ def test_starts_are_not_counted_on_nodes_by_the_hour() -> None:
     """A node that is rented for a start alone is paid for the start and not for the interval."""
     whole = potential(turns(START_S), offers(on_demand(BIG, 16.0)))
     assert node_model(whole, list(range(6))).least(Effort()).counts == {f"{BIG} rented": 2}
+
+
+def test_the_load_of_nodes_is_the_share_that_fractional_replicas_take() -> None:
+    """18 requests/s are 1.8 + 1.8 replicas of 4 GPUs, 14.4 GPUs of nodes of 8."""
+    whole = potential(two_types([18.0, 6.0]), offers(purchase(BIG, 16.0)))
+    loads = LoadModel.of(whole, [0, 1])
+    for nodes, share in ((2, 0.9), (3, 0.6), (2, 0.9), (1, 1.8)):
+        assert loads.load({f"{BIG} bought": nodes}, Effort()) == pytest.approx(share)
+    assert loads.load({}, Effort()) == inf
 
 
 def sized(made: Potential, served: list[float]) -> Potential:
