@@ -286,9 +286,9 @@ def _is_exact(potential: Potential, times: list[int]) -> bool:
     return len(times) * len(potential.program.pools) <= EXACT_CELLS
 
 
-RENTED_SHARE, BOUND_SHARE = 0.5, 0.7
+RENTED_SHARE, BOUND_SHARE = 0.5, 0.6
 """Of the time, at most, for the nodes of single intervals where hours are paid; of what is left
-after a plan on them for the bound, where no plan covers the demand yet."""
+after a plan on them for the bound: the rest betters the plan."""
 LONGER = 3
 """Times that nodes by the hour are tried: each time with those that the plan before lacked."""
 BUDGET_SHARE = 0.5
@@ -385,8 +385,7 @@ def _try_rented(attempts: Attempts) -> None:
         if more is None:
             break
         tried = more
-    part = 1.0 if attempts.covered else BOUND_SHARE
-    effort = attempts.effort(part * attempts.left_s)
+    effort = attempts.effort(BOUND_SHARE * attempts.left_s)
     attempts.raise_bound(priced_bound(whole, prices.usd, effort))
     if not attempts.covered and not attempts.over:
         attempts.attempt(tried.all_there)
