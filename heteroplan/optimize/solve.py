@@ -28,7 +28,7 @@ from heteroplan.optimize.bound.relaxation import bound_at_shortage
 from heteroplan.optimize.improve.handover import hand_over
 from heteroplan.optimize.improve.last_pass import last_pass
 from heteroplan.optimize.improve.polish import Neighbourhood, polish, solve_mip
-from heteroplan.optimize.improve.repair import WINDOW, short_hours
+from heteroplan.optimize.improve.repair import WINDOW, short_hours, urgent_first
 from heteroplan.optimize.improve.scarce import spare_scarce
 from heteroplan.optimize.incumbent import WHOLE, Incumbent, incumbent
 from heteroplan.optimize.program.before import without_handover
@@ -43,6 +43,8 @@ FIRST_NODES = 200
 """Branch-and-bound nodes of the whole program before anything else, where it is small."""
 POLISH_NODES = 20
 """Branch-and-bound nodes of one neighbourhood."""
+LEAST_URGENT_S = 1.0
+"""However late it is, for urgent workloads to take what others hold; of programs not large."""
 SIZED_ROUNDS = 4
 """Times that the whole program is solved with the capacities of the sizes found before."""
 
@@ -204,6 +206,10 @@ def _finish(search: Search) -> None:
     """
     end = search.end
     over = Late(lambda: search.interrupted or search.stop(), end)
+    if not search.plan.covered:
+        least_s = 0.0 if search.problem.large else LEAST_URGENT_S
+        until = max(end, monotonic() + least_s)
+        search.offer(urgent_first(search.problem, search.plan, replace(over, end=until)))
     if not search.plan.covered and search.unproven_shortage():
         half = monotonic() + (end - monotonic()) / 2
         search.prove_shortage(Effort(deadline=half, stop=over))
