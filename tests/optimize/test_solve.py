@@ -82,8 +82,9 @@ def test_an_interrupt_ends_with_the_best_plan_so_far() -> None:
 
 def test_time_that_is_out_at_once_still_gives_the_plan_that_was_there() -> None:
     """And tells nothing that was not proven."""
-    problem = day()
+    problem = day(nodes=6)
     first = place_all(problem, np.zeros((len(problem.supplies), 48)), by_size(problem))
+    assert first.covered
     best = solve(problem, gap=0.0, time_limit_s=0.0, starts=[first.solution.replicas])
     assert best.termination is Termination.TIME_LIMIT
     assert (best.objective, best.bound) == (first.cost, 0.0)
@@ -163,3 +164,13 @@ def test_steps_end_a_search_with_the_same_plan_whatever_the_time_limit() -> None
         few[0].objective,
     )
     assert more.bound >= few[0].bound
+
+
+def test_a_search_that_ends_at_its_start_gives_urgent_classes_first() -> None:
+    """One pair; the start gives it to priority 2, and the first step is the last."""
+    loads = [workload("batch", priority=2), workload("urgent", priority=1)]
+    problem = problem_of(scenario(loads, in_fleet=fleet({"l1": {"h100x8": 1}})))
+    wrong = problem.no_replicas()
+    wrong[list(problem.workloads[0].pools)] = 1
+    found = solve(problem, starts=[wrong], steps=1)
+    assert found.unserved == pytest.approx({1: 0.0, 2: 36_000.0})
