@@ -43,8 +43,8 @@ FIRST_NODES = 200
 """Branch-and-bound nodes of the whole program before anything else, where it is small."""
 POLISH_NODES = 20
 """Branch-and-bound nodes of one neighbourhood."""
-LEAST_URGENT_S = 1.0
-"""However late it is, for urgent workloads to take what others hold; of programs not large."""
+LEAST_FINISH_S = 1.0
+"""To finish, however late it is, a program that is not large."""
 SIZED_ROUNDS = 4
 """Times that the whole program is solved with the capacities of the sizes found before."""
 
@@ -202,18 +202,18 @@ def solve_as_one_mip(
 def _finish(search: Search) -> None:
     """What is proved of the shortage, a bound where there is none yet, and scarce hardware spared.
 
-    Until the time limit, or until the user stops it.
+    Until the time limit, or until the user stops it. Of programs that are not large a little later,
+    so that there is a bound, and urgent workloads go first.
     """
-    end = search.end
-    over = Late(lambda: search.interrupted or search.stop(), end)
+    over = Late(lambda: search.interrupted or search.stop(), search.end)
+    least_s = 0.0 if search.problem.large else LEAST_FINISH_S
+    late = replace(over, end=max(search.end, monotonic() + least_s))
     if not search.plan.covered:
-        least_s = 0.0 if search.problem.large else LEAST_URGENT_S
-        until = max(end, monotonic() + least_s)
-        search.offer(urgent_first(search.problem, search.plan, replace(over, end=until)))
+        search.offer(urgent_first(search.problem, search.plan, late))
     if not search.plan.covered and search.unproven_shortage():
-        half = monotonic() + (end - monotonic()) / 2
+        half = monotonic() + (search.end - monotonic()) / 2
         search.prove_shortage(Effort(deadline=half, stop=over))
-    _bound_cost(search, over)
+    _bound_cost(search, late)
     search.best = spare_scarce(search.problem, search.plan, over)
 
 

@@ -106,12 +106,12 @@ def _first_plans(search: Search) -> Iterator[None]:
     problem = search.problem
     order, no_prices = by_size(problem), np.zeros((len(problem.supplies), problem.intervals))
     begun = search.best is not None
+    if begun and not search.plan.covered:
+        search.offer(urgent_first(problem, search.plan, search.out_of_time))
+        yield
     if not problem.large:
         blocks = priced_bound(problem, supply_prices(problem), search.out_of_time)
         search.raise_covering_bound(blocks.value)
-        yield
-    if begun and not search.plan.covered and len(search.plan.unserved) > 1:
-        search.offer(urgent_first(problem, search.plan, search.out_of_time))
         yield
     fit = not problem.large and all(map(partial(fits_one_group, problem), order))
     if not begun or fit:
