@@ -62,15 +62,15 @@ def urgent_first(problem: Problem, plan: Incumbent, stop: Stop) -> Incumbent:
 
     Class by class, the most urgent first, as far as that ranks better, until `stop()`.
     """
-    order = by_size(problem)
-    for priority in sorted({work.priority for work in problem.workloads}):
+    order, classes = by_size(problem), sorted({work.priority for work in problem.workloads})
+    for priority in classes:
         urgent = [w for w in order if problem.workloads[w].priority == priority]
         for w in urgent:
             if not stop() and unserved_share(problem, w, plan).any():
                 plan = local_move(problem, plan, w, 1, stop)
         short = [w for w in urgent if unserved_share(problem, w, plan).any()]
         later = [w for w in order if problem.workloads[w].priority > priority]
-        if short and later and not stop():
+        if short and len(classes) > 1 and not stop():
             tried = _given_way(problem, plan, short, later, stop)
             plan = tried if tried.rank < plan.rank else plan
     return plan
