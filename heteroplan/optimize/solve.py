@@ -1,6 +1,7 @@
 """The method behind one call, whatever the size.
 
 1. *Starts.* Plans that the caller has, such as a greedy schedule, are where the search begins.
+   Where they go short, urgent workloads go first (`repair.urgent_first`), also at the end.
 2. *A first plan.* Workloads placed one after another, the largest first, each where it costs least.
 3. *Turns.* Plans begun anew and improved, while rounds of the bound find better prices (`turns`).
 4. *Polish.* MIPs near the best plan; on programs that are not large the whole program at last, from
@@ -28,7 +29,7 @@ from heteroplan.optimize.bound.relaxation import bound_at_shortage
 from heteroplan.optimize.improve.handover import hand_over
 from heteroplan.optimize.improve.last_pass import last_pass
 from heteroplan.optimize.improve.polish import Neighbourhood, polish, solve_mip
-from heteroplan.optimize.improve.repair import WINDOW, short_hours
+from heteroplan.optimize.improve.repair import WINDOW, short_hours, urgent_first
 from heteroplan.optimize.improve.scarce import spare_scarce
 from heteroplan.optimize.incumbent import WHOLE, Incumbent, incumbent
 from heteroplan.optimize.program.before import without_handover
@@ -43,6 +44,8 @@ FIRST_NODES = 200
 """Branch-and-bound nodes of the whole program before anything else, where it is small."""
 POLISH_NODES = 20
 """Branch-and-bound nodes of one neighbourhood."""
+LEAST_FINISH_S = 1.0
+"""To finish, however late it is, a program that is not large."""
 SIZED_ROUNDS = 4
 """Times that the whole program is solved with the capacities of the sizes found before."""
 
@@ -200,14 +203,18 @@ def solve_as_one_mip(
 def _finish(search: Search) -> None:
     """What is proved of the shortage, a bound where there is none yet, and scarce hardware spared.
 
-    Until the time limit, or until the user stops it.
+    Until the time limit, or until the user stops it. Of programs that are not large a little later,
+    so that there is a bound, and urgent workloads go first.
     """
-    end = search.end
-    over = Late(lambda: search.interrupted or search.stop(), end)
+    over = Late(lambda: search.interrupted or search.stop(), search.end)
+    least_s = 0.0 if search.problem.large else LEAST_FINISH_S
+    late = replace(over, end=max(search.end, monotonic() + least_s))
+    if not search.plan.covered:
+        search.offer(urgent_first(search.problem, search.plan, late))
     if not search.plan.covered and search.unproven_shortage():
-        half = monotonic() + (end - monotonic()) / 2
+        half = monotonic() + (search.end - monotonic()) / 2
         search.prove_shortage(Effort(deadline=half, stop=over))
-    _bound_cost(search, over)
+    _bound_cost(search, late)
     search.best = spare_scarce(search.problem, search.plan, over)
 
 

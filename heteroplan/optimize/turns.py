@@ -30,6 +30,7 @@ from heteroplan.optimize.construct.all_workloads import (
 )
 from heteroplan.optimize.construct.near_guide import NearGuide
 from heteroplan.optimize.improve.by_class import ByClass
+from heteroplan.optimize.improve.repair import urgent_first
 from heteroplan.optimize.improve.sweeps import repaired, swept
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.prices import supply_prices
@@ -105,23 +106,26 @@ def _first_plans(search: Search) -> Iterator[None]:
     problem = search.problem
     order, no_prices = by_size(problem), np.zeros((len(problem.supplies), problem.intervals))
     begun = search.best is not None
-    fit = not problem.large and all(map(partial(fits_one_group, problem), order))
-    if not begun or fit:
-        search.offer(place_all(problem, no_prices, order, search.out_of_time, whole=begun))
+    if begun and not search.plan.covered:
+        search.offer(urgent_first(problem, search.plan, search.out_of_time))
         yield
     if not problem.large:
         blocks = priced_bound(problem, supply_prices(problem), search.out_of_time)
         search.raise_covering_bound(blocks.value)
         yield
-        if search.best is not None and not search.best.covered:
-            _offer_constant_sizes(search)
+    fit = not problem.large and all(map(partial(fits_one_group, problem), order))
+    if not begun or fit:
+        search.offer(place_all(problem, no_prices, order, search.out_of_time, whole=begun))
+        yield
+    if not problem.large and search.best is not None and not search.best.covered:
+        _offer_constant_sizes(search)
+        yield
+        for w in order:
+            search.offer(local_move(problem, search.plan, w, 0, search.out_of_time))
             yield
-            for w in order:
-                search.offer(local_move(problem, search.plan, w, 0, search.out_of_time))
-                yield
-            if search.plan.covered and search.uses("sweeps"):
-                search.offer(swept(search, search.plan, no_prices, order))
-                yield
+        if search.plan.covered and search.uses("sweeps"):
+            search.offer(swept(search, search.plan, no_prices, order))
+            yield
 
 
 def _offer_constant_sizes(search: Search) -> None:

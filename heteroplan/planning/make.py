@@ -83,9 +83,10 @@ def make_plan(
     refuse_unmet_minima(scenario, problem, Effort(deadline=solving.end, stop=stop))
 
     @cache
-    def greedy() -> GreedyDay:
+    def greedy(*, by_class: bool = False) -> GreedyDay:
         end = max(solving.at(GREEDY_SHARE), solving.began + GREEDY_CPU_S * slowness)
-        return greedy_topology(problem, scenario, pairs=True, stop=Late(stop, end))
+        late = Late(stop, end)
+        return greedy_topology(problem, scenario, pairs=True, by_class=by_class, stop=late)
 
     stages = _Stages(
         scenario=scenario,
@@ -181,7 +182,7 @@ class _Stages:
     scenario: Scenario
     candidates: Sequence[Candidate]
     problem: Problem
-    greedy: Callable[[], GreedyDay]
+    greedy: Callable[..., GreedyDay]
     gap: float
     stop: Stop
     progress: Progress
@@ -217,7 +218,7 @@ class _Stages:
     def _first_sizes(self) -> Iterator[Ints]:
         """Where the search begins, computed when it asks."""
         yield from self.starts
-        yield self.greedy().replicas
+        yield self._greedy_plan.solution.replicas
 
     def checked(self, outcome: Outcome, settled: Settled) -> Plan:
         """The plan, verified."""
@@ -255,8 +256,12 @@ class _Stages:
 
     @cached_property
     def _greedy_plan(self) -> Incumbent:
-        replicas = self.greedy().replicas
-        return of_sizes(self.problem, replicas)
+        """Of the greedy schedule; where that goes short, of class after class if that is better."""
+        plan = of_sizes(self.problem, self.greedy().replicas)
+        if plan.covered or len({work.priority for work in self.problem.workloads}) < 2:
+            return plan
+        urgent = of_sizes(self.problem, self.greedy(by_class=True).replicas)
+        return min(plan, urgent, key=lambda each: each.rank)
 
     def _solved(self, todo: "_Round") -> tuple[Outcome, Incumbent, Settled]:
         """What was proved, the plan, and the plan on nodes."""
@@ -303,7 +308,7 @@ class _Stages:
         assert self.proof is not None
         if monotonic() >= self.times.solved or self.stop():
             return None
-        first, on_nodes = self.greedy().replicas, settled.plan.solution.replicas
+        first, on_nodes = self._greedy_plan.solution.replicas, settled.plan.solution.replicas
         if settled.plan.rank[:-1] > plan.rank[:-1]:
             if settled.tighter is self.problem:
                 return None

@@ -5,12 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from heteroplan.clock import never
 from heteroplan.entities.plan import Termination
 from heteroplan.entities.workload import Role
 from heteroplan.errors import NoPlanError
+from heteroplan.optimize.bound.bound import priced_bound
 from heteroplan.optimize.construct.all_workloads import by_size, place_all
 from heteroplan.optimize.incumbent import Incumbent
 from heteroplan.optimize.program.build import build_problem
+from heteroplan.optimize.program.prices import supply_prices
 from heteroplan.optimize.program.problem import Problem, Solution
 from heteroplan.optimize.solve import Outcome, solve
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
@@ -81,12 +84,15 @@ def test_an_interrupt_ends_with_the_best_plan_so_far() -> None:
 
 
 def test_time_that_is_out_at_once_still_gives_the_plan_that_was_there() -> None:
-    """And tells nothing that was not proven."""
-    problem = day()
+    """And a bound, of the blocks without prices."""
+    problem = day(nodes=6)
     first = place_all(problem, np.zeros((len(problem.supplies), 48)), by_size(problem))
+    assert first.covered
     best = solve(problem, gap=0.0, time_limit_s=0.0, starts=[first.solution.replicas])
     assert best.termination is Termination.TIME_LIMIT
-    assert (best.objective, best.bound) == (first.cost, 0.0)
+    assert best.objective == first.cost
+    blocks = priced_bound(problem, supply_prices(problem), never)
+    assert 0.0 < best.bound == blocks.value <= best.objective
 
 
 def test_limits_that_no_plan_keeps_end_without_one() -> None:
@@ -163,3 +169,13 @@ def test_steps_end_a_search_with_the_same_plan_whatever_the_time_limit() -> None
         few[0].objective,
     )
     assert more.bound >= few[0].bound
+
+
+def test_a_search_that_ends_at_its_start_gives_urgent_classes_first() -> None:
+    """One pair; the start gives it to priority 2, and the first step is the last."""
+    loads = [workload("batch", priority=2), workload("urgent", priority=1)]
+    problem = problem_of(scenario(loads, in_fleet=fleet({"l1": {"h100x8": 1}})))
+    wrong = problem.no_replicas()
+    wrong[list(problem.workloads[0].pools)] = 1
+    found = solve(problem, starts=[wrong], steps=1)
+    assert found.unserved == pytest.approx({1: 0.0, 2: 36_000.0})

@@ -331,13 +331,13 @@ def test_the_greedy_schedule_gets_half_of_the_time_or_two_seconds_of_the_process
     late: list[bool] = []
     began = stand_still(monkeypatch).now
 
-    def greedy(*args: Any, stop: Callable[[], bool], pairs: bool) -> GreedyDay:
+    def greedy(*args: Any, stop: Callable[[], bool], pairs: bool, by_class: bool) -> GreedyDay:
         assert pairs
         for then in (began + allowed_s - 0.01, began + allowed_s):
             with monkeypatch.context() as patched:
                 patched.setattr("heteroplan.clock.monotonic", lambda at=then: at)
                 late.append(stop())
-        return greedy_topology(*args, pairs=pairs)
+        return greedy_topology(*args, pairs=pairs, by_class=by_class)
 
     monkeypatch.setattr("heteroplan.planning.make.greedy_topology", greedy)
     of = simple()
@@ -348,9 +348,9 @@ def test_the_greedy_schedule_gets_half_of_the_time_or_two_seconds_of_the_process
 def test_the_greedy_schedule_ends_at_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
     interrupted: list[bool] = []
 
-    def greedy(*args: Any, stop: Callable[[], bool], pairs: bool) -> GreedyDay:
+    def greedy(*args: Any, stop: Callable[[], bool], pairs: bool, by_class: bool) -> GreedyDay:
         interrupted.append(stop())
-        return greedy_topology(*args, pairs=pairs)
+        return greedy_topology(*args, pairs=pairs, by_class=by_class)
 
     monkeypatch.setattr("heteroplan.planning.make.greedy_topology", greedy)
     of = simple()

@@ -14,10 +14,11 @@ Ratio bands and resilience are no part of the algorithm.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from itertools import product
+from functools import partial
+from itertools import groupby, product
 from math import ceil, floor, inf
 
 import numpy as np
@@ -60,20 +61,31 @@ class GreedyDay:
 
 
 def greedy_topology(
-    problem: Problem, scenario: Scenario, *, pairs: bool, stop: Stop = never
+    problem: Problem,
+    scenario: Scenario,
+    *,
+    pairs: bool,
+    by_class: bool = False,
+    stop: Stop = never,
 ) -> GreedyDay:
     """Replay the scheduler on the problem of `scenario`; `pairs` is the repaired variant.
 
+    It never takes from workloads of later priority classes what these hold already. `by_class`
+    replays the whole day of a class before the next one begins, beside what it has by then.
     Where `stop()` ends it, later intervals keep what the replay before left there, or nothing.
     Where capacity depends on the size of a pool, replayed again with that of the pools found as
     long as they leave demand unserved, `SIZED_ROUNDS` times at most; the best counts.
     """
-    best = _replayed(problem, problem, scenario, pairs, stop)
+    replayed = partial(_replayed, problem, scenario=scenario, pairs=pairs, stop=stop)
+    order = sorted(range(len(problem.workloads)), key=lambda w: problem.workloads[w].priority)
+    one_by_one = groupby(order, key=lambda w: problem.workloads[w].priority)
+    classes = [list(members) for _, members in one_by_one] if by_class else [order]
+    best = replayed(problem, classes=classes)
     least, found = _unserved(problem, best), best
     for _ in range(SIZED_ROUNDS if problem.sized else 0):
         if least == 0.0 or not found.whole or stop():
             break
-        found = _replayed(problem, at_sizes(problem, found.replicas), scenario, pairs, stop)
+        found = replayed(at_sizes(problem, found.replicas), classes=classes)
         left = _unserved(problem, found)
         if found.whole and left < least:
             best, least = found, left
@@ -88,36 +100,47 @@ def _unserved(problem: Problem, day: GreedyDay) -> float:
 
 
 def _replayed(
-    problem: Problem, assumed: Problem, scenario: Scenario, pairs: bool, stop: Stop
+    problem: Problem,
+    assumed: Problem,
+    *,
+    scenario: Scenario,
+    pairs: bool,
+    classes: Sequence[Sequence[int]],
+    stop: Stop,
 ) -> GreedyDay:
-    """One replay, with the capacities of the program `assumed`.
+    """One replay, with the capacities of the program `assumed`."""
+    replicas, whole = problem.no_replicas(), True
+    for workloads in classes:
+        scaled = [p for w in workloads for p in problem.workloads[w].pools]
+        ledger = Ledger(assumed, DAYS, replicas, scaled)
+        services = [_Service(assumed, scenario, w, ledger, pairs) for w in workloads]
+        whole = _replay(problem, ledger, services, stop) and whole
+        replicas = ledger.replicas
+        for _ in range(2):  # the second time for starts that take the whole day
+            _wait_overnight(problem, replicas, scaled)
+    return GreedyDay(replicas, whole, problem.hours * _stranded(problem, replicas))
 
-    In each interval: scale in, give way to maintenance, scale out.
+
+def _replay(problem: Problem, ledger: Ledger, services: "Sequence[_Service]", stop: Stop) -> bool:
+    """In each interval: scale in, give way to maintenance, scale out; whether `stop()` let it.
+
     A day that is not cyclic begins with what its first interval needs, running already. Of
     a cyclic one it is the second day; starts at its turn that find no room the evening before
     wait until they do.
     """
-    ledger = Ledger(assumed, DAYS)
-    services = [
-        _Service(assumed, scenario, w, ledger, pairs)
-        for w in sorted(range(len(problem.workloads)), key=lambda w: problem.workloads[w].priority)
-    ]
-    whole, times = True, range(problem.intervals)
+    times = range(problem.intervals)
     for day, t in product(range(DAYS if problem.cyclic else 1), times):
         if stop():
-            whole = False
             if any((left < 0).any() for left in problem.residual(ledger.replicas)):
-                ledger.replicas[:, t:] = 0
-            break
+                ledger.replicas[:, t:] = ledger.standing[:, t:]
+            return False
         ledger.advance(day, t)
         for service in services:
             service.scale_in()
         ledger.withdraw([p for service in reversed(services) for p in reversed(service.group)])
         for service in services:
             service.scale_out()
-    for _ in range(2):  # the second time for starts that take the whole day
-        _wait_overnight(problem, ledger.replicas)
-    return GreedyDay(ledger.replicas, whole, problem.hours * _stranded(problem, ledger.replicas))
+    return True
 
 
 def group_priority(fleet: Fleet, level: Affinity, domain: str) -> SubgroupPriority:
@@ -437,9 +460,9 @@ def _share_of(served: Floats, alone: Floats) -> Floats:
     return np.minimum(1.0, served) / np.where(could > 0, could, 1.0)
 
 
-def _wait_overnight(problem: Problem, replicas: Ints) -> None:
-    """Put off starts at the turn of the day until they hold no GPUs on the day before."""
+def _wait_overnight(problem: Problem, replicas: Ints, scaled: Sequence[int]) -> None:
+    """Put off starts of pools `scaled` at the turn of the day until they hold no GPUs before it."""
     for row, left in zip(problem.supplies, problem.residual(replicas), strict=True):
-        for p in row.pools if (left < 0).any() else ():
+        for p in set(row.pools).intersection(scaled) if (left < 0).any() else ():
             early = replicas[p, : problem.pools[p].lead]
             early[:] = np.minimum.accumulate(np.minimum(early, replicas[p, -1]))

@@ -2,21 +2,28 @@
 
 from collections.abc import Sequence
 
-from heteroplan.optimize.program.problem import Problem
+from heteroplan.optimize.program.problem import Ints, Problem
 
 
 class Ledger:
-    """Replicas so far, and the GPUs they leave over some days in a row."""
+    """Replicas so far, and the GPUs they leave over some days in a row.
 
-    def __init__(self, problem: Problem, days: int) -> None:
+    Beside others in `standing` [P, T] that stay as they are, in other pools than those `scaled`.
+    """
+
+    def __init__(self, problem: Problem, days: int, standing: Ints, scaled: Sequence[int]) -> None:
         self.pools = problem.pools
-        self.replicas = problem.no_replicas()
-        self.now = [0] * len(problem.pools) if problem.before is None else problem.before.tolist()
+        self.standing = standing
+        self.replicas = standing.copy()
+        self.now = [0] * len(problem.pools)
+        if problem.before is not None:
+            for p in scaled:
+                self.now[p] = int(problem.before[p])
         self.supplies = problem.supplies
         self.t = 0
         self._before = self.now
         self._moment = 0
-        self._free = [row.gpus.tolist() * days for row in problem.supplies]
+        self._free = [left.tolist() * days for left in problem.residual(standing)]
         self._rows: list[list[list[int]]] = [[] for _ in problem.pools]
         for row, free in zip(problem.supplies, self._free, strict=True):
             for p in row.pools:
@@ -26,7 +33,7 @@ class Ledger:
         """Let everything run on into interval t of `day`."""
         self.t, self._moment = t, day * self.replicas.shape[1] + t
         self._before = self.now.copy()
-        self.replicas[:, t] = self.now
+        self.replicas[:, t] = self.standing[:, t] + self.now
         for row, free in zip(self.supplies, self._free, strict=True):
             free[self._moment] -= sum(self.now[p] * self.pools[p].gpus for p in row.pools)
 

@@ -76,7 +76,9 @@ def _place_roles(
     problem, trial, wanted, served = task.problem, replicas.copy(), need, need
     fewest = {role: task.fewest(role, trial) for group in order for role in group}
     members = {group: [p for p in pools if problem.pools[p].role in group] for group in order}
-    for _ in range(3):
+    low, high, halvings = 0.0 * need, need, task.halvings if len(order) == 2 else 0
+    for rounds in range(halvings + 3):
+        served = wanted
         for group in order:
             mine = members[group]
             trial[mine] = replicas[mine]
@@ -87,6 +89,8 @@ def _place_roles(
             counts, now_served = covered
             trial[mine] = replicas[mine] + counts
             served = np.minimum(served, now_served)
+            if rounds == 0 and group == order[0]:
+                high = served
         banded = None
         if len(order) == 2:
             of_role = {
@@ -94,10 +98,15 @@ def _place_roles(
                 for group in order
             }
             banded = _band(task, of_role, fewest)
-        if banded is None and not (served < wanted - COVER_TOLERANCE).any():
+        short = served < wanted - COVER_TOLERANCE
+        if banded is None and not short.any() and (rounds == 0 or rounds > halvings):
             break
         fewest = banded or fewest
-        wanted = served = np.minimum(served, need)
+        low, high = np.maximum(low, served), np.where(short, np.minimum(high, wanted), high)
+        if rounds < halvings:
+            wanted = np.where(low < high - COVER_TOLERANCE, (low + high) / 2, low)
+        else:
+            wanted = low if rounds == halvings else served
     left = float(less(need, served).sum())
     cost = task.cost(pools, trial) - task.cost(pools, before)
     return ((left, cost), trial[pools], served + by_minima), contended

@@ -173,15 +173,20 @@ def _cheapest_site(
     alike = {_likeness(task, site, trial, wanted[site]): site for site in reversed(among)}
     least = {site: task.least_cost(list(site.pools), wanted[site]) for site in alike.values()}
     roomy = {site: has_room(task, list(site.pools), trial, wanted[site]) for site in least}
+    rough = replace(task, halvings=0)
     for site in sorted(least, key=lambda site: (not roomy[site], least[site])):
         best = min((rank for rank, _, _ in options.values()), default=(np.inf, 0.0))
         if best <= (0.0, least[site]) or (best[0] == 0.0 and not roomy[site]):
             continue
-        option = place_on_site(task, list(site.pools), trial, wanted[site])
+        option = place_on_site(rough, list(site.pools), trial, wanted[site])
         if option:
             options[site] = option
     if not options:
         return None
+    if task.halvings and min(rank for rank, _, _ in options.values())[0] > 0.0:
+        for site, found in options.items():
+            option = place_on_site(task, list(site.pools), trial, wanted[site])
+            options[site] = min(found, option or found, key=lambda placement: placement[0])
     site = min(options, key=lambda site: options[site][0])
     return site, options[site]
 

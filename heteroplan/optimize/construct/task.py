@@ -38,6 +38,9 @@ class Task:
     """[T] share of the demand to have capacity for beyond all of it."""
     in_parts: bool = False
     """Whether a site need not hold all that a minimum still asks for."""
+    halvings: int = 0
+    """Rounds that search for how much both roles of a site can serve where one leaves the other
+    too little; without, that is what was left to it."""
     stop: Stop = never
     """Once true, what is placed so far is the placement."""
 

@@ -1,19 +1,25 @@
 """Plans that leave demand unserved, or that may not keep all they had, made good by small moves."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from time import monotonic
 
 import numpy as np
 
 from heteroplan.clock import Stop, silent
-from heteroplan.optimize.construct.all_workloads import by_size, local_move, reinsert
+from heteroplan.optimize.construct.all_workloads import by_size, local_move, reinsert, steered
+from heteroplan.optimize.construct.one_workload import place
+from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.improve.polish import Neighbourhood, polish
-from heteroplan.optimize.incumbent import Incumbent, of_sizes, unserved_share
+from heteroplan.optimize.incumbent import Incumbent, of_sizes, resized, unserved_share
 from heteroplan.optimize.program.problem import Ints, Problem
+from heteroplan.optimize.rules import open_pools
 from heteroplan.optimize.search import Search
 
 REPAIRS = ((2, 1, 20), (4, 2, 20), (2, 4, 20), (4, 8, 20), (2, None, 200), (4, None, 200))
 """Rounds of repair: slack of the small moves, radius and nodes of the small MIPs."""
+HALVINGS = 3
+"""`Task.halvings` where urgent workloads are placed first."""
 WINDOW = 4
 """Intervals of one window of time."""
 REPAIR_S, LARGE_REPAIR_S = 10.0, 3.0
@@ -49,6 +55,51 @@ def repaired(
             if search.plan.covered or search.out_of_time():
                 break
     return search.plan
+
+
+def urgent_first(problem: Problem, plan: Incumbent, stop: Stop) -> Incumbent:
+    """Workloads that go short a little larger, or placed anew before those of later classes.
+
+    Class by class, the most urgent first, as far as that ranks better, until `stop()`.
+    """
+    order, classes = by_size(problem), sorted({work.priority for work in problem.workloads})
+    for priority in classes:
+        urgent = [w for w in order if problem.workloads[w].priority == priority]
+        for w in urgent:
+            if not stop() and unserved_share(problem, w, plan).any():
+                plan = local_move(problem, plan, w, 1, stop)
+        short = [w for w in urgent if unserved_share(problem, w, plan).any()]
+        later = [w for w in order if problem.workloads[w].priority > priority]
+        if short and len(classes) > 1 and not stop():
+            tried = _given_way(problem, plan, short, later, stop)
+            plan = tried if tried.rank < plan.rank else plan
+    return plan
+
+
+def _given_way(
+    problem: Problem, plan: Incumbent, short: Sequence[int], later: Sequence[int], stop: Stop
+) -> Incumbent:
+    """`short` workloads placed as if none came `later`; of these those anew that no longer fit."""
+    replicas, held_price = plan.solution.replicas.copy(), steered(problem)
+    rows = problem.rows_of([p for w in short for p in problem.workloads[w].pools])
+    rivals = {p for r in rows for p in problem.supplies[r].pools}
+    later = [
+        w for w in later if replicas[list(rivals.intersection(problem.workloads[w].pools))].any()
+    ]
+    for w in (*short, *later):
+        replicas[list(problem.workloads[w].pools)] = 0
+    for w in (*short, *later):
+        pools = list(problem.workloads[w].pools)
+        sizes = plan.solution.replicas[pools]
+        used = {p for p, counts in zip(pools, sizes, strict=True) if counts.any()}
+        kept = w in later and used <= open_pools(problem, w, replicas)
+        if kept:
+            replicas[pools] = sizes
+        if not kept or not problem.fits(pools, replicas):
+            replicas[pools] = 0
+            task = task_of(problem, w, replicas, held_price, stop=stop)
+            place(replace(task, halvings=HALVINGS), replicas)
+    return plan if stop() else resized(problem, plan, replicas)
 
 
 def _less_urgent(problem: Problem, w: int) -> list[int]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from math import ceil
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -20,6 +21,7 @@ from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import unserved_requests
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
+from tests.optimize.random_cases import random_case
 
 H100 = node_type()
 L40S = node_type("l40sx8", gpu="L40S", usd_per_gpu_hour=0.5)
@@ -93,6 +95,47 @@ def test_low_priority_fills_first_and_high_is_given_back_first(pairs: bool) -> N
         )
         for role in ("prefill", "decode")
     }
+
+
+def urgent_later(**others: Any) -> Scenario:
+    """One pair: of `batch` (priority 2) in both hours, of `urgent` (1) in the second, after starts
+    of an hour."""
+    slow = halves(startup_s=3600.0)
+    loads = [
+        workload("batch", rps=[10.0, 10.0], engines=slow, priority=2),
+        workload("urgent", rps=[0.0, 10.0], engines=slow, **others),
+    ]
+    return scenario(loads, in_fleet=one_node(), cyclic=False)
+
+
+def test_the_scheduler_takes_nothing_from_what_runs_already() -> None:
+    """Also not for a workload that is more urgent: 10 requests/s of an hour."""
+    problem = build_problem(urgent_later(), candidates(urgent_later()))
+    for by_class, lost in ((False, {1: 36_000.0, 2: 0.0}), (True, {1: 0.0, 2: 72_000.0})):
+        day = greedy_topology(problem, urgent_later(), pairs=True, by_class=by_class)
+        assert unserved_requests(problem, mixed_flow(problem, day.replicas)) == lost
+
+
+def test_a_later_class_keeps_apart_from_what_stands_of_those_before_it() -> None:
+    """Two nodes of one spine would hold both pairs."""
+    of = urgent_later(anti_affinity=("batch",))
+    of = replace(of, fleet=fleet({"l1": {"h100x8": 2}}))
+    problem = build_problem(of, candidates(of))
+    day = greedy_topology(problem, of, pairs=True, by_class=True)
+    assert unserved_requests(problem, mixed_flow(problem, day.replicas)) == {1: 0.0, 2: 72_000.0}
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_class_by_class_none_goes_shorter_than_without_those_after_it(seed: int) -> None:
+    of = random_case(seed, "scarce_priorities" if seed % 2 else "nested_supply")[0]
+    alone = replace(of, workloads=tuple(w for w in of.workloads if w.priority == 1))
+    lost = []
+    for each in (of, alone) if alone.workloads else ():
+        problem = build_problem(each, candidates(each))
+        day = greedy_topology(problem, each, pairs=True, by_class=True)
+        assert all((left >= 0).all() for left in problem.residual(day.replicas))
+        lost.append(unserved_requests(problem, mixed_flow(problem, day.replicas))[1])
+    assert lost == [] or lost[0] == pytest.approx(lost[1])
 
 
 @VARIANTS

@@ -638,3 +638,30 @@ def test_a_running_replica_is_kept_beside_a_cheaper_engine_on_the_same_gpus() ->
     for pool in problem.pools:
         pool.run_cost[:] = pool.plain_cost
     assert placed(free(replace(problem, before=np.array([0, 1]))))[2] == {"old": [1]}
+
+
+def test_roles_that_want_the_same_gpus_serve_what_both_can() -> None:
+    """32 GPUs for 80 requests/s: prefill alone would take 8 replicas, and decode finds none.
+
+    4 pairs serve half. Halved once, and again where that fits.
+    """
+    problem = one([80.0])
+    left, sizes = [], []
+    for halvings in (0, 1, 3):
+        placement = place_on_site(
+            replace(free(problem), halvings=halvings), [0, 1], none_of(problem), np.ones(1)
+        )
+        assert placement is not None
+        left.append(placement[0][0])
+        sizes.append(placement[1].ravel().tolist())
+    assert left == pytest.approx([1.0, 0.5, 0.5])
+    assert sizes[1:] == [[4, 4], [4, 4]]
+
+
+def test_a_share_between_two_halves_is_found_in_some_halvings() -> None:
+    """16 of 56 GPUs beside 40 in use: 2 pairs of 10 serve 0.2; with 3 halvings 0.125 at least."""
+    problem = one([100.0], on=fleet({"l1": {"h100x8": 2}}))
+    task = replace(free(problem), halvings=3)
+    placement = place_on_site(task, [0, 1], none_of(problem), np.ones(1))
+    assert placement is not None
+    assert 0.125 <= 1.0 - placement[0][0] <= 0.2 + 1e-9

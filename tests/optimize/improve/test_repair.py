@@ -15,6 +15,7 @@ from heteroplan.optimize.improve.repair import (
     repair,
     repaired,
     short_hours,
+    urgent_first,
 )
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.mix import mixed_flow
@@ -243,3 +244,51 @@ def test_repair_serves_what_small_moves_find_and_then_ends() -> None:
     search.offer(start)
     assert len(list(repair(search, start))) == 2
     assert standing(problem, search.plan.solution.replicas) == {("a", "C"): [2, 2, 2]}
+
+
+def urgent_short(*others: tuple[str, int, str]) -> tuple[Problem, Incumbent]:
+    """Two cheap nodes, both of which `batch` (priority 2) holds in both hours."""
+    loads = (("urgent", 1, "C"), ("batch", 2, "C"), *others)
+    problem = two_types(2, 1, *loads, rps=(10.0, 20.0))
+    return problem, plan_of(problem, sized(problem, {("batch", "C"): (2, 2)}))
+
+
+def test_the_urgent_take_what_later_classes_hold() -> None:
+    """In the first hour there is room for both, in the second for two replicas of `urgent`."""
+    problem, plan = urgent_short()
+    assert plan.unserved == {1: 108_000.0, 2: 0.0}
+    better = urgent_first(problem, plan, never)
+    assert better.unserved == pytest.approx({1: 0.0, 2: 72_000.0})
+    assert not list(faults_of(problem, better))
+
+
+def test_those_in_nobodys_way_stay_where_they_are() -> None:
+    """`other` (priority 2) has a dear node of its own, more of it than it needs."""
+    problem, _ = urgent_short(("other", 2, "D"))
+    sizes = {("batch", "C"): (2, 2), ("other", "D"): (1, 1)}
+    better = urgent_first(problem, plan_of(problem, sized(problem, sizes)), never)
+    stays = sized(problem, {("other", "D"): (1, 1)})
+    mine = list(problem.workloads[2].pools)
+    assert (better.solution.replicas[mine] == stays[mine]).all()
+
+
+def test_a_plan_without_shortage_or_without_time_stays_as_it_is() -> None:
+    problem, plan = urgent_short()
+    assert urgent_first(problem, plan, lambda: True) is plan
+    covered = two_types(2, 0, ("urgent", 1, "C"), ("batch", 2, "C"))
+    both = plan_of(covered, sized(covered, {("urgent", "C"): (1,), ("batch", "C"): (1,)}))
+    assert urgent_first(covered, both, never) is both
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_urgent_first_never_ranks_worse_and_keeps_every_rule(seed: int) -> None:
+    problem = random_problem(7000 + seed, "scarce_priorities" if seed % 2 else "nested_supply")
+    nothing = plan_of(problem, problem.no_replicas())
+    reversed_order = sorted(
+        range(len(problem.workloads)), key=lambda w: -problem.workloads[w].priority
+    )
+    no_prices = np.zeros((len(problem.supplies), problem.intervals))
+    for plan in (nothing, place_all(problem, no_prices, reversed_order)):
+        better = urgent_first(problem, plan, never)
+        assert better.rank <= plan.rank
+        assert not list(faults_of(problem, better))
