@@ -106,7 +106,8 @@ def _first_plans(search: Search) -> Iterator[None]:
     problem = search.problem
     order, no_prices = by_size(problem), np.zeros((len(problem.supplies), problem.intervals))
     begun = search.best is not None
-    if begun and not search.plan.covered:
+    classes = {work.priority for work in problem.workloads}
+    if begun and not search.plan.covered and (not problem.large or len(classes) > 1):
         search.offer(urgent_first(problem, search.plan, search.out_of_time))
         yield
     if not problem.large:
