@@ -113,7 +113,8 @@ def _first_plans(search: Search) -> Iterator[None]:
     if not problem.large:
         blocks = priced_bound(problem, supply_prices(problem), search.out_of_time)
         search.raise_covering_bound(blocks.value)
-        yield
+        if begun:
+            yield
     fit = not problem.large and all(map(partial(fits_one_group, problem), order))
     if not begun or fit:
         search.offer(place_all(problem, no_prices, order, search.out_of_time, whole=begun))
