@@ -7,7 +7,7 @@ import numpy as np
 
 from heteroplan.entities.offers import Offer, OfferKind
 from heteroplan.entities.plan import Plan
-from heteroplan.numerics.tolerances import SOLVER_TOLERANCE
+from heteroplan.numerics.tolerances import ROUNDING, SOLVER_TOLERANCE
 from heteroplan.optimize.program.problem import Ints, PoolSpec
 from heteroplan.sizing.potential import Offered, Potential
 
@@ -89,22 +89,22 @@ def _open(offered: Offered, node_type: str, counts: Counts) -> list[Offer]:
 
 
 def exchanged(offered: Offered, counts: Counts, least_usd: float) -> list[Counts]:
-    """The nodes with one less of a paid offer, and as many more of another one, or none, as still
-    cost so much less."""
+    """The nodes with one less of a paid offer, or with some of another one for it, that cost less
+    by so much at least: as many as that leaves, or one for as few as pay for it."""
     found: list[Counts] = []
     for less in offered.paid:
-        if counts.get(less.name, 0) == 0 or offered.usd(less) < least_usd:
-            continue
-        fewer = counts | {less.name: counts[less.name] - 1}
-        found.append(fewer)
+        there, usd = counts.get(less.name, 0), offered.usd(less)
+        if there > 0 and usd >= least_usd:
+            found.append(counts | {less.name: there - 1})
         for more in offered.paid:
-            usd = offered.usd(more)
-            if more is less or usd <= 0.0:
+            if more is less or usd <= 0.0 or offered.usd(more) <= 0.0:
                 continue
-            there = counts.get(more.name, 0)
-            nodes = _allowed(more, there + int((offered.usd(less) - least_usd) / usd))
-            if nodes > there:
-                found.append(fewer | {more.name: nodes})
+            few = max(1, ceil((offered.usd(more) + least_usd) / usd - ROUNDING))
+            nodes = int((few * usd - least_usd) / offered.usd(more) + ROUNDING)
+            now = counts.get(more.name, 0)
+            if few <= there and _allowed(more, now + nodes) > now:
+                changed = {less.name: there - few, more.name: _allowed(more, now + nodes)}
+                found.append(counts | changed)
     return found
 
 

@@ -16,7 +16,7 @@ def offered(*, most_small: int | None = None) -> Offered:
 
 
 def test_one_node_goes_or_as_many_others_come_for_it_as_cost_less() -> None:
-    """One big node is worth three small ones; a small one is worth no big one."""
+    """One big node is worth three small ones; four small ones are worth a big one."""
     big, small, rented = f"{BIG} bought", f"{SMALL} bought", f"{BIG} rented"
     counts = {big: 2, small: 1, rented: 5}
     assert exchanged(offered(), counts, 0.0) == [
@@ -24,6 +24,7 @@ def test_one_node_goes_or_as_many_others_come_for_it_as_cost_less() -> None:
         {big: 1, small: 4, rented: 5},
         {big: 2, small: 0, rented: 5},
     ]
+    assert exchanged(offered(), {big: 2, small: 5}, 0.0)[-1] == {big: 3, small: 1}
 
 
 def test_no_exchange_saves_less_than_asked_for_or_takes_more_than_there_are() -> None:
