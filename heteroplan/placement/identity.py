@@ -45,19 +45,24 @@ def identified(
         by_pool[piece.life.pool].append(piece)
     kept, left_out = list[Placed](), list[Placed]()
     for mine in by_pool.values():
-        while True:
-            replicas = replicas_of(mine, intervals, cyclic=cyclic)
-            if replicas is not None:
-                for number, (chain, closed) in enumerate(replicas, start=1):
-                    kept += (_numbered(piece, number) for piece in _joined(chain, closed=closed))
-                break
-            if _starts_as_grown(mine, intervals):
-                kept += mine
-                break
+        while (found := _told_apart(mine, intervals, cyclic=cyclic)) is None:
             shortest = min(mine, key=lambda piece: piece.intervals)
             left_out.append(shortest)
             mine.remove(shortest)
+        kept += found
     return kept, left_out
+
+
+def _told_apart(pieces: list[Placed], intervals: int, *, cyclic: bool) -> list[Placed] | None:
+    """Pieces of one pool as replicas, or else as their lifetimes; None where neither will do."""
+    replicas = replicas_of(pieces, intervals, cyclic=cyclic)
+    if replicas is None:
+        return pieces if _starts_as_grown(pieces, intervals) else None
+    return [
+        _numbered(piece, number)
+        for number, (chain, closed) in enumerate(replicas, start=1)
+        for piece in _joined(chain, closed=closed)
+    ]
 
 
 def _starts_as_grown(pieces: Sequence[Placed], intervals: int) -> bool:

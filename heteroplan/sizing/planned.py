@@ -88,9 +88,8 @@ def trial(
         if sizes:
             mending = replace(trying, seconds=seconds * MENDING_SHARE)
             begun = [of_sizes(problem, mended(problem, sizes, mending))]
-        searched = calmer(problem) if trying.calm else problem
         outcome = solve(
-            searched,
+            calmer(problem) if trying.calm else problem,
             gap=gap,
             time_limit_s=began + seconds * (1 - PACKING_SHARE) - monotonic(),
             stop=stop,
@@ -99,14 +98,14 @@ def trial(
             beside=False,
             steps=trying.steps,
         )
-        if trying.calm:
-            outcome = replace(outcome, bound=outcome.bound / CALM)
         found = incumbent(problem, outcome.solution)
         plan = min((found, *begun), key=lambda each: each.rank)
         end = began + seconds
-        whole = calmer(whole) if trying.calm else whole
-        calm = incumbent(whole, plan.solution)
-        settled = settle(scenario, candidates, whole, calm, (), gap, stop, deadline=end)
+        if trying.calm:
+            outcome = replace(outcome, bound=outcome.bound / CALM)
+            whole = calmer(whole)
+            plan = incumbent(whole, plan.solution)
+        settled = settle(scenario, candidates, whole, plan, (), gap, stop, deadline=end)
         settled = replace(settled, plan=incumbent(problem, settled.plan.solution))
     except NoPlanError:
         return None

@@ -254,7 +254,7 @@ class _Bought:
                 failing_usd = middle
 
     def _exchanged(self) -> Iterator[Tried]:
-        """The nodes that covered with one less, or with one less and others for it that cost less.
+        """The nodes that covered with one less, or with others in its place that cost less.
 
         Those first that save most for what fewer nodes are loaded more; after each that covers
         again from there.
