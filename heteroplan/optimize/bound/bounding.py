@@ -36,8 +36,10 @@ from heteroplan.optimize.solvers.solver import Effort
 
 EVERY = 4
 """Intervals of which one stands for all."""
-CELLS, MOST_CELLS = 4_000, 200_000
-"""States an interval while prices are chosen and improved, and for the bounds that count."""
+CELLS, MORE_CELLS, MOST_CELLS = 4_000, 40_000, 200_000
+"""States an interval while prices are chosen and improved, for the bounds that count, and for the
+best prices at last. Five fleets: 40,000 prove 0.02 to 0.13 % more than 4,000, and 200,000 another
+0.03 to 0.08 % in three times the time."""
 STEPS = 20
 """Of prices in a round."""
 WHOLE_DAY_CELLS = 25_000
@@ -85,14 +87,19 @@ def rounds(
             best = _better(problem, best, better, cells, stop)
             yield best
         helped = best is not before
-        if helped:
-            prices = best.prices if plain else balanced(problem, best.prices, stop, CELLS)
-            best = _better(problem, best, prices, MOST_CELLS, stop)
+        tied = bool(problem.balances) and not best.prices.balance.any()
+        if helped and not plain and not tied:
+            prices = balanced(problem, best.prices, stop, CELLS)
+            best = _better(problem, best, prices, MORE_CELLS, stop)
             yield best
-        if steps and not plain and (helped if problem.large else finds is beginnings[-1]):
+        last = helped if problem.large else finds is beginnings[-1]
+        if steps and last and not plain and not tied:
             for stepped in _in_steps(problem, best, stop):
                 best = stepped
                 yield best
+        if helped:
+            best = _better(problem, best, best.prices, MOST_CELLS, stop)
+            yield best
 
 
 def _beginnings(problem: Problem, without: frozenset[str]) -> list[tuple[Find, ...]]:
@@ -110,7 +117,7 @@ def _in_steps(problem: Problem, best: Round, stop: Stop) -> Iterator[Round]:
     while length >= LAST_STEP and best is not before and not stop():
         before = best
         found = _improved(problem, best, length, stop)
-        best = _better(problem, best, found, MOST_CELLS, stop)
+        best = _better(problem, best, found, MORE_CELLS, stop)
         yield best
         length /= 2
 

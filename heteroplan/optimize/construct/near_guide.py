@@ -26,8 +26,8 @@ SHARE = 0.4
 """Of the workloads left that are placed before the next LP."""
 WIDE = 1 / 20
 """Of all GPUs asked for: workloads of that size may use every group."""
-SLACKS = (1, 2, 4, 8, 16, 32)
-"""Replicas up and down from the LP's sizes, until all of the demand is served."""
+MOST_SLACK = 32
+"""Replicas up and down from the LP's sizes, at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,16 +103,18 @@ def _everywhere(problem: Problem) -> CandidateGroups:
 def _near(task: Task, replicas: Ints, near: Guide) -> tuple[Rank, Ints]:
     """With the workload near the guide's sizes, only as near as it takes to serve its demand.
 
-    Or until another step away serves no more of it.
+    Steps away double, or go as far as the last two let expect to serve it; they end where that is
+    too far, or where one serves no more.
     """
-    best: tuple[Rank, Ints] | None = None
     parts = parts_of(task.problem, task.w, near.flow)
-    for slack in SLACKS:
+    best = placed_anew(task.near(near.sizes, slack := 1), replicas, parts)
+    lacking, gain = best[0][0], np.inf
+    while lacking > 0.0 and gain > 0.0 and slack + lacking / gain <= MOST_SLACK:
+        before, lacking_before = slack, lacking
+        while slack < max(2 * before, before + lacking / gain):
+            slack *= 2
         tried = placed_anew(task.near(near.sizes, slack), replicas, parts)
-        helped = best is None or tried[0][0] < best[0][0]
-        if best is None or tried[0] < best[0]:
-            best = tried
-        if tried[0][0] == 0.0 or not helped:
-            break
-    assert best is not None
+        best = min(best, tried, key=lambda each: each[0])
+        lacking = tried[0][0]
+        gain = (lacking_before - lacking) / (slack - before)
     return best

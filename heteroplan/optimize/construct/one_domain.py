@@ -180,9 +180,14 @@ def _cover(
 def _room(task: Task, pools: list[int], replicas: Ints, left: Mapping[int, Ints]) -> Ints:
     """[*, T] replicas of each pool that the GPUs left and the task's limit leave room for."""
     room = np.array([room_of(task.problem, p, left, replicas[p]) for p in pools])
-    if task.limit is not None:
-        room = np.minimum(room, np.maximum(0, task.limit[pools] - replicas[pools]))
-    return room
+    return _limited(task, pools, replicas, room)
+
+
+def _limited(task: Task, pools: list[int], replicas: Ints, counts: Ints) -> Ints:
+    """Replicas [*, T] of each pool, no more than the task's limit allows beside `replicas`."""
+    if task.limit is None:
+        return counts
+    return np.minimum(counts, np.maximum(0, task.limit[pools] - replicas[pools]))
 
 
 def _block(
@@ -218,6 +223,7 @@ def _block(
         for e, spare in node_loss.replicas().items():
             useful[e] += spare * (need > 0)
     useful[~kept] = 0
+    useful = _limited(task, pools, replicas, useful)
     high = np.minimum(room, useful)
     if task.in_parts:
         fewest = np.minimum(fewest, high.sum(axis=0))
