@@ -254,9 +254,8 @@ def _stages(search: Search, starts: Iterable[Ints], beside: bool | None) -> Iter
     Starts are asked for while the first round of the bound is computed beside.
     """
     problem = search.problem
-    rounds = Rounds(
-        problem, search.out_of_time, search.without, beside if problem.compiled else False
-    )
+    small = problem.cells <= ONE_MIP_CELLS and not problem.large
+    rounds = Rounds(problem, search.out_of_time, search.without, False if small else beside)
     try:
         search.begin_with(starts)
         yield

@@ -39,9 +39,8 @@ from heteroplan.optimize.search import Search, ShortageBound
 from heteroplan.optimize.solvers.solver import Verdict
 from heteroplan.optimize.static_peak import cheapest_constant
 
-MEANWHILE, FIRST_ROUNDS = 1, 5
-"""Rounds of the bound between plans and sweeps, and after them; of a program whose bound has no
-process beside as many as its LPs take (topology, 12 s: gap 3.9 instead of 4.5 %)."""
+FIRST_ROUNDS, MEANWHILE = 3, 1
+"""Rounds of the bound before the first sweeps of a program that is not large, and after sweeps."""
 FADING = (0.6, 0.2, 0.0, 0.0)
 """Parts of supply prices at which sweeps follow."""
 TOO_EXPENSIVE = 1.005
@@ -76,8 +75,7 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
             if not plan.covered and search.unproven_shortage() and search.uses("near guide"):
                 near = NearGuide.of(search)
                 continue
-            count = MEANWHILE + 2 if problem.compiled else FIRST_ROUNDS
-            found = yield from _more_rounds(search, rounds, count)
+            found = yield from _more_rounds(search, rounds, FIRST_ROUNDS)
             prices = None if found is None else found.prices.supply
         else:
             return

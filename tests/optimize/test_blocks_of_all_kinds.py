@@ -7,12 +7,10 @@ from itertools import product
 import numpy as np
 import pytest
 
-from heteroplan.optimize.covering import blocks
-from heteroplan.optimize.covering.blocks import Block, Filling, block_cost, cheapest_path
+from heteroplan.optimize.covering.blocks import Block, Filling, cheapest_path
 from heteroplan.optimize.covering.losses import NodeLoss
 from heteroplan.optimize.program.problem import Ints
-
-type Counts = tuple[int, ...]
+from tests.optimize.block_reference import Counts, block_cost, hour_cost, quietest, states
 
 STEP = 0.07
 
@@ -53,53 +51,6 @@ def random_block(seed: int) -> Block:
     )
 
 
-def most_on_a_node(made: Block, members: list[int], gpus: int, counts: Counts, t: int) -> float:
-    """Share of the demand that a node holds at most: those that serve most a GPU come first."""
-    assert made.node_loss is not None
-    of_replica = {e: int(made.node_loss.gpus[e]) for e in members}
-    found, room = 0.0, float(gpus)
-    for e in sorted(members, key=lambda e: -made.share[e, t] / of_replica[e]):
-        held = min(float(counts[e]), room / of_replica[e])
-        found += held * float(made.share[e, t])
-        room -= held * of_replica[e]
-    return found
-
-
-def missing(made: Block, counts: Counts, t: int, side: list[int]) -> float:
-    served = alive = sum(float(made.share[e, t]) * counts[e] for e in side)
-    if made.node_loss is not None:
-        for members, gpus in made.node_loss.nodes:
-            lost = most_on_a_node(made, [e for e in members if e in side], gpus, counts, t)
-            if any(e in side for e in members):
-                served = min(served, max(0.0, alive - lost) / made.node_loss.serve)
-    left = float(made.need[t]) - served
-    return left if left > 1e-9 else 0.0
-
-
-def allowed(made: Block, counts: Counts, t: int) -> bool:
-    if sum(counts) < made.fewest[t] or (made.most is not None and sum(counts) > made.most[t]):
-        return False
-    if made.weight is None or made.room is None:
-        return True
-    held = [sum(w * n for w, n in zip(row, counts, strict=True)) for row in made.weight]
-    return all(gpus <= room for gpus, room in zip(held, made.room[:, t], strict=True))
-
-
-def hour_cost(made: Block, counts: Counts, t: int) -> float:
-    """Of running, and of what is missing on each side."""
-    engines = range(len(counts))
-    named = [[e for e in engines if side[e]] for side in made.all_sides()]
-    cost = sum(float(made.price[e, t]) * counts[e] for e in engines)
-    for s, side in enumerate(named):
-        left = missing(made, counts, t, side)
-        if left > 0:
-            filled = 0.0
-            if made.filling is not None:
-                filled = float(made.filling.cost[s, t, int(left / STEP - 1e-9)])
-            cost += max(float(made.penalty[s, t]) * left, filled)
-    return cost
-
-
 def start_cost(made: Block, days: tuple[Counts, ...], cyclic: bool) -> float:
     total = 0.0
     for t, now in enumerate(days):
@@ -114,44 +65,23 @@ def start_cost(made: Block, days: tuple[Counts, ...], cyclic: bool) -> float:
 
 def schedules(made: Block, cyclic: bool) -> Iterator[tuple[tuple[Counts, ...], float]]:
     """Every schedule within the limits, with its cost."""
-    choices = []
-    for t in range(len(made.need)):
-        ranges = [range(lo, hi + 1) for lo, hi in zip(made.low[:, t], made.high[:, t], strict=True)]
-        choices.append(
-            [
-                (counts, hour_cost(made, counts, t))
-                for counts in product(*ranges)
-                if allowed(made, counts, t)
-            ]
-        )
+    choices = [
+        [(counts, hour_cost(made, counts, t)) for counts in states(made, t)]
+        for t in range(len(made.need))
+    ]
     for hours in product(*choices):
         days = tuple(counts for counts, _ in hours)
         yield days, sum(cost for _, cost in hours) + start_cost(made, days, cyclic)
-
-
-def quietest(made: Block) -> int:
-    """The first of the hours in which the fewest replicas of one engine serve all there is."""
-    fewest = [
-        min((need / each for each in share if each > 0), default=np.inf) if need > 0 else 0.0
-        for need, share in zip(made.need, made.share.T, strict=True)
-    ]
-    return fewest.index(min(fewest))
 
 
 def by_hour(counts: Ints) -> tuple[Counts, ...]:
     return tuple(tuple(int(n) for n in column) for column in counts.T)
 
 
-@pytest.fixture(params=[0, 2_000_000], ids=["boxes move", "one box"])
-def seeds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> range:
-    """Of blocks whose hours share a box of states or not."""
-    monkeypatch.setattr(blocks, "SHARED_CELLS", request.param)
-    return range(60) if request.param else range(60, 120)
-
-
-def test_a_day_that_ends_is_solved_exactly(seeds: range) -> None:
+@pytest.mark.parametrize("first", [0, 60])
+def test_a_day_that_ends_is_solved_exactly(first: int) -> None:
     solved = 0
-    for seed in seeds:
+    for seed in range(first, first + 60):
         made = random_block(seed)
         costs = dict(schedules(made, cyclic=False))
         found = cheapest_path(made, cyclic=False)
@@ -166,13 +96,14 @@ def test_a_day_that_ends_is_solved_exactly(seeds: range) -> None:
     assert solved > 30
 
 
-def test_a_round_day_is_opened_in_its_quietest_hour(seeds: range) -> None:
+@pytest.mark.parametrize("first", [0, 60])
+def test_a_round_day_is_opened_in_its_quietest_hour(first: int) -> None:
     """What it costs but for the starts into that hour is proved; closed, it is the cheapest day
 
     of those that are alike in that hour. Most are the cheapest of all.
     """
     solved, cheapest = 0, 0
-    for seed in seeds:
+    for seed in range(first, first + 60):
         made = replace(random_block(seed), before=None)
         costs = dict(schedules(made, cyclic=True))
         found = cheapest_path(made, cyclic=True)
@@ -204,13 +135,3 @@ def test_states_are_counted_by_hour() -> None:
     assert made.cells() == 7.0
     assert replace(made, low=np.array([[5, 5], [0, 0]])).cells() == 3.0
     assert replace(made, need=np.zeros(0)).cells() == 1.0
-
-
-def test_what_is_filled_is_counted_in_whole_steps() -> None:
-    """On the second side, of 0.25 each; what is missing by a step or less costs nothing yet."""
-    cost = np.array([[[0.0] * 4] * 2, [[0.0, 1.0, 3.0, 7.0], [0.0, 2.0, 5.0, 9.0]]])
-    table = Filling(cost, 0.25)
-    left = np.array([[0.0, 0.25, 0.5, 0.6], [0.0, 0.2, 0.3, 0.8]])
-    assert table.of(1, slice(None), left).tolist() == [[0.0, 0.0, 1.0, 3.0], [0.0, 0.0, 2.0, 9.0]]
-    assert table.of(0, slice(None), left).tolist() == [[0.0] * 4] * 2
-    assert table.of(1, slice(1, 2), left[1:]).tolist() == [[0.0, 0.0, 2.0, 9.0]]

@@ -68,13 +68,6 @@ def test_the_same_is_found_again(seed: int) -> None:
     assert one.termination is other.termination
 
 
-@pytest.mark.parametrize("seed", SCARCE)
-def test_compiled_loops_enclose_it_too(seed: int) -> None:
-    problem = random_problem(seed)
-    found = searched(replace(problem, compiled=True))
-    assert_encloses(problem, found, optimum(problem))
-
-
 @pytest.mark.parametrize("seed", [4102, 4104])
 @pytest.mark.parametrize("feature", FEATURES)
 def test_no_plan_breaks_a_rule(feature: str, seed: int) -> None:

@@ -23,6 +23,7 @@ from heteroplan.optimize.covering.stages import SLACK, priced
 from heteroplan.optimize.program.prices import supply_prices
 from heteroplan.optimize.program.problem import Floats, Problem
 from tests.builders import engine, fleet, node_type, scenario, workload
+from tests.optimize.block_reference import filled_for
 from tests.optimize.case import problem_of
 
 ALL_ENGINES = 10**6
@@ -470,7 +471,7 @@ def test_counts_of_fillers_at_whole_steps_cost_what_the_table_says() -> None:
     for steps in range(107):
         missing = np.array([steps, max(0, 50 - steps)]) * fillers.step
         counts = fillers.counts(missing)
-        stated = table.of(0, slice(None), missing)
+        stated = filled_for(table, 0, missing)
         np.testing.assert_allclose(stated, np.array([7.5, 6.0]) @ counts, rtol=1e-12)
 
 

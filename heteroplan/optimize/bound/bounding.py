@@ -66,8 +66,9 @@ class Round:
 def rounds(
     problem: Problem, stop: Stop = never, without: frozenset[str] = frozenset()
 ) -> Iterator[Round]:
-    """Prices of LPs, larger grids, then better and better prices, as long as they get better.
+    """Prices of LPs, then better and better ones, as long as they get better, then larger grids.
 
+    Where a large program has no prices of balances, no step from there helps (five fleets).
     `without` names ingredients of the method to leave out (`search.INGREDIENTS`).
     """
     best = Round(-np.inf, supply_prices(problem))
@@ -87,13 +88,13 @@ def rounds(
             best = _better(problem, best, better, cells, stop)
             yield best
         helped = best is not before
-        tied = bool(problem.balances) and not best.prices.balance.any()
-        if helped and not plain and not tied:
-            prices = balanced(problem, best.prices, stop, CELLS)
+        tied = problem.large and not best.prices.balance.any()
+        if helped and not tied:
+            prices = best.prices if plain else balanced(problem, best.prices, stop, CELLS)
             best = _better(problem, best, prices, MORE_CELLS, stop)
             yield best
-        last = helped if problem.large else finds is beginnings[-1]
-        if steps and last and not plain and not tied:
+        last = helped and not tied if problem.large else finds is beginnings[-1]
+        if steps and last and not plain:
             for stepped in _in_steps(problem, best, stop):
                 best = stepped
                 yield best

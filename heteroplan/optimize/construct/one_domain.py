@@ -187,7 +187,7 @@ def _limited(task: Task, pools: list[int], replicas: Ints, counts: Ints) -> Ints
     """Replicas [*, T] of each pool, no more than the task's limit allows beside `replicas`."""
     if task.limit is None:
         return counts
-    return np.minimum(counts, np.maximum(0, task.limit[pools] - replicas[pools]))
+    return np.asarray(np.minimum(counts, np.maximum(0, task.limit[pools] - replicas[pools])))
 
 
 def _block(
@@ -220,8 +220,7 @@ def _block(
     useful = useful_counts(price, start, share, need, fewest, by_count, steady=steady)
     node_loss = _node_loss(problem, pools)
     if node_loss is not None:
-        for e, spare in node_loss.replicas().items():
-            useful[e] += spare * (need > 0)
+        useful += node_loss.replicas()[:, None] * (need > 0)
     useful[~kept] = 0
     useful = _limited(task, pools, replicas, useful)
     high = np.minimum(room, useful)
@@ -249,7 +248,6 @@ def _block(
         room=np.array([np.maximum(0, left[r]) for r in rows], dtype=np.int64).reshape(
             len(rows), problem.intervals
         ),
-        compiled=problem.compiled,
         by_count=by_count,
         change=change if steady else None,
         queue=None if by_count is None else first_of_kind(problem, pools),

@@ -1,14 +1,7 @@
-"""The dynamic program of `blocks` as compiled loops, for programs where it runs thousands of times.
+"""The dynamic program of `blocks` as compiled loops.
 
-Recursion and grid are those of `blocks`, cell by cell. Both stay, as neither pays everywhere:
-
-    one path of 96 intervals x 729 cells     1.5 ms, with numpy 8.6 ms
-    `plan scenarios/four-type`, 1,222 paths  1.4 s,  with numpy 7.2 s
-    `plan scenarios/quickstart`, 68 paths    0.9 s,  with numpy 0.8 s
-
-(CPU time.) The first use compiles for 5 s, once an installation; each process that uses the loops
-loads them for 1.1 s. So they are imported only where a program is large (`Problem.compiled`), and
-they know no loss of a node (`Block.node_loss`).
+The first use compiles for some seconds, once an installation (`numerics.compiling`); each process
+that uses the loops loads them for half a second.
 """
 
 from typing import TYPE_CHECKING, NamedTuple
@@ -52,6 +45,16 @@ class Arrays(NamedTuple):
     """[E] of which one has an equal part of an engine's replicas or more."""
     replicas: _Ints
     """[E] that are lost there at most."""
+    node_serve: float
+    """Part of what is served that still is after the loss of a node; 0 where none may come."""
+    node: _Ints
+    """[E] number of the node type that an engine stands on."""
+    node_gpus: _Ints
+    """Of a node of each type."""
+    gpus: _Ints
+    """[E] of a replica on one node."""
+    gone: _Ints
+    """[E] replicas that one node takes away at most."""
     penalty: _Floats
     """[S, T]"""
     fewest: _Ints
@@ -75,6 +78,7 @@ class Arrays(NamedTuple):
 def arrays_of(block: "Block", engines: list[int]) -> Arrays:
     """Some engines of a block."""
     intervals, sides, lost = len(block.need), block.all_sides(), block.least_lost
+    loss, none = block.node_loss, np.zeros(0, dtype=np.int64)
     return Arrays(
         price=np.ascontiguousarray(block.price[engines]),
         start=np.ascontiguousarray(block.start[engines]),
@@ -87,6 +91,11 @@ def arrays_of(block: "Block", engines: list[int]) -> Arrays:
         serve=np.zeros(intervals) if lost is None else lost.serve,
         places=np.ones(len(engines), dtype=np.int64) if lost is None else lost.places[engines],
         replicas=np.zeros(len(engines), dtype=np.int64) if lost is None else lost.replicas[engines],
+        node_serve=0.0 if loss is None else loss.serve,
+        node=none if loss is None else loss.types()[engines],
+        node_gpus=none if loss is None else np.array([gpus for _, gpus in loss.nodes]),
+        gpus=none if loss is None else loss.gpus[engines],
+        gone=none if loss is None else loss.replicas()[engines],
         penalty=np.ascontiguousarray(np.broadcast_to(block.penalty, (len(sides), intervals))),
         fewest=block.fewest,
         most=np.full(intervals, -1) if block.most is None else block.most,
@@ -105,7 +114,7 @@ def _tables(block: "Block", engines: list[int]) -> _Floats:
     """[E', N + 1, T] share of the demand that 0, 1, ..., N replicas of some engines serve."""
     if block.by_count is not None:
         return np.ascontiguousarray(block.by_count[engines])
-    counts = np.arange(int(max(block.high.max(initial=0), block.low.max(initial=0))) + 1)
+    counts = np.arange(int(max(block.high.max(initial=0), block.low.max(initial=0))) + 2)
     return np.ascontiguousarray(block.share[engines][:, None, :] * counts[:, None])
 
 
@@ -118,66 +127,150 @@ def _queues(block: "Block", engines: list[int]) -> _Ints:
 
 
 @compiled
+def _reach(of: Arrays, e: int, count: int, t: int) -> float:
+    """Share of the demand that so many replicas of an engine serve."""
+    last = of.reach.shape[1] - 1
+    if count <= last:
+        return float(of.reach[e, count, t])
+    return float(of.reach[e, last, t] / last * count)
+
+
+@compiled
+def _survived(of: Arrays, t: int, s: int, counts: _Ints, whole: _Ints, cover: float) -> float:
+    """What may be served of `cover` so that the loss of a node is survived.
+
+    Pools are then as small as are left at least of all in their queue. A node holds at most what
+    the dual of filling it says (`mix.most_on_a_node`).
+    """
+    engines = len(counts)
+    each, lacking = np.zeros(engines), np.zeros(engines)
+    for e in range(engines):
+        size = max(1, whole[of.queue[e]] - of.gone[e])
+        each[e] = _reach(of, e, size, t) / size
+        size = max(1, whole[of.queue[e]])
+        lacking[e] = (_reach(of, e, size, t) / size - each[e]) * counts[e]
+    served = cover
+    for m in range(len(of.node_gpus)):
+        left, some = cover, False
+        for e in range(engines):
+            here = False
+            for other in range(engines):
+                mine = of.sides[s, other] and of.node[other] == m
+                here = here or (mine and of.queue[other] == of.queue[e])
+            some = some or here
+            if here and of.sides[s, e]:
+                left -= lacking[e]
+        if not some:
+            continue
+        lost = np.inf
+        for k in range(-1, engines):
+            if k >= 0 and not (of.sides[s, k] and of.node[k] == m):
+                continue
+            price = 0.0 if k < 0 else each[k] / of.gpus[k]
+            taken = of.node_gpus[m] * price
+            for e in range(engines):
+                if of.sides[s, e] and of.node[e] == m and each[e] > 0.0:
+                    taken += counts[e] * each[e] * max(0.0, 1.0 - price * of.gpus[e] / each[e])
+            lost = min(lost, taken)
+        served = min(served, max(0.0, left - lost) / of.node_serve)
+    return served
+
+
+@compiled
+def _missing(
+    of: Arrays, t: int, s: int, low: _Ints, size: _Ints, cost: _Floats, out: _Floats
+) -> None:
+    """Share of the demand that is left unserved on a side in each cell of a box of finite cost."""
+    sides, queue, reach, places, replicas = of.sides, of.queue, of.reach, of.places, of.replicas
+    need, serve, last = of.need[t], of.serve[t], of.reach.shape[1] - 1
+    engines = len(size)
+    counts, whole = low.copy(), low.copy()
+    for cell in range(out.shape[0]):
+        if cost[cell] < np.inf:
+            whole[:] = 0
+            for e in range(engines):
+                whole[queue[e]] += counts[e]
+            cover = 0.0
+            lost = 0.0
+            for e in range(engines):
+                count = whole[queue[e]]
+                if sides[s, e] and counts[e] > 0:
+                    if count <= last:
+                        reached = reach[e, count, t]
+                    else:
+                        reached = reach[e, last, t] / last * count
+                    if counts[e] != count:
+                        reached *= counts[e] / count
+                    cover += reached
+                    if serve > 0.0:
+                        gone = min(replicas[e], (count - 1) // places[e] + 1)
+                        lost = max(lost, reached * gone / count)
+            if of.node_serve > 0.0:
+                cover = _survived(of, t, s, counts, whole, cover)
+            left = need - cover
+            if serve > 0.0:
+                left = max(need, serve + lost) - cover
+            out[cell] = left if left > of.tolerance else 0.0
+        for e in range(engines - 1, -1, -1):
+            counts[e] += 1
+            if counts[e] < low[e] + size[e]:
+                break
+            counts[e] = low[e]
+
+
+@compiled
+def missing(of: Arrays, counts: _Ints) -> _Floats:
+    """[S, T] share of the demand that counts [E, T] leave unserved on each side."""
+    sides, intervals = of.penalty.shape
+    found = np.zeros((sides, intervals))
+    one, free = np.ones(counts.shape[0], dtype=np.int64), np.zeros(1)
+    for t in range(intervals):
+        for s in range(sides):
+            _missing(of, t, s, counts[:, t], one, free, found[s, t : t + 1])
+    return found
+
+
+@compiled
 def _stage(of: Arrays, t: int, size: _Ints, out: _Floats) -> None:
     """Running cost and penalty of each cell of interval t; inf where it is not allowed."""
-    price, reach, low, sides, queue = of.price, of.reach, of.low, of.sides, of.queue
-    last = reach.shape[1] - 1
-    weight, filling, places, replicas = of.weight, of.filling, of.places, of.replicas
-    need, serve, fewest, most = of.need[t], of.serve[t], of.fewest[t], of.most[t]
+    price, high, weight, room = of.price, of.high, of.weight, of.room
+    low, fewest, most = of.low[:, t], of.fewest[t], of.most[t]
     engines = len(size)
-    counts = low[:, t].copy()
-    whole = counts.copy()
+    counts = low.copy()
     for cell in range(out.shape[0]):
         cost = 0.0
         total = 0
-        allowed = True
-        whole[:] = 0
         for e in range(engines):
-            n = counts[e]
-            cost += price[e, t] * n
-            total += n
-            whole[queue[e]] += n
-            if n > of.high[e, t]:
-                allowed = False
+            cost += price[e, t] * counts[e]
+            total += counts[e]
+            if counts[e] > high[e, t]:
+                cost = np.inf
         if total < fewest or (most >= 0 and total > most):
-            allowed = False
-        if allowed:
-            for r in range(weight.shape[0]):
-                held = 0.0
-                for e in range(engines):
-                    held += weight[r, e] * counts[e]
-                if held > of.room[r, t]:
-                    allowed = False
-        if allowed:
-            for s in range(sides.shape[0]):
-                cover = 0.0
-                lost = 0.0
-                for e in range(engines):
-                    if sides[s, e] and queue[e] == e:
-                        if whole[e] <= last:
-                            reached = reach[e, whole[e], t]
-                        else:
-                            reached = reach[e, last, t] / last * whole[e]
-                        cover += reached
-                        if serve > 0.0 and whole[e] > 0:
-                            gone = min(replicas[e], (whole[e] - 1) // places[e] + 1)
-                            lost = max(lost, reached * gone / whole[e])
-                missing = need - cover
-                if serve > 0.0:
-                    missing = max(need, serve + lost) - cover
-                if missing > of.tolerance:
-                    priced = of.penalty[s, t] * missing
-                    if filling.shape[1] > 0:
-                        at = int(missing / of.step - ROUNDING)
-                        if filling[s, t, at] > priced:
-                            priced = filling[s, t, at]
-                    cost += priced
-        out[cell] = cost if allowed else np.inf
+            cost = np.inf
+        for r in range(weight.shape[0]):
+            held = 0.0
+            for e in range(engines):
+                held += weight[r, e] * counts[e]
+            if held > room[r, t]:
+                cost = np.inf
+        out[cell] = cost
         for e in range(engines - 1, -1, -1):
             counts[e] += 1
-            if counts[e] < low[e, t] + size[e]:
+            if counts[e] < low[e] + size[e]:
                 break
-            counts[e] = low[e, t]
+            counts[e] = low[e]
+    filling, lacking = of.filling, np.zeros(out.shape[0])
+    for s in range(of.sides.shape[0]):
+        penalty = of.penalty[s, t]
+        _missing(of, t, s, low, size, out, lacking)
+        for cell in range(out.shape[0]):
+            if lacking[cell] > 0.0 and out[cell] < np.inf:
+                priced = penalty * lacking[cell]
+                if filling.shape[1] > 0:
+                    at = int(lacking[cell] / of.step - ROUNDING)
+                    if filling[s, t, at] > priced:
+                        priced = filling[s, t, at]
+                out[cell] += priced
 
 
 @compiled

@@ -9,8 +9,8 @@ from heteroplan.optimize.covering.blocks import Block
 from heteroplan.optimize.covering.choice import on_grid
 from heteroplan.optimize.program.problem import Floats, Ints
 
-HOME_CELLS, QUICK_CELLS = 4_000, 2_000
-"""Largest grid searched whole, the second where there are many; larger ones near a greedy guide."""
+WHOLE_CELLS = 4_000
+"""Largest grid searched whole; larger ones near a greedy guide."""
 WINDOWS, STEADY_WINDOWS = (3, 1), (24, 12, 6)
 """Intervals before and after whose guide counts as well; more of them where changes cost."""
 
@@ -21,7 +21,7 @@ def narrowed(block: Block) -> Block:
     First the more expensive engines are kept to a replica or two, as long as the others can still
     serve the demand; then all are kept near a greedy cover.
     """
-    most = QUICK_CELLS if block.compiled else HOME_CELLS
+    most = WHOLE_CELLS
     if block.cells() <= most:
         return block
     grid = on_grid(range(len(block.high)), block.price, block.share, block.high, most / 4)

@@ -219,7 +219,6 @@ def _role_block(
         most=None if most_count is None else np.full(problem.intervals, most_count),
         before=None if problem.before is None else np.array([engines[e].before for e in grid]),
         filling=_filling(fillers),
-        compiled=problem.compiled,
         by_count=None if by_count is None else by_count[grid],
         least_lost=None if lost is None else lost.of(grid),
         change=change[grid] if change[grid].any() else None,
@@ -254,13 +253,15 @@ def _fillers(
     short: Floats,
 ) -> Fillers | None:
     """Those of one stage, where leaving all demand unserved costs `short` [T]."""
+    from heteroplan.optimize.covering.compiled import cheapest_fill
+
     if not chosen:
         return None
     price, share, most = price[chosen], share[chosen], float(_need(at.problem, w).max(initial=0.0))
     step = most / steps if most > 0 else 1.0
     filled = np.where(share > 0, np.ceil(share / step), 0).clip(0, steps).astype(np.int64)
     price = np.where(filled > 0, price, np.inf)
-    cost, choice = _cheapest_fill(price, filled, steps, at.problem.compiled)
+    cost, choice = cheapest_fill(price, filled, steps)
     if np.isfinite(short).all():  # some steps may be left unserved
         unserved = (short * step)[:, None] * np.arange(cost.shape[1])
         cost = np.minimum.accumulate(cost - unserved, axis=1) + unserved
@@ -272,26 +273,6 @@ def _fillers(
         cost=cost,
         choice=choice,
     )
-
-
-def _cheapest_fill(price: Floats, steps: Ints, most: int, compiled: bool) -> tuple[Floats, Ints]:
-    """[T, G + 1] least price of g = 0..`most` steps or more from replicas of `price` [F, T].
-
-    And which engine goes first: the unbounded covering knapsack. One replica fills `steps` [F, T].
-    """
-    if compiled:
-        from heteroplan.optimize.covering.compiled import cheapest_fill
-
-        return cheapest_fill(price, steps, most)
-    intervals = price.shape[1]
-    cost = np.zeros((intervals, most + 1))
-    choice = np.zeros((intervals, most + 1), dtype=np.int64)
-    times = np.arange(intervals)
-    for g in range(1, most + 1):
-        total = price + cost[times, np.maximum(0, g - steps)]
-        choice[:, g] = total.argmin(axis=0)
-        cost[:, g] = total.min(axis=0)
-    return cost, choice
 
 
 def _filling(fillers: Sequence[Fillers | None]) -> Filling | None:

@@ -28,10 +28,6 @@ from heteroplan.units import s_to_hours
 
 LARGE = 5_000
 """Pools times intervals beyond which a program is large."""
-MANY_CELLS = 10_000_000
-"""States of all pools' dynamic programs beyond which they are worth compiling."""
-GRID_CELLS = 10_000
-"""Counted of the grid of one role in one group at most."""
 LOST_LEVELS = {Loss.LEAF: Affinity.LEAF, Loss.SPINE: Affinity.SPINE}
 """Levels whose domains may be lost; a node is none."""
 LEAST_LOAD = 1e-6
@@ -89,7 +85,6 @@ def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Proble
         fixed_cost=_draining_cost(scenario, now) + changing,
         lost_pools=lost,
         large=cells > LARGE,
-        compiled=cells > LARGE or _grid_cells(workloads, pools) > MANY_CELLS,
     )
 
 
@@ -146,17 +141,6 @@ def _busy(workload: Workload, capacity_rps: Sequence[Sequence[float]]) -> Floats
     little = (total > 0) & (total < LEAST_LOAD)
     load = load * np.where(little, LEAST_LOAD / np.where(little, total, 1.0), 1.0)
     return np.asarray(load if workload.route_by_class else load.sum(axis=0, keepdims=True))
-
-
-def _grid_cells(workloads: Sequence[ProgramWorkload], pools: Sequence[PoolSpec]) -> float:
-    """States of the grids of all workloads' roles in all their groups, intervals added up."""
-    grids: dict[tuple[int, str, Role], float] = {}
-    for work in workloads:
-        for pool in (pools[p] for p in work.pools):
-            kind = (pool.workload, pool.group, pool.role)
-            grids[kind] = grids.get(kind, 1.0) * (1.0 + float(pool.most.max(initial=0)))
-    intervals = len(pools[0].most) if pools else 0
-    return intervals * sum(min(GRID_CELLS, cells) for cells in grids.values())
 
 
 def _stages(candidates: Iterable[Candidate]) -> dict[Role, int]:

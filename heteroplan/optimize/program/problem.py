@@ -203,8 +203,6 @@ class Problem:
     """Workloads of those that no pool may keep, one for each pool that they made up."""
     large: bool = False
     """Too large for LPs of the whole program."""
-    compiled: bool = False
-    """Whether dynamic programs are worth compiling."""
     change_price: float = 0.0
     """Of every change of a pool's size beside what it costs, for searches of fewer changes."""
     drawn: tuple[tuple[int, ...], ...] = field(init=False)

@@ -99,7 +99,7 @@ def test_a_search_finds_the_same_beside_and_here(
     seed: int, started: list[subprocess.Popen[bytes]]
 ) -> None:
     """Plan, bound and why it ended; the process ends with the search."""
-    large = replace(random_problem(seed), large=True, compiled=True)
+    large = replace(random_problem(seed), large=True)
     here, beside = (
         solve(large, gap=0.01, time_limit_s=10.0, beside=each) for each in (False, True)
     )

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from heteroplan.optimize.covering import narrow
-from heteroplan.optimize.covering.blocks import Block, block_cost, cheapest_path
+from heteroplan.optimize.covering.blocks import Block, cheapest_path
 from heteroplan.optimize.covering.losses import NodeLoss
 from heteroplan.optimize.covering.narrow import narrowed
+from tests.optimize.block_reference import block_cost
 
 REPLICA = 1 / 64
 ONE_DEARER_THAN_THE_OTHER = (1.0, 2.0, 3.0, 4.0, 5.0)
@@ -51,15 +52,12 @@ def box(of: Block) -> list[list[tuple[int, int]]]:
 @pytest.fixture
 def no_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """For more than a state: only the hour itself counts then."""
-    monkeypatch.setattr(narrow, "HOME_CELLS", 1)
+    monkeypatch.setattr(narrow, "WHOLE_CELLS", 1)
 
 
-@pytest.mark.parametrize(("compiled", "last", "most"), [(False, 79, 4000), (True, 39, 2000)])
-def test_a_grid_of_just_the_most_states_is_searched_whole(
-    compiled: bool, last: int, most: int
-) -> None:
-    """50 x 80 = 4,000 states an interval, 50 x 40 = 2,000 where there are many; not one more."""
-    at_most = replace(block(high=[49, last], need=[9.0, 3.0]), compiled=compiled)
+def test_a_grid_of_just_the_most_states_is_searched_whole() -> None:
+    """50 x 80 = 4,000 states an interval; not one more."""
+    at_most, last, most = block(high=[49, 79], need=[9.0, 3.0]), 79, 4000
     assert at_most.cells() == most
     assert narrowed(at_most) is at_most
     wider = replace(at_most, high=np.array([[49, most], [last, 0]]))
@@ -306,7 +304,7 @@ def test_the_part_lies_within_the_grid_and_holds_a_schedule(
     most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Which costs no less than the best of the whole grid, and on average hardly more."""
-    monkeypatch.setattr(narrow, "HOME_CELLS", most)
+    monkeypatch.setattr(narrow, "WHOLE_CELLS", most)
     more = []
     for seed in range(40):
         draw = np.random.default_rng(seed)

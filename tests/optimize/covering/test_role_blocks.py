@@ -17,6 +17,7 @@ from heteroplan.optimize.covering.stages import SLACK, priced
 from heteroplan.optimize.program.prices import supply_prices
 from heteroplan.optimize.program.problem import Floats, Problem
 from tests.builders import engine, fleet, node_type, scenario, workload
+from tests.optimize.block_reference import filled_for
 from tests.optimize.case import problem_of
 
 ONE_ENGINE, ALL_ENGINES = 1, 10**6
@@ -100,7 +101,7 @@ def test_filling_costs_no_more_than_whole_replicas_that_cover(seed: int) -> None
     price = np.array([found.engines[e].price for e in fillers.engines])
     for missing in np.random.default_rng(seed).uniform(0.0, 1.0, 6):
         at_both = np.full(2, missing)
-        stated = table.of(0, slice(None), at_both)
+        stated = filled_for(table, 0, at_both)
         replicas = fillers.counts(at_both)
         for t in range(2):
             let_go = (1 + int(replicas[:, t].sum())) * fillers.step
@@ -119,7 +120,7 @@ def test_counts_of_fillers_cover_what_is_missing_for_what_the_table_says(seed: i
         counts = fillers.counts(missing)
         assert ((counts * fillers.steps).sum(axis=0) * fillers.step >= missing - fillers.step).all()
         cost = (price * counts).sum(axis=0)
-        np.testing.assert_allclose(cost, table.of(0, slice(None), missing), rtol=1e-12)
+        np.testing.assert_allclose(cost, filled_for(table, 0, missing), rtol=1e-12)
     assert not fillers.counts(np.zeros(2)).any()
 
 
@@ -169,7 +170,7 @@ def test_the_knapsack_of_two_fillers_by_hand() -> None:
     assert found.grid == (0,)
     assert found.block.filling is not None
     costs = [
-        float(found.block.filling.of(0, slice(None), np.full(2, missing))[0])
+        float(filled_for(found.block.filling, 0, np.full(2, missing))[0])
         for missing in (0.0, 0.25, 0.35, 0.5, 0.65, 0.75)
     ]
     assert costs == [0.0, 6.0, 7.5, 12.0, 13.5, 15.0]
