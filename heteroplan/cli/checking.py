@@ -122,9 +122,9 @@ def check(given: CheckArguments) -> None:
 
 def _result(given: CheckArguments) -> "CheckResult":
     """The one pipeline call."""
+    from heteroplan.numerics.processors import cores
     from heteroplan.outputs.shared.terminal import CheckProgress, make_console
     from heteroplan.pipelines import check as pipeline
-    from heteroplan.pipelines.shared.processes import cores
 
     with (
         Interrupt("ending without a result") as interrupted,

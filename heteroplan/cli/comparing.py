@@ -48,9 +48,9 @@ def compare(given: CompareArguments) -> None:
 
     Figures are averages a day. Exit code 3: a scenario has no plan in the time allowed.
     """
+    from heteroplan.numerics.processors import cores
     from heteroplan.outputs.shared.terminal import SolveProgress, make_console
     from heteroplan.pipelines import compare as pipeline
-    from heteroplan.pipelines.shared.processes import cores
 
     if given.json and given.markdown:
         raise UsageError("--json and --markdown both print; leave one of them out")

@@ -118,10 +118,10 @@ def run_risk(given: "SweepArguments") -> NoReturn:
 
 def _result(given: "SweepArguments", interrupted: Interrupt) -> "RiskResult":
     """The one pipeline call."""
+    from heteroplan.numerics.processors import cores
     from heteroplan.outputs.shared.terminal import make_console
     from heteroplan.outputs.sweep.progress import SweepProgress
     from heteroplan.pipelines import risk as pipeline
-    from heteroplan.pipelines.shared.processes import cores
     from heteroplan.pipelines.sweep import GAP, STEPS
 
     with SweepProgress(make_console(stderr=True)) as progress:

@@ -151,10 +151,10 @@ def sweep(given: SweepArguments) -> None:
 
 def _result(given: SweepArguments, interrupted: Interrupt) -> "SweepResult":
     """The one pipeline call."""
+    from heteroplan.numerics.processors import cores
     from heteroplan.outputs.shared.terminal import make_console
     from heteroplan.outputs.sweep.progress import SweepProgress
     from heteroplan.pipelines import sweep as pipeline
-    from heteroplan.pipelines.shared.processes import cores
 
     with SweepProgress(make_console(stderr=True)) as progress:
         return pipeline.sweep(

@@ -19,6 +19,7 @@ from threading import Thread
 import numpy as np
 
 from heteroplan.clock import Stop, never
+from heteroplan.numerics.processors import cores
 from heteroplan.optimize.bound.ascent import FIRST_STEP, LAST_STEP, improve_prices
 from heteroplan.optimize.bound.balancing import balanced
 from heteroplan.optimize.bound.bound import priced_bound
@@ -157,7 +158,7 @@ class Rounds:
         self._here: Iterator[Round] | None = None
         self._found: SimpleQueue[Round | None] = SimpleQueue()
         self._stop, self._ended = stop, False
-        alone = beside is False or (beside is None and (os.cpu_count() or 1) < 2)
+        alone = beside is False or (beside is None and cores() < 2)
         if not alone:
             with suppress(OSError):
                 self._process = Popen([sys.executable, "-c", CHILD], stdin=PIPE, stdout=PIPE)

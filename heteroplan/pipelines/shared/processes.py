@@ -1,11 +1,9 @@
 """Solves that do not depend on each other: several at a time, a process each, in one time limit."""
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 from heteroplan.clock import LEAST_SHARE, Clock, Stop
 from heteroplan.errors import NoPlanError
@@ -18,22 +16,9 @@ type Work[Task, Result] = Callable[[Task, Clock, Stop], Result]
 type Done = Callable[[int, int], None]
 """Told how many tasks are done, and of how many."""
 
-_CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")
-
 
 def undisturbed(done: int, of: int) -> None:
     """A `Done` that tells nobody."""
-
-
-def cores(limit: Path = _CGROUP_LIMIT) -> int:
-    """Processors that this process may use, a container's limit (cgroup v2) included."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    there = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
-    try:
-        quota, period = limit.read_text(encoding="ascii").split()
-        return max(1, min(there, int(quota) // int(period)))
-    except (OSError, ValueError):
-        return there
 
 
 @dataclass(frozen=True)

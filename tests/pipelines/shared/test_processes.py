@@ -12,7 +12,7 @@ import pytest
 
 from heteroplan.clock import Clock, Stop, never
 from heteroplan.errors import NoPlanError, UsageError
-from heteroplan.pipelines.shared.processes import cores, results
+from heteroplan.pipelines.shared.processes import results
 
 
 def squared(task: int, clock: Clock, stop: Stop) -> tuple[int, int]:
@@ -139,16 +139,3 @@ def running(process: int) -> bool:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
-
-
-@pytest.mark.parametrize(
-    ("written", "found"), [("100000 100000", 1), ("50000 100000", 1), ("max 100000", None)]
-)
-def test_a_container_may_have_fewer_processors(
-    tmp_path: Path, written: str, found: int | None
-) -> None:
-    limit = tmp_path / "cpu.max"
-    everything = cores(limit)
-    assert everything >= 1
-    limit.write_text(f"{written}\n", encoding="ascii")
-    assert cores(limit) == (found or everything)
