@@ -74,8 +74,7 @@ def rounds(
     """
     best = Round(-np.inf, supply_prices(problem))
     plain, steps = "balance prices" in without, "price steps" not in without
-    beginnings = _beginnings(problem, without)
-    for finds in beginnings:
+    for finds in _beginnings(problem, without):
         before = best
         for find in finds:
             found = find(problem, Effort(stop=stop))
@@ -85,23 +84,18 @@ def rounds(
                 continue
             tried = plainer(found)
             better = tried[-1] if plain else _best_for_each(problem, tried, stop)
-            cells = MOST_CELLS if find is whole_day_prices else CELLS
-            best = _better(problem, best, better, cells, stop)
+            best = _better(problem, best, better, CELLS, stop)
             yield best
-        helped = best is not before
-        tied = problem.large and not best.prices.balance.any()
-        if helped and not tied:
+        if best is not before:
             prices = best.prices if plain else balanced(problem, best.prices, stop, CELLS)
             best = _better(problem, best, prices, MORE_CELLS, stop)
             yield best
-        last = helped and not tied if problem.large else finds is beginnings[-1]
-        if steps and last and not plain:
-            for stepped in _in_steps(problem, best, stop):
-                best = stepped
-                yield best
-        if helped:
-            best = _better(problem, best, best.prices, MOST_CELLS, stop)
+    tied = problem.large and not best.prices.balance.any()
+    if steps and not plain and not tied:
+        for stepped in _in_steps(problem, best, stop):
+            best = stepped
             yield best
+    yield _better(problem, best, best.prices, MOST_CELLS, stop)
 
 
 def _beginnings(problem: Problem, without: frozenset[str]) -> list[tuple[Find, ...]]:
