@@ -10,6 +10,7 @@ import pytest
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.bound import bound as bounds
 from heteroplan.optimize.bound.bound import bound_of_short, priced_bound
+from heteroplan.optimize.bound.bounding import rounds
 from heteroplan.optimize.formulation.model import build_model, cap_shortage, minimise_cost
 from heteroplan.optimize.incumbent import Incumbent
 from heteroplan.optimize.program.prices import supply_prices
@@ -122,19 +123,28 @@ def test_a_stop_proves_nothing() -> None:
     assert bound_of_short(problem, supply_prices(problem), 0.0, lambda: True) == 0.0
 
 
-def test_prices_of_balances_count_for_nothing() -> None:
-    """Demand that is left out need not pass both stages: pairs for 40 of 50 requests/s."""
+def test_demand_that_is_left_out_passes_no_pool() -> None:
+    """Pairs for 40 of 50 requests/s cost 64, whatever it would cost the rest to pass them."""
     made = scenario(
         [workload(rps=[50.0])], in_fleet=fleet({leaf: {"h100x8": 2} for leaf in ("l1", "l2")})
     )
     problem = problem_of(made)
     plain = supply_prices(problem)
-    priced = replace(
-        plain, balance=plain.balance + 3.0 * np.arange(len(plain.balance))[:, None, None]
-    )
-    assert priced.balance.any()
     unserved = 10 * 3600.0
-    assert bound_of_short(problem, priced, unserved) == bound_of_short(problem, plain, unserved) > 0
+    assert bound_of_short(problem, plain, unserved) == pytest.approx(64.0, rel=1e-4)
+    for price in (3.0, 1000.0):
+        balance = plain.balance + price * np.arange(len(plain.balance))[:, None, None]
+        assert bound_of_short(problem, replace(plain, balance=balance), unserved) <= 64.0
+
+
+@pytest.mark.parametrize("seed", [4000, 4026])
+def test_a_few_requests_lower_a_bound_by_little(seed: int) -> None:
+    """Prices of balances count as they do where all must be served."""
+    problem = random_problem(seed)
+    best = max(rounds(problem), key=lambda found: found.value)
+    assert best.prices.balance.any()
+    proved = bound_of_short(problem, best.prices, 1.0)
+    assert best.value * (1 - 1e-3) < proved <= best.value
 
 
 def test_the_dearest_request_is_served_before_it_is_left_out() -> None:

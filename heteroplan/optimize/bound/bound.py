@@ -28,7 +28,7 @@ is at most the cost of every plan that serves all demand:
    An engine that whole copies of another beat is left out.
 7. Where R requests may be left unserved, each at a price pi, the stages of a workload share what
    that costs it, and a stage leaves no more unserved than the plan; L less pi·R is then at most the
-   cost of every plan that leaves at most R unserved. No prices of balances then.
+   cost of every plan that leaves at most R unserved. What is left out passes no pool (`stages`).
 8. Several classes are added up with weights of sum 1, so that a replica covers at most
    max_k weight[k] / load[k] of the sum. Each weighs what it costs in its cheapest engine
    (`cover_weights`): then no engine serves the sum for less than fractions of replicas do.
@@ -40,7 +40,7 @@ is at most the cost of every plan that serves all demand:
 Lagrangian relaxation after Geoffrion (1974).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -58,6 +58,8 @@ BOUND_CELLS = 8_000
 """Largest mean number of states an interval of a block."""
 URGENCIES = (2.0, 1.0, 10.0, 100.0)
 """Prices of an unserved request, in what one of the most expensive workload costs to serve."""
+FEW = 3e-4
+"""Share of the bound given up for all unserved requests where they are few, at their price."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,14 +80,15 @@ class PricedBound:
 
 def bound_of_short(problem: Problem, prices: Prices, unserved: float, stop: Stop = never) -> float:
     """No plan that leaves at most so many requests unserved costs less; 0 where none is proved."""
-    unbalanced = replace(prices, balance=0.0 * prices.balance)
     most_expensive = max(
         (_request_cost(problem, w) for w in range(len(problem.workloads))), default=0.0
     )
     best = 0.0
-    for urgency in URGENCIES:
-        price = urgency * most_expensive
-        found = priced_bound(problem, unbalanced, stop, request_price=price).value
+    for urgency in (*URGENCIES, None):
+        price = FEW * best / max(1.0, unserved) if urgency is None else urgency * most_expensive
+        if urgency is None and price <= max(URGENCIES) * most_expensive:
+            break
+        found = priced_bound(problem, prices, stop, request_price=price).value
         best = max(best, found - price * unserved * (1.0 + ROUNDING))
     return best
 
@@ -109,7 +112,7 @@ def priced_bound(
     """L at some prices; a bound of minus infinity where `stop()` came first.
 
     Grids of at most about `cells` states an interval; more make it better and slower. With a
-    `request_price` requests may be left unserved at that price, balances without one.
+    `request_price` requests may be left unserved at that price.
     """
     at = priced(problem, prices, request_price)
     supply = np.array([row.gpus for row in problem.supplies], dtype=np.float64)

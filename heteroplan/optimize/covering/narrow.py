@@ -9,7 +9,7 @@ from heteroplan.optimize.covering.blocks import Block
 from heteroplan.optimize.covering.choice import on_grid
 from heteroplan.optimize.program.problem import Floats, Ints
 
-WHOLE_CELLS = 4_000
+WHOLE_CELLS = 2_000
 """Largest grid searched whole; larger ones near a greedy guide."""
 WINDOWS, STEADY_WINDOWS = (3, 1), (24, 12, 6)
 """Intervals before and after whose guide counts as well; more of them where changes cost."""

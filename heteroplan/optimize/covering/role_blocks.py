@@ -106,13 +106,13 @@ def role_blocks(at: Priced, w: int, cells: int, *, losses: bool = False) -> Iter
     """
     stages, candidates = stages_of(at, w), by_queue(at.problem, w)
     if any(len(_served_by(pools, stages)) > 1 for pools in candidates):
-        joint = _role_block(at, w, cells, stages, candidates, len(stages), losses)
+        joint = _role_block(at, w, cells, stages, candidates, losses)
         if joint.block.cells() <= 2 * cells:
             yield joint
             return
     for stage in stages:
         here = [pools for pools in candidates if pools[0] in stage.pools]
-        yield _role_block(at, w, cells, [stage], here, len(stages), losses)
+        yield _role_block(at, w, cells, [stage], here, losses)
 
 
 def by_queue(problem: Problem, w: int) -> list[tuple[int, ...]]:
@@ -170,7 +170,6 @@ def _role_block(
     cells: int,
     stages: list[Stage],
     candidates: list[tuple[int, ...]],
-    of_stages: int,
     losses: bool,
 ) -> RoleBlock:
     """Some of a workload's stages together; limits of single roles count where it is but one."""
@@ -199,11 +198,9 @@ def _role_block(
     grid = _on_grid(kept, served, price, share, high, cells)
     beside = [e for e in kept if e not in grid]
     steps = _steps(need, share, beside)
-    unserved = np.full(problem.intervals, np.inf) if at.unserved is None else at.unserved[w]
-    short = unserved / of_stages
     fillers = tuple(
-        _fillers(at, w, price, share, [e for e in beside if i in served[e]], steps, short)
-        for i in sides
+        _fillers(at, w, price, share, [e for e in beside if i in served[e]], steps, stage.short)
+        for i, stage in enumerate(stages)
     )
     block = Block(
         price=price[grid],
@@ -213,7 +210,10 @@ def _role_block(
         high=high[grid],
         need=need,
         penalty=np.array(
-            [short if each is None else np.minimum(short, each.unit) for each in fillers]
+            [
+                stage.short if each is None else np.minimum(stage.short, each.unit)
+                for stage, each in zip(stages, fillers, strict=True)
+            ]
         ),
         fewest=0 * fewest if any(fillers) else fewest,
         most=None if most_count is None else np.full(problem.intervals, most_count),

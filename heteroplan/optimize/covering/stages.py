@@ -7,7 +7,9 @@ measured from any level: with sum_p x[p] = 1,
                        >= top - sum_p max(0, top - psi[p]) / load[p] · n[p]        as load·x <= n
 
 so a stage is a constant and replicas that cost less. `top` is the largest psi, or lower where a
-replica would come to cost less than nothing. An engine that serves several stages carries an
+replica would come to cost less than nothing. Where a share u of a class is left unserved,
+sum_p x[p] = 1 - u: leaving it out costs a stage its part of the price of these requests, less
+`top`·u. An engine that serves several stages carries an
 equal part of what it costs, and of what passing costs in it, in each.
 """
 
@@ -39,6 +41,8 @@ class Stage:
     """[T] by which a replica of each pool costs less."""
     constant: float
     """To be added to the cost of the stage's replicas."""
+    short: Floats
+    """[T] what leaving all demand unserved costs the stage; infinite where none may be."""
     load: dict[int, Floats]
     """[K, T] of each pool, infinite where it serves nothing."""
     below: dict[int, Floats]
@@ -157,16 +161,25 @@ def stages_of(at: Priced, w: int) -> list[Stage]:
         if pools:
             served.setdefault(pools, stage)
     times = {p: sum(p in pools for pools in served) for p in problem.workloads[w].pools}
+    short = np.full(problem.intervals, np.inf) if at.unserved is None else at.unserved[w]
     return [
-        _stage(at, w, number, pools, {p: 1.0 / times[p] for p in pools})
+        _stage(at, w, number, pools, {p: 1.0 / times[p] for p in pools}, short / len(served))
         for number, pools in enumerate(served)
     ]
 
 
 def _stage(
-    at: Priced, w: int, number: int, pools: tuple[int, ...], part: dict[int, float]
+    at: Priced,
+    w: int,
+    number: int,
+    pools: tuple[int, ...],
+    part: dict[int, float],
+    short: Floats,
 ) -> Stage:
-    """Constant and rebates of the stage that `pools` serve, each with `part` of what it costs."""
+    """Constant and rebates of the stage that `pools` serve, each with `part` of what it costs.
+
+    `short` [T] is its part of what leaving all demand unserved costs.
+    """
     problem = at.problem
     asked = problem.workloads[w].rps > 0
     psi, reach, load = {}, {}, {}
@@ -181,13 +194,16 @@ def _stage(
     served = np.isfinite(top)
     top = np.where(served, top, 0.0)
     margin = ROUNDING * np.abs(top) + NOTHING
+    short = short - np.maximum(0.0, top).max(axis=0)
+    refund = len(asked) * np.minimum(0.0, short).sum()
     below = {p: np.maximum(0.0, np.where(np.isfinite(psi[p]), top - psi[p], 0.0)) for p in pools}
     return Stage(
         number=number,
         pools=pools,
         part=part,
         rebate={p: (below[p] / load[p]).max(0) for p in pools},
-        constant=float((top - SLACK * np.abs(top)).sum()),
+        constant=float((top - SLACK * np.abs(top)).sum() + refund),
+        short=np.maximum(0.0, short),
         load=load,
         below=below,
         sets_level={

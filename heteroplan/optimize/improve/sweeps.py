@@ -12,11 +12,12 @@ from heteroplan.optimize.construct.one_group import is_plain, refit
 from heteroplan.optimize.construct.one_workload import placed_anew, rank_of
 from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.incumbent import Incumbent, resized, unserved_share
+from heteroplan.optimize.program.prices import pool_prices
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.search import Search
 
 REPAIRS, RISE = 6, 0.3
-"""Sweeps at most until nothing is left unserved, and the rise of prices before each."""
+"""Times at most that others make room, and the rise of prices before each."""
 NEAR = 1.03
 """Multiple of its cost in fractions of replicas up to which a workload stays where it is."""
 
@@ -65,13 +66,38 @@ def _placed_again(problem: Problem, w: int, replicas: Ints, held_price: Floats) 
 def repaired(
     search: Search, plan: Incumbent, prices: Floats, workloads: Sequence[int]
 ) -> Iterator[Incumbent]:
-    """Sweeps of `workloads` at prices [R, T] that rise where demand is short, until none is."""
-    problem = search.problem
+    """Plans in which workloads make room for those that go short, until none does.
+
+    At prices [R, T] that rise where demand is short.
+    """
     for _ in range(REPAIRS):
         if plan.covered or search.out_of_time():
             return
-        short = {w: float(unserved_share(problem, w, plan).sum()) for w in workloads}
-        prices = prices + RISE * scarce_where_short(problem, plan)
-        short_first = sorted(workloads, key=lambda w: (problem.workloads[w].priority, -short[w]))
-        plan = swept(search, plan, prices, short_first)
+        scarce = scarce_where_short(search.problem, plan)
+        prices = prices + RISE * scarce
+        plan = _made_room(search, plan, prices, scarce, workloads)
         yield plan
+
+
+def _made_room(
+    search: Search, plan: Incumbent, prices: Floats, scarce: Floats, workloads: Sequence[int]
+) -> Incumbent:
+    """Each workload placed again that holds `scarce` GPUs [R, T], those with most first.
+
+    The short ones before, and whenever one has moved, until all demand is served.
+    """
+    problem = search.problem
+    lost = {w: float(unserved_share(problem, w, plan).sum()) for w in workloads}
+    short = sorted(
+        (w for w in workloads if lost[w]), key=lambda w: (problem.workloads[w].priority, -lost[w])
+    )
+    held = pool_prices(problem, scarce) * plan.solution.replicas
+    used = {w: float(held[list(problem.workloads[w].pools)].sum()) for w in workloads}
+    plan = swept(search, plan, prices, short)
+    for w in sorted((w for w in workloads if used[w] and not lost[w]), key=lambda w: -used[w]):
+        if plan.covered or search.out_of_time():
+            break
+        before, plan = plan, swept(search, plan, prices, (w,))
+        if (plan.solution.replicas != before.solution.replicas).any():
+            plan = swept(search, plan, prices, short)
+    return plan

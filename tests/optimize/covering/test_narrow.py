@@ -50,9 +50,15 @@ def box(of: Block) -> list[list[tuple[int, int]]]:
 
 
 @pytest.fixture
-def no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_room(most_states: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """For more than a state: only the hour itself counts then."""
     monkeypatch.setattr(narrow, "WHOLE_CELLS", 1)
+
+
+@pytest.fixture(autouse=True)
+def most_states(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interval of a grid that is searched whole."""
+    monkeypatch.setattr(narrow, "WHOLE_CELLS", 4_000)
 
 
 def test_a_grid_of_just_the_most_states_is_searched_whole() -> None:
