@@ -155,13 +155,16 @@ class Search:
         return {priority: min(least, lost[priority]) for priority, least in proven.items()}
 
     def begin_with(self, starts: Iterable[Ints]) -> None:
-        """Offer plans [P, T] that there are; where none covers demand, prove that none does.
-
-        The quick proof takes part of the time at most: without it the search goes on.
-        """
+        """Offer plans [P, T] that there are."""
         for replicas in starts:
             self.offer_sizes(replicas)
-        if self.best is not None and not self.best.covered:
+
+    def prove_early(self) -> None:
+        """Where no plan so far covers demand, prove that none does.
+
+        This takes part of the time at most: without a proof the search goes on.
+        """
+        if self.best is not None and not self.best.covered and self.least_unserved <= 0:
             left_s = self.deadline - monotonic()
             until = monotonic() + max(EARLY_PROOF_S, EARLY_PROOF_SHARE * left_s)
             effort = Effort(deadline=until, stop=self.out_of_time)

@@ -258,6 +258,8 @@ def _stages(search: Search, starts: Iterable[Ints], beside: bool | None) -> Iter
     rounds = Rounds(problem, search.out_of_time, search.without, False if small else beside)
     try:
         search.begin_with(starts)
+        if not problem.large:
+            search.prove_early()
         yield
         if problem.cells <= ONE_MIP_CELLS and search.uses("whole first"):
             yield from _whole_program(search, FIRST_NODES)

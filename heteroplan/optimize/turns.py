@@ -193,6 +193,7 @@ def _begun(
     """A plan near the guide; prices rise where it goes short, until it serves everything."""
     plan = near.plan(order)
     search.offer(plan)
+    search.prove_early()
     yield
     for better in repaired(search, plan, near.first.prices, order):
         plan = better
