@@ -4,7 +4,8 @@
 2. *A plan.* Of a small program near its LP, swept once where it goes short. Of a large one, and
    where that does not serve everything, near LPs (`guide`) in the candidate groups that LPs of
    single intervals find for each workload: some are placed, then the LP of the rest is solved again
-   (`near_guide`). Where that goes short, prices rise, and others make room.
+   (`near_guide`). Where that goes short, prices rise, and others make room. The first one is not
+   swept: it says how many GPUs to keep free for peaks and starts in the next.
 3. *Sweeps.* Each workload again beside the others, while the prices fade: its groups one by one
    (`refit`), two at a time (`regroup`), then anywhere, as long as there are prices (`sweeps`).
 4. *Classes.* Where a workload has several, its pools serve them apart (`by_class`).
@@ -49,8 +50,9 @@ STATIC_GAP = 0.01
 """To which sizes that never change are solved."""
 FIRST_PASSES = 10
 """Over workloads with classes before anything but plans of one workload after another."""
-TURNS = 4
-"""Times that plans are begun anew."""
+TURNS = 5
+"""Times that plans are begun anew. The second follows the first without sweeps: five fleets then
+cost 0.05 to 0.6 % less than after sweeps of the first, in the time of one placement more."""
 
 
 def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
@@ -61,14 +63,16 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
     order.sort(key=lambda w: problem.workloads[w].priority)
     by_class = ByClass(search)
     others = [w for w in order if w not in by_class.workloads]
+    orders = (by_size(problem), order)
     near = NearGuide.of(search) if problem.large and search.uses("near guide") else None
     relaxed = yield from _relaxed(search)
     yield from by_class.improved(search.plan, FIRST_PASSES, relaxed)
     for turn in range(TURNS):
         if near is not None:
             near = near.after(search.plan) if turn else near
-            orders = (by_size(problem), order)
             plan = yield from _begun(search, near, orders[turn % len(orders)])
+            if turn == 0:
+                continue
             prices: Floats | None = near.first.prices
         elif turn == 0:
             plan = yield from _near_lp(search, order, relaxed)
@@ -77,10 +81,9 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
                 continue
             found = yield from _more_rounds(search, rounds, FIRST_ROUNDS)
             prices = None if found is None else found.prices.supply
+            plan = min(plan, search.plan, key=lambda each: each.rank)
         else:
             return
-        if turn == 0:
-            plan = min(plan, search.plan, key=lambda each: each.rank)
         plan = yield from by_class.improved(plan)
         if prices is not None and search.uses("sweeps"):
             yield from _swept(search, plan, prices, others)
