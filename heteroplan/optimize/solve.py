@@ -132,10 +132,10 @@ def solve(
 ) -> Outcome:
     """The best plan found, with a proven bound; no worse than any of `starts` [P, T].
 
-    Starts may be computed when they are asked for; on large programs bounds are, meanwhile.
-    `without` leaves ingredients of the method out (`search.INGREDIENTS`). Bounds of large programs
-    are computed in a process beside, where there are two cores or as `beside` says; the outcome
-    is the same. With `frontier` the last pass goes on to plans that cost more than the gap allows.
+    Starts may be computed when they are asked for; bounds are, meanwhile: in a process beside where
+    there are two cores or as `beside` says, unless one MIP comes first. The outcome is the same.
+    `without` leaves ingredients of the method out (`search.INGREDIENTS`). With `frontier` the last
+    pass goes on to plans that cost more than the gap allows.
 
     Ends when the relative `gap` is reached, after `time_limit_s` or so many `steps` of the method,
     or when `stop()` says so; else than by the gap with the best plan so far. What ends by its gap
