@@ -157,11 +157,12 @@ class Search:
     def begin_with(self, starts: Iterable[Ints]) -> None:
         """Offer plans [P, T] that there are; where none covers demand, prove that none does.
 
-        The quick proof takes part of the time at most: without it the search goes on.
+        The quick proof takes part of the time at most: without it the search goes on. Where they
+        break limits, a plan that does not comes first.
         """
         for replicas in starts:
             self.offer_sizes(replicas)
-        if self.best is not None and not self.best.covered:
+        if self.best is not None and not self.best.broken and not self.best.covered:
             left_s = self.deadline - monotonic()
             until = monotonic() + max(EARLY_PROOF_S, EARLY_PROOF_SHARE * left_s)
             effort = Effort(deadline=until, stop=self.out_of_time)
