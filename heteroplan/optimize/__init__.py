@@ -16,9 +16,9 @@ relaxation (Geoffrion 1974); its best value is that of Dantzig-Wolfe's master ov
 are duals of LPs: of all domains merged into one, of single intervals, and where it is small enough
 of the whole day, by an interior point method (`lp_prices`). Each workload keeps those that prove
 most of it; `balancing` improves its prices of balances by itself, `ascent` moves all prices against
-the integer blocks. On large programs that runs in a process beside (`bounding`), in rounds that
-depend on the program alone: the outcome is the same with one core and with two, and until the time
-limit the clock plays no part.
+the integer blocks. Unless one MIP comes first, that runs in a process beside (`bounding`), in
+rounds that depend on the program alone: the outcome is the same with one core and with two, and
+until the time limit the clock plays no part.
 
 **Plans.** A workload goes where it costs least (`one_workload`, `one_domain`), beside what stands
 there; `one_group` fits its groups to each other one by one, `two_groups` two at a time. Pools take

@@ -162,9 +162,12 @@ class Search:
     def prove_early(self) -> None:
         """Where no plan so far covers demand, prove that none does.
 
-        This takes part of the time at most: without a proof the search goes on.
+        This takes part of the time at most: without a proof the search goes on. Where the best plan
+        breaks limits, one that does not comes first.
         """
-        if self.best is not None and not self.best.covered and self.least_unserved <= 0:
+        if self.best is None or self.best.broken or self.best.covered:
+            return
+        if self.least_unserved <= 0:
             left_s = self.deadline - monotonic()
             until = monotonic() + max(EARLY_PROOF_S, EARLY_PROOF_SHARE * left_s)
             effort = Effort(deadline=until, stop=self.out_of_time)

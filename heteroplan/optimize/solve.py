@@ -19,6 +19,8 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from time import monotonic
 
+import numpy as np
+
 from heteroplan.clock import Late, Progress, Stop, never, silent
 from heteroplan.entities.plan import Calming, Termination
 from heteroplan.errors import NoPlanError
@@ -26,6 +28,7 @@ from heteroplan.numerics.tolerances import OPTIMAL_GAP
 from heteroplan.optimize.bound.bound import bound_of_short, priced_bound
 from heteroplan.optimize.bound.bounding import Rounds
 from heteroplan.optimize.bound.relaxation import bound_at_shortage
+from heteroplan.optimize.construct.all_workloads import by_size, place_all
 from heteroplan.optimize.improve.handover import hand_over
 from heteroplan.optimize.improve.last_pass import last_pass
 from heteroplan.optimize.improve.polish import Neighbourhood, polish, solve_mip
@@ -132,10 +135,10 @@ def solve(
 ) -> Outcome:
     """The best plan found, with a proven bound; no worse than any of `starts` [P, T].
 
-    Starts may be computed when they are asked for; on large programs bounds are, meanwhile.
-    `without` leaves ingredients of the method out (`search.INGREDIENTS`). Bounds of large programs
-    are computed in a process beside, where there are two cores or as `beside` says; the outcome
-    is the same. With `frontier` the last pass goes on to plans that cost more than the gap allows.
+    Starts may be computed when they are asked for; bounds are, meanwhile: in a process beside where
+    there are two cores or as `beside` says, unless one MIP comes first. The outcome is the same.
+    `without` leaves ingredients of the method out (`search.INGREDIENTS`). With `frontier` the last
+    pass goes on to plans that cost more than the gap allows.
 
     Ends when the relative `gap` is reached, after `time_limit_s` or so many `steps` of the method,
     or when `stop()` says so; else than by the gap with the best plan so far. What ends by its gap
@@ -152,6 +155,8 @@ def solve(
             break
     else:
         search.exhausted = not search.out_of_time()
+    if search.best is not None and search.best.broken:
+        _mend_limits(search)
     if search.best is None or search.best.broken:
         late = search.out_of_time()
         raise NoPlanError(
@@ -200,6 +205,24 @@ def solve_as_one_mip(
     return outcome(search)
 
 
+def _mend_limits(search: Search) -> None:
+    """A plan that breaks no limit, however late it is, where a program is not large."""
+    problem = search.problem
+    if problem.large:
+        return
+    search.offer(urgent_first(problem, search.plan, _late(search)))
+    if search.plan.broken:
+        no_prices = np.zeros((len(problem.supplies), problem.intervals))
+        search.offer(place_all(problem, no_prices, by_size(problem), _late(search)))
+
+
+def _late(search: Search) -> Late:
+    """Until the time limit, or a little later of a program that is not large."""
+    least_s = 0.0 if search.problem.large else LEAST_FINISH_S
+    end = max(search.end, monotonic() + least_s)
+    return Late(lambda: search.interrupted or search.stop(), end)
+
+
 def _finish(search: Search) -> None:
     """What is proved of the shortage, a bound where there is none yet, and scarce hardware spared.
 
@@ -207,8 +230,7 @@ def _finish(search: Search) -> None:
     so that there is a bound, and urgent workloads go first.
     """
     over = Late(lambda: search.interrupted or search.stop(), search.end)
-    least_s = 0.0 if search.problem.large else LEAST_FINISH_S
-    late = replace(over, end=max(search.end, monotonic() + least_s))
+    late = _late(search)
     if not search.plan.covered:
         search.offer(urgent_first(search.problem, search.plan, late))
     if not search.plan.covered and search.unproven_shortage():

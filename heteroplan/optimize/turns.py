@@ -117,8 +117,9 @@ def _first_plans(search: Search) -> Iterator[None]:
         if begun:
             yield
     fit = not problem.large and all(map(partial(fits_one_group, problem), order))
-    if not begun or fit:
-        search.offer(place_all(problem, no_prices, order, search.out_of_time, whole=begun))
+    whole = search.best is not None and not search.best.broken
+    if not whole or fit:
+        search.offer(place_all(problem, no_prices, order, search.out_of_time, whole=whole))
         yield
     if not problem.large and search.best is not None and not search.best.covered:
         _offer_constant_sizes(search)

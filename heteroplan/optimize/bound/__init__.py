@@ -1,7 +1,7 @@
 """Lower bounds on cost and on unserved demand, valid for every plan.
 
 `bound` proves one at any prices by exact blocks. Prices come from LPs: `relaxation` of the whole,
-`lp_prices` of parts; `ascent` improves them against the blocks. On large
-programs `bounding` does that in a process beside the search. `least_short` proves shortage,
+`lp_prices` of parts; `ascent` improves them against the blocks. `bounding` does that in rounds,
+beside the search unless one MIP comes first. `least_short` proves shortage,
 `minima` that minimum replicas cannot be kept.
 """

@@ -4,17 +4,18 @@ Prices on supply steer workloads away from what others need more.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from heteroplan.clock import Stop, never
 from heteroplan.optimize.bound.relaxation import Relaxation
 from heteroplan.optimize.construct.one_domain import has_room
-from heteroplan.optimize.construct.one_workload import place, rank_of
+from heteroplan.optimize.construct.one_workload import ASKS_NOTHING, place, rank_of
 from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.incumbent import Incumbent, of_sizes, resized, unserved_share
 from heteroplan.optimize.program.prices import gpu_prices, pool_prices
-from heteroplan.optimize.program.problem import Floats, Problem
+from heteroplan.optimize.program.problem import Floats, Ints, Problem
 
 TIE = 1e-6
 """Price of a step of scarcity, as a share of what a GPU costs, that only decides between equals."""
@@ -36,19 +37,39 @@ def place_all(
 
     `near` an LP where given: its split over domains (flow of each pool [K, T]), pools up to its
     sizes [P, T]. Ends at the first workload that goes short where the plan is to be `whole`.
+    Where workloads find no room for their minima, once more beside those of all.
     """
-    replicas = problem.no_replicas()
     held_price = steered(problem, prices)
-    for w in order:
-        if stop():
-            break
-        task, parts = task_of(problem, w, replicas, held_price, stop=stop), None
-        if near is not None:
-            task, parts = task.near(near[1], slack=1), parts_of(problem, w, near[0])
-        place(task, replicas, parts)
-        if whole and rank_of(task, replicas)[0] > 0.0:
-            break
-    return of_sizes(problem, replicas)
+
+    def beside(replicas: Ints) -> Incumbent:
+        for w in order:
+            if stop():
+                break
+            replicas[list(problem.workloads[w].pools)] = 0
+            task, parts = task_of(problem, w, replicas, held_price, stop=stop), None
+            if near is not None:
+                task, parts = task.near(near[1], slack=1), parts_of(problem, w, near[0])
+            place(task, replicas, parts)
+            if whole and rank_of(task, replicas)[0] > 0.0:
+                break
+        return of_sizes(problem, replicas)
+
+    found = beside(problem.no_replicas())
+    if whole or not found.broken or stop():
+        return found
+    replicas = problem.no_replicas()
+    place_minima(problem, order, replicas, held_price)
+    return min(found, beside(replicas), key=lambda each: each.rank)
+
+
+def place_minima(
+    problem: Problem, workloads: Sequence[int], replicas: Ints, held_price: Floats
+) -> None:
+    """Write as few replicas of each workload as it may have into `replicas` [P, T]."""
+    for w in workloads:
+        if problem.workloads[w].min_replicas:
+            task = task_of(problem, w, replicas, held_price)
+            place(replace(task, extra=ASKS_NOTHING), replicas)
 
 
 def near_lp(problem: Problem, relaxed: Relaxation, stop: Stop) -> Iterator[Incumbent]:

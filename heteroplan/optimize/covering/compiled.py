@@ -96,7 +96,7 @@ def arrays_of(block: "Block", engines: list[int]) -> Arrays:
         node_gpus=none if loss is None else np.array([gpus for _, gpus in loss.nodes]),
         gpus=none if loss is None else loss.gpus[engines],
         gone=none if loss is None else loss.replicas()[engines],
-        penalty=np.ascontiguousarray(np.broadcast_to(block.penalty, (len(sides), intervals))),
+        penalty=np.broadcast_to(block.penalty, (len(sides), intervals)).copy(),
         fewest=block.fewest,
         most=np.full(intervals, -1) if block.most is None else block.most,
         sides=np.ascontiguousarray(sides[:, engines]),

@@ -21,20 +21,19 @@ def narrowed(block: Block) -> Block:
     First the more expensive engines are kept to a replica or two, as long as the others can still
     serve the demand; then all are kept near a greedy cover.
     """
-    most = WHOLE_CELLS
-    if block.cells() <= most:
+    if block.cells() <= WHOLE_CELLS:
         return block
-    grid = on_grid(range(len(block.high)), block.price, block.share, block.high, most / 4)
+    grid = on_grid(range(len(block.high)), block.price, block.share, block.high, WHOLE_CELLS / 4)
     for few in (2, 1):
         high = np.clip(few, block.low, block.high)
         high[grid] = block.high[grid]
         narrow = replace(block, high=high)
-        if narrow.cells() <= most and _reaches_as_far(narrow, block):
+        if narrow.cells() <= WHOLE_CELLS and _reaches_as_far(narrow, block):
             return narrow
     least, largest = _guide(block, spare=False), _guide(block, spare=True)
     for window in WINDOWS if block.change is None else (*STEADY_WINDOWS, *WINDOWS):
         narrow = _around(block, least, largest, window)
-        if narrow.cells() <= most:
+        if narrow.cells() <= WHOLE_CELLS:
             return narrow
     return _around(block, least, largest, 0)
 

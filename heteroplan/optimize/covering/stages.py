@@ -9,8 +9,8 @@ measured from any level: with sum_p x[p] = 1,
 so a stage is a constant and replicas that cost less. `top` is the largest psi, or lower where a
 replica would come to cost less than nothing. Where a share u of a class is left unserved,
 sum_p x[p] = 1 - u: leaving it out costs a stage its part of the price of these requests, less
-`top`·u. An engine that serves several stages carries an
-equal part of what it costs, and of what passing costs in it, in each.
+`top`·u. An engine that serves several stages carries an equal part of what it costs, and of what
+passing costs in it, in each.
 """
 
 from collections.abc import Mapping

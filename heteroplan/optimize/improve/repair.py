@@ -7,7 +7,13 @@ from time import monotonic
 import numpy as np
 
 from heteroplan.clock import Stop, silent
-from heteroplan.optimize.construct.all_workloads import by_size, local_move, reinsert, steered
+from heteroplan.optimize.construct.all_workloads import (
+    by_size,
+    local_move,
+    place_minima,
+    reinsert,
+    steered,
+)
 from heteroplan.optimize.construct.one_workload import place
 from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.improve.polish import Neighbourhood, polish
@@ -60,7 +66,8 @@ def repaired(
 def urgent_first(problem: Problem, plan: Incumbent, stop: Stop) -> Incumbent:
     """Workloads that go short a little larger, or placed anew before those of later classes.
 
-    Class by class, the most urgent first, as far as that ranks better, until `stop()`.
+    Class by class, the most urgent first, as far as that ranks better, until `stop()`. Where the
+    plan breaks limits, all of a class.
     """
     order, classes = by_size(problem), sorted({work.priority for work in problem.workloads})
     for priority in classes:
@@ -68,7 +75,7 @@ def urgent_first(problem: Problem, plan: Incumbent, stop: Stop) -> Incumbent:
         for w in urgent:
             if not stop() and unserved_share(problem, w, plan).any():
                 plan = local_move(problem, plan, w, 1, stop)
-        short = [w for w in urgent if unserved_share(problem, w, plan).any()]
+        short = [w for w in urgent if plan.broken or unserved_share(problem, w, plan).any()]
         later = [w for w in order if problem.workloads[w].priority > priority]
         if short and len(classes) > 1 and not stop():
             tried = _given_way(problem, plan, short, later, stop)
@@ -79,25 +86,33 @@ def urgent_first(problem: Problem, plan: Incumbent, stop: Stop) -> Incumbent:
 def _given_way(
     problem: Problem, plan: Incumbent, short: Sequence[int], later: Sequence[int], stop: Stop
 ) -> Incumbent:
-    """`short` workloads placed as if none came `later`; of these those anew that no longer fit."""
+    """`short` workloads placed as if those that come `later` had no more than their minima.
+
+    Of these those anew that no longer fit, or that lacked their minima.
+    """
     replicas, held_price = plan.solution.replicas.copy(), steered(problem)
     rows = problem.rows_of([p for w in short for p in problem.workloads[w].pools])
     rivals = {p for r in rows for p in problem.supplies[r].pools}
     later = [
-        w for w in later if replicas[list(rivals.intersection(problem.workloads[w].pools))].any()
+        w
+        for w in later
+        if problem.workloads[w].min_replicas
+        or replicas[list(rivals.intersection(problem.workloads[w].pools))].any()
     ]
     for w in (*short, *later):
         replicas[list(problem.workloads[w].pools)] = 0
+    place_minima(problem, later, replicas, held_price)
     for w in (*short, *later):
         pools = list(problem.workloads[w].pools)
         sizes = plan.solution.replicas[pools]
         used = {p for p, counts in zip(pools, sizes, strict=True) if counts.any()}
+        replicas[pools] = 0
+        task = task_of(problem, w, replicas, held_price, stop=stop)
         kept = w in later and used <= open_pools(problem, w, replicas)
         if kept:
             replicas[pools] = sizes
-        if not kept or not problem.fits(pools, replicas):
+        if not kept or not problem.fits(pools, replicas) or not task.minimum_met(replicas):
             replicas[pools] = 0
-            task = task_of(problem, w, replicas, held_price, stop=stop)
             place(replace(task, halvings=HALVINGS), replicas)
     return plan if stop() else resized(problem, plan, replicas)
 

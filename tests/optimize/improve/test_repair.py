@@ -21,6 +21,7 @@ from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Ints, Problem, Solution
 from heteroplan.optimize.search import Search
+from heteroplan.optimize.solve import solve
 from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of
 from tests.optimize.plan_checks import faults_of
@@ -270,6 +271,38 @@ def test_those_in_nobodys_way_stay_where_they_are() -> None:
     stays = sized(problem, {("other", "D"): (1, 1)})
     mine = list(problem.workloads[2].pools)
     assert (better.solution.replicas[mine] == stays[mine]).all()
+
+
+def with_a_minimum() -> Problem:
+    """Two nodes; `urgent` asks for both, `batch` (priority 2) for one of them at all times."""
+    problem = two_types(2, 0, ("urgent", 1, "C"), ("batch", 2, "C"), rps=(20.0, 20.0))
+    urgent, batch = problem.workloads
+    return replace(problem, workloads=(urgent, replace(batch, min_replicas={Role.AGGREGATED: 1})))
+
+
+@pytest.mark.parametrize("urgent", [0, 2])
+def test_later_classes_keep_their_minima(urgent: int) -> None:
+    """Whether `batch` held both nodes before, or lacked its own."""
+    problem = with_a_minimum()
+    sizes = {("urgent", "C"): (urgent, urgent), ("batch", "C"): (2 - urgent, 2 - urgent)}
+    plan = plan_of(problem, sized(problem, sizes))
+    assert bool(plan.broken) == (urgent == 2)
+    better = urgent_first(problem, plan, never)
+    assert better.solution.replicas.tolist() == [[1, 1], [1, 1]]
+    assert not better.broken
+
+
+def test_workloads_one_after_another_leave_room_for_minima() -> None:
+    problem = with_a_minimum()
+    found = place_all(problem, np.zeros((len(problem.supplies), 2)), [0, 1])
+    assert found.solution.replicas.tolist() == [[1, 1], [1, 1]]
+
+
+def test_a_start_that_breaks_limits_is_mended_however_late_it_is() -> None:
+    problem = with_a_minimum()
+    start = sized(problem, {("urgent", "C"): (2, 2)})
+    found = solve(problem, time_limit_s=1e-3, starts=[start])
+    assert found.solution.replicas.tolist() == [[1, 1], [1, 1]]
 
 
 def test_a_plan_without_shortage_or_without_time_stays_as_it_is() -> None:

@@ -186,8 +186,8 @@ def of_workload(problem: Problem, w: int, replicas: Ints, price: Floats) -> tupl
 def test_prices_rise_where_demand_is_short_until_room_is_made() -> None:
     """`w0` costs least on cheap nodes, the only ones of `w1`.
 
-    It leaves its node once a GPU costs more than 2 USD there: at the fourth rise by 0.3. `w1`, tried
-    before in vain, is tried again.
+    It leaves its node once a GPU costs more than 2 USD there: at the fourth rise by 0.3. `w1`,
+    tried before in vain, is tried again.
     """
     shapes = (
         node_type("cheap", gpu="C", gpus=4, usd_per_gpu_hour=1.0),
