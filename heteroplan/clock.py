@@ -34,6 +34,20 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+_NOT_COUNTED: list[tuple[float, float]] = []
+"""When what no time limit counts began in this process, on time.monotonic, and its seconds."""
+
+
+def not_counted(began: float) -> float:
+    """Count the time since `began`, on time.monotonic, for no clock of this process; its seconds.
+
+    It is for what an installation does once.
+    """
+    seconds = monotonic() - began
+    _NOT_COUNTED.append((began, seconds))
+    return seconds
+
+
 @dataclass(frozen=True, slots=True)
 class Clock:
     """A time limit that began when this was made."""
@@ -47,7 +61,8 @@ class Clock:
     @property
     def end(self) -> float:
         """On the clock of time.monotonic [s]."""
-        return self.began + self.seconds
+        longer_s = sum(seconds for began, seconds in _NOT_COUNTED if began >= self.began)
+        return self.began + self.seconds + longer_s
 
     def at(self, share: float) -> float:
         """When a share of the time has passed, on the clock of time.monotonic [s]."""

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 from numba import njit
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 from numba.np import arrayobj
+from numpy.typing import NDArray
 
 if sys.platform != "win32":
     import fcntl
@@ -30,6 +32,11 @@ def compiled[F: Callable[..., Any]](function: F) -> F:
         kept = made._cache
         kept._cache_file = OneAtATime(kept._cache_file, Path(kept.cache_path))
     return cast(F, made)
+
+
+def own[Number: np.generic](array: NDArray[Number]) -> NDArray[Number]:
+    """The array in the one layout for which loops are compiled, copied where it has another."""
+    return array if array.flags.carray else array.copy()
 
 
 class OneAtATime:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from heteroplan.clock import Stop, never
 from heteroplan.errors import UsageError
+from heteroplan.pipelines.shared.solving import compile_first
 
 if TYPE_CHECKING:
     from heteroplan.outputs.plan.document.plan_document import PlanDocument
@@ -42,6 +43,7 @@ def explain(
     asked = workload is None and time_limit_s > 0 and document.inputs is not None
     if not asked:
         return explain(document, workload)
+    compile_first()
     asking = _Asking(document, stop)
     worth_s = time_limit_s if document.covered else WORTH_SHARE * time_limit_s
     worths = asking.node_worths(worth_s)

@@ -14,6 +14,7 @@ from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import HeteroplanError, UsageError
 from heteroplan.outputs.plan.document.plan_document import PlanDocument, PoolPart
 from heteroplan.outputs.plan.sentences import routed_by_class
+from heteroplan.pipelines.shared.solving import compile_first
 from heteroplan.profiles.capacity.candidates import candidates_of
 from heteroplan.simulation.hindsight import known
 from heteroplan.simulation.policies.keda_cron import Manifest
@@ -287,6 +288,7 @@ def _sizes(system: ServingSystem, scenario: Scenario) -> NDArray[np.int64] | Non
 def _plan(scenario: Scenario) -> "Plan":
     from heteroplan.planning import make_plan
 
+    compile_first()
     return make_plan(scenario, candidates_of(scenario), time_limit_s=_STATIC_S, compare=False)
 
 

@@ -13,7 +13,7 @@ from heteroplan.errors import NoPlanError
 from heteroplan.pipelines.shared import limits
 from heteroplan.pipelines.shared.arguments import Name, check_limits, keywords, names
 from heteroplan.pipelines.shared.offers import check_one_stdin, terms_of
-from heteroplan.pipelines.shared.solving import check_effort, load
+from heteroplan.pipelines.shared.solving import check_effort, compile_first, load
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -168,6 +168,7 @@ def size(scenario: Name, options: SizeOptions) -> SizeResult:
 
     if options.folder is not None:
         try_folder(Path(options.folder))
+    compile_first()
     with using(options.solver):
         try:
             return SizeResult(_answer(loaded, terms, options, clock, Answer))

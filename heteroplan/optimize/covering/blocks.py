@@ -82,9 +82,10 @@ class Block:
 
     def missing(self, counts: Ints) -> Floats:
         """[S, T] share of the demand that counts [E, T] leave unserved on each side."""
+        from heteroplan.numerics.compiling import own
         from heteroplan.optimize.covering.compiled import arrays_of, missing
 
-        return missing(arrays_of(self, list(range(len(counts)))), counts)
+        return missing(arrays_of(self, list(range(len(counts)))), own(counts))
 
     def cells(self) -> float:
         """Mean number of states an interval."""

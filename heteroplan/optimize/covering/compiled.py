@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.numerics.compiling import compiled
+from heteroplan.numerics.compiling import compiled, own
 from heteroplan.numerics.tolerances import COVER_TOLERANCE, ROUNDING
 
 if TYPE_CHECKING:
@@ -80,31 +80,31 @@ def arrays_of(block: "Block", engines: list[int]) -> Arrays:
     intervals, sides, lost = len(block.need), block.all_sides(), block.least_lost
     loss, none = block.node_loss, np.zeros(0, dtype=np.int64)
     return Arrays(
-        price=np.ascontiguousarray(block.price[engines]),
-        start=np.ascontiguousarray(block.start[engines]),
+        price=own(block.price[engines]),
+        start=own(block.start[engines]),
         change=np.zeros(len(engines)) if block.change is None else block.change[engines],
         reach=_tables(block, engines),
         queue=_queues(block, engines),
-        low=block.low[engines],
-        high=block.high[engines],
-        need=block.need,
-        serve=np.zeros(intervals) if lost is None else lost.serve,
+        low=own(block.low[engines]),
+        high=own(block.high[engines]),
+        need=own(block.need),
+        serve=np.zeros(intervals) if lost is None else own(lost.serve),
         places=np.ones(len(engines), dtype=np.int64) if lost is None else lost.places[engines],
         replicas=np.zeros(len(engines), dtype=np.int64) if lost is None else lost.replicas[engines],
         node_serve=0.0 if loss is None else loss.serve,
         node=none if loss is None else loss.types()[engines],
-        node_gpus=none if loss is None else np.array([gpus for _, gpus in loss.nodes]),
+        node_gpus=none if loss is None else np.array([gpus for _, gpus in loss.nodes], np.int64),
         gpus=none if loss is None else loss.gpus[engines],
         gone=none if loss is None else loss.replicas()[engines],
-        penalty=np.broadcast_to(block.penalty, (len(sides), intervals)).copy(),
-        fewest=block.fewest,
-        most=np.full(intervals, -1) if block.most is None else block.most,
-        sides=np.ascontiguousarray(sides[:, engines]),
+        penalty=own(np.broadcast_to(block.penalty, (len(sides), intervals))),
+        fewest=own(block.fewest),
+        most=np.full(intervals, -1) if block.most is None else own(block.most),
+        sides=own(sides[:, engines]),
         weight=np.zeros((0, len(engines)))
         if block.weight is None
-        else np.ascontiguousarray(block.weight[:, engines]),
-        room=np.zeros((0, intervals), dtype=np.int64) if block.room is None else block.room,
-        filling=np.zeros((len(sides), 0, 0)) if block.filling is None else block.filling.cost,
+        else own(block.weight[:, engines]),
+        room=np.zeros((0, intervals), dtype=np.int64) if block.room is None else own(block.room),
+        filling=np.zeros((len(sides), 0, 0)) if block.filling is None else own(block.filling.cost),
         step=1.0 if block.filling is None else block.filling.step,
         tolerance=COVER_TOLERANCE,
     )
@@ -113,9 +113,9 @@ def arrays_of(block: "Block", engines: list[int]) -> Arrays:
 def _tables(block: "Block", engines: list[int]) -> _Floats:
     """[E', N + 1, T] share of the demand that 0, 1, ..., N replicas of some engines serve."""
     if block.by_count is not None:
-        return np.ascontiguousarray(block.by_count[engines])
+        return own(block.by_count[engines])
     counts = np.arange(int(max(block.high.max(initial=0), block.low.max(initial=0))) + 2)
-    return np.ascontiguousarray(block.share[engines][:, None, :] * counts[:, None])
+    return own(block.share[engines][:, None, :] * counts[:, None])
 
 
 def _queues(block: "Block", engines: list[int]) -> _Ints:

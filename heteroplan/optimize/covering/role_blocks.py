@@ -253,6 +253,7 @@ def _fillers(
     short: Floats,
 ) -> Fillers | None:
     """Those of one stage, where leaving all demand unserved costs `short` [T]."""
+    from heteroplan.numerics.compiling import own
     from heteroplan.optimize.covering.compiled import cheapest_fill
 
     if not chosen:
@@ -261,7 +262,7 @@ def _fillers(
     step = most / steps if most > 0 else 1.0
     filled = np.where(share > 0, np.ceil(share / step), 0).clip(0, steps).astype(np.int64)
     price = np.where(filled > 0, price, np.inf)
-    cost, choice = cheapest_fill(price, filled, steps)
+    cost, choice = cheapest_fill(own(price), own(filled), steps)
     if np.isfinite(short).all():  # some steps may be left unserved
         unserved = (short * step)[:, None] * np.arange(cost.shape[1])
         cost = np.minimum.accumulate(cost - unserved, axis=1) + unserved

@@ -14,6 +14,7 @@ import numpy as np
 
 from heteroplan.clock import Stop, never
 from heteroplan.entities.workload import Role
+from heteroplan.numerics.compiling import own
 from heteroplan.numerics.tolerances import COVER_TOLERANCE, LEAST_GAIN
 from heteroplan.optimize.construct.one_group import is_plain
 from heteroplan.optimize.construct.task import Task, task_of
@@ -86,8 +87,8 @@ class _Pair:
         specs = [problem.pools[p] for p in pools]
         run = np.array([spec.run_cost for spec in specs]) + task.held_price[pools]
         day = Day(
-            sizes=np.ascontiguousarray(replicas[pools].T),
-            run=np.ascontiguousarray(run.T),
+            sizes=own(replicas[pools].T),
+            run=own(run.T),
             start=np.array([task.start_price[p] for p in pools]).T.copy(),
             change=problem.change_costs[pools],
             early=np.array([int(spec.lead > 0) for spec in specs]),
@@ -113,7 +114,7 @@ class _Pair:
             counts = np.concatenate([near, *(np.roll(sizes, i, axis=0) for i in (1, -1))], axis=1)
             cover = self._cover(at, counts)
             order = np.argsort(-cover, axis=1, kind="stable")
-            known[key] = side_of(day, np.array(at), counts, cover, order)
+            known[key] = side_of(day, np.array(at), own(counts), own(cover), own(order))
         return known[key]._replace(at=np.array(at))
 
     def _cover(self, at: list[int], counts: Ints) -> Floats:

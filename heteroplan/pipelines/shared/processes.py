@@ -1,6 +1,5 @@
 """Solves that do not depend on each other: several at a time, a process each, in one time limit."""
 
-import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -28,10 +27,8 @@ class _Timed[Task, Result]:
     work: Work[Task, Result]
     count: int
     jobs: int
-    seconds: float
-    """For all tasks."""
-    end: float
-    """On the clock of time.monotonic, which all processes share [s]."""
+    clock: Clock
+    """Of all tasks; all processes share time.monotonic."""
 
     def __call__(self, numbered: tuple[int, Task]) -> Result:
         """Of a task and how many began before it."""
@@ -41,8 +38,8 @@ class _Timed[Task, Result]:
     def _clock(self, before: int) -> Clock:
         rounds = -(-(self.count - before) // self.jobs)
         total = -(-self.count // self.jobs)
-        left_s = self.end - time.monotonic()
-        return Clock(max(left_s / rounds, LEAST_SHARE * self.seconds / total))
+        least_s = LEAST_SHARE * self.clock.seconds / total
+        return Clock(max(self.clock.left_s() / rounds, least_s))
 
 
 def results[Task, Result](
@@ -61,8 +58,7 @@ def results[Task, Result](
     and again.
     """
     jobs = max(1, min(jobs, len(tasks)))
-    end = time.monotonic() + time_limit_s
-    timed = _Timed(work, len(tasks), jobs, time_limit_s, end)
+    timed = _Timed(work, len(tasks), jobs, Clock(time_limit_s))
     executor = Here() if jobs == 1 else Processes(jobs)
     found: dict[int, Result] = {}
     with closing(executor.run(timed, list(enumerate(tasks)), stop)) as ended:

@@ -1,10 +1,12 @@
-"""What `plan` and `check` share: loading a scenario, and a solve that keeps to its time."""
+"""What commands share: loading a scenario, compiling once, and a solve that keeps to its time."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING
 
-from heteroplan.clock import LEAST_SHARE, Clock, Progress, Stop, never, silent
+from heteroplan.clock import LEAST_SHARE, Clock, Progress, Stop, never, not_counted, silent
 from heteroplan.errors import NoPlanError, UsageError
 
 if TYPE_CHECKING:
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
 SHOW_CPU_S = 0.15
 """CPU seconds to show a plan."""
+NOT_KEPT = "for this run alone (set NUMBA_CACHE_DIR to a folder that can keep the result)"
+"""Of what is compiled where no folder can hold it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,24 @@ def load(
     )
 
 
+def compile_first() -> None:
+    """Compile the loops of the search where this installation has not yet, and say so.
+
+    No clock counts that: it is once for an installation, or for each run where nothing is kept.
+    """
+    from heteroplan.optimize.first_use import compile_search, is_kept
+
+    began = monotonic()
+    if compile_search():
+        once = "once for this installation" if is_kept() else NOT_KEPT
+        seconds = not_counted(began)
+        print(
+            f"Compiled the search, {once}: {seconds:.0f} s, which do not count against the time "
+            "limit.",
+            file=sys.stderr,
+        )
+
+
 def solved(loaded: "Loaded", effort: SolveEffort) -> "Plan":
     """The plan, with time left on the clock for what comes after it.
 
@@ -77,6 +99,7 @@ def solved(loaded: "Loaded", effort: SolveEffort) -> "Plan":
     """
     from heteroplan.planning import make_plan
 
+    compile_first()
     clock = effort.clock
     slowness = clock.slowness()
     left_s = clock.left_s() - clock.reserve(effort.tail_cpu_s, slowness)
