@@ -108,6 +108,10 @@ def _first_plans(search: Search) -> Iterator[None]:
     order, no_prices = by_size(problem), np.zeros((len(problem.supplies), problem.intervals))
     begun = search.best is not None
     classes = {work.priority for work in problem.workloads}
+    whole = search.best is not None and not search.best.broken
+    if not whole:
+        search.offer(place_all(problem, no_prices, order, search.out_of_time))
+        yield
     if begun and not search.plan.covered and (not problem.large or len(classes) > 1):
         search.offer(urgent_first(problem, search.plan, search.out_of_time))
         yield
@@ -117,9 +121,8 @@ def _first_plans(search: Search) -> Iterator[None]:
         if begun:
             yield
     fit = not problem.large and all(map(partial(fits_one_group, problem), order))
-    whole = search.best is not None and not search.best.broken
-    if not whole or fit:
-        search.offer(place_all(problem, no_prices, order, search.out_of_time, whole=whole))
+    if whole and fit:
+        search.offer(place_all(problem, no_prices, order, search.out_of_time, whole=True))
         yield
     if not problem.large and search.best is not None and not search.best.covered:
         _offer_constant_sizes(search)

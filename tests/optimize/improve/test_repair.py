@@ -298,6 +298,13 @@ def test_workloads_one_after_another_leave_room_for_minima() -> None:
     assert found.solution.replicas.tolist() == [[1, 1], [1, 1]]
 
 
+def test_so_does_the_first_step_of_a_large_search() -> None:
+    problem = replace(with_a_minimum(), large=True)
+    start = sized(problem, {("urgent", "C"): (2, 2)})
+    found = solve(problem, time_limit_s=60.0, starts=[start], steps=2, beside=False)
+    assert found.solution.replicas.tolist() == [[1, 1], [1, 1]]
+
+
 def test_a_start_that_breaks_limits_is_mended_however_late_it_is() -> None:
     problem = with_a_minimum()
     start = sized(problem, {("urgent", "C"): (2, 2)})
