@@ -29,7 +29,7 @@ from heteroplan.sizing.site import (
 from heteroplan.sizing.spot import too_much
 from heteroplan.sizing.starts import start_pools
 
-TRIAL_SHARE = 0.3
+TRIAL_SHARE = 0.2
 """Of the time left, at most, for one plan on tried nodes."""
 LEAST_TRIAL_S = 8.0
 """That a trial may take however late it is: a first plan takes some seconds."""

@@ -23,7 +23,7 @@ from heteroplan.errors import NoPlanError
 from heteroplan.numerics.tolerances import ROUNDING, SOLVER_TOLERANCE
 from heteroplan.optimize.solvers.solver import Effort, Verdict
 from heteroplan.profiles.capacity.candidates import candidates_of
-from heteroplan.sizing.attempts import LEAST_TRIAL_S, TRIAL_SHARE, Attempts, Fitted, Share, Tried
+from heteroplan.sizing.attempts import LEAST_TRIAL_S, Attempts, Fitted, Share, Tried
 from heteroplan.sizing.counts import (
     Counts,
     exchanged,
@@ -59,8 +59,8 @@ FAR = 0.05
 exchanged one by one."""
 BETWEEN = 6
 """Times that it is halved at most."""
-LEAST_SAVED = 1e-3
-"""Of the cost, that an exchange of nodes saves at least."""
+LEAST_SAVED, LEAST_OF_GAP = 1e-3, 0.125
+"""Of the cost, and of its distance to the bound, that an exchange of nodes saves at least."""
 
 
 def try_bought(attempts: Attempts) -> None:
@@ -118,11 +118,11 @@ class _Bought:
     def of_all(self) -> Iterator[Tried]:
         """Those of the program of all intervals that no other outdoes, for what it proves too.
 
-        Where they are many, and the first program had few of them.
+        Where they are many, the first program had few of them, and some nodes cover the demand.
         """
         attempts = self.attempts
         whole = attempts.potential
-        if attempts.impossible or _is_exact(whole, self._busiest):
+        if not attempts.covered or _is_exact(whole, self._busiest):
             return
         share = max(0.0, attempts.left_s) * PROVING_SHARE / attempts.time_limit_s
         found = self._solved(whole, self._busiest, share, by_size=False)
@@ -174,7 +174,7 @@ class _Bought:
         if attempts.impossible or not attempts.counts:
             return
         for counts in larger(attempts, attempts.counts):
-            if attempts.left_s * TRIAL_SHARE < LEAST_TRIAL_S:
+            if attempts.left_s < LEAST_TRIAL_S:
                 return
             yield Tried(counts)
 
@@ -266,7 +266,8 @@ class _Bought:
         while best is not None:
             usd, load = usd_of(offered, best.counts), loads.load(best.counts, effort)
             worth: list[tuple[float, Counts]] = []
-            for counts in exchanged(offered, best.counts, LEAST_SAVED * usd):
+            least_usd = max(LEAST_SAVED * usd, LEAST_OF_GAP * (usd - attempts.bound_usd))
+            for counts in exchanged(offered, best.counts, least_usd):
                 left_usd, more = usd_of(offered, counts), loads.load(counts, effort)
                 if left_usd >= attempts.bound_usd and more < most and counts not in self.failed:
                     saved_usd = usd - left_usd
