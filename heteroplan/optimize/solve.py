@@ -19,8 +19,6 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from time import monotonic
 
-import numpy as np
-
 from heteroplan.clock import Late, Progress, Stop, never, silent
 from heteroplan.entities.plan import Calming, Termination
 from heteroplan.errors import NoPlanError
@@ -212,7 +210,7 @@ def _mend_limits(search: Search) -> None:
         return
     search.offer(urgent_first(problem, search.plan, _late(search)))
     if search.plan.broken:
-        no_prices = np.zeros((len(problem.supplies), problem.intervals))
+        no_prices = supply_prices(problem).supply
         search.offer(place_all(problem, no_prices, by_size(problem), _late(search)))
 
 

@@ -108,8 +108,8 @@ def _first_plans(search: Search) -> Iterator[None]:
     order, no_prices = by_size(problem), np.zeros((len(problem.supplies), problem.intervals))
     begun = search.best is not None
     classes = {work.priority for work in problem.workloads}
-    whole = search.best is not None and not search.best.broken
-    if not whole:
+    keeps_limits = begun and not search.plan.broken
+    if not keeps_limits:
         search.offer(place_all(problem, no_prices, order, search.out_of_time))
         yield
     if begun and not search.plan.covered and (not problem.large or len(classes) > 1):
@@ -121,7 +121,7 @@ def _first_plans(search: Search) -> Iterator[None]:
         if begun:
             yield
     fit = not problem.large and all(map(partial(fits_one_group, problem), order))
-    if whole and fit:
+    if keeps_limits and fit:
         search.offer(place_all(problem, no_prices, order, search.out_of_time, whole=True))
         yield
     if not problem.large and search.best is not None and not search.best.covered:

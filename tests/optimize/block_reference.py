@@ -4,7 +4,6 @@ Slow and plain: no running minima, no tables, one replica type after another.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -67,12 +66,14 @@ def missing(made: Block, counts: Counts, t: int, side: list[int]) -> float:
     return left if left > 1e-9 else 0.0
 
 
+def filled_at(table: Filling, side: int, t: int, left: float) -> float:
+    """Of the engines outside the grid, for what is missing on a side at a time."""
+    return float(table.cost[side, t, int(left / table.step - 1e-9)])
+
+
 def filled_for(table: Filling, side: int, missing: Floats) -> list[float]:
-    """Of the engines outside the grid, for what is `missing` [T] on a side."""
-    return [
-        float(table.cost[side, t, int(left / table.step - 1e-9)])
-        for t, left in enumerate(missing.tolist())
-    ]
+    """Of the same, for what is `missing` [T] on a side."""
+    return [filled_at(table, side, t, left) for t, left in enumerate(missing.tolist())]
 
 
 def hour_cost(made: Block, counts: Counts, t: int) -> float:
@@ -86,8 +87,7 @@ def hour_cost(made: Block, counts: Counts, t: int) -> float:
         if left > 0:
             filled = 0.0
             if made.filling is not None:
-                alone = replace(made.filling, cost=made.filling.cost[:, t : t + 1])
-                (filled,) = filled_for(alone, s, np.array([left]))
+                filled = filled_at(made.filling, s, t, left)
             cost += max(float(penalty[s, t]) * left, filled)
     return cost
 

@@ -83,13 +83,15 @@ def bound_of_short(problem: Problem, prices: Prices, unserved: float, stop: Stop
     most_expensive = max(
         (_request_cost(problem, w) for w in range(len(problem.workloads))), default=0.0
     )
-    best = 0.0
-    for urgency in (*URGENCIES, None):
-        price = FEW * best / max(1.0, unserved) if urgency is None else urgency * most_expensive
-        if urgency is None and price <= max(URGENCIES) * most_expensive:
-            break
+
+    def proved(price: float) -> float:
         found = priced_bound(problem, prices, stop, request_price=price).value
-        best = max(best, found - price * unserved * (1.0 + ROUNDING))
+        return found - price * unserved * (1.0 + ROUNDING)
+
+    best = max(0.0, *(proved(urgency * most_expensive) for urgency in URGENCIES))
+    of_few = FEW * best / max(1.0, unserved)
+    if of_few > max(URGENCIES) * most_expensive:
+        best = max(best, proved(of_few))
     return best
 
 

@@ -107,8 +107,9 @@ def _near(task: Task, replicas: Ints, near: Guide) -> tuple[Rank, Ints]:
     too far, or where one serves no more.
     """
     parts = parts_of(task.problem, task.w, near.flow)
-    best = placed_anew(task.near(near.sizes, slack := 1), replicas, parts)
-    lacking, gain = best[0][0], np.inf
+    slack, gain = 1, np.inf
+    best = placed_anew(task.near(near.sizes, slack), replicas, parts)
+    lacking = best[0][0]
     while lacking > 0.0 and gain > 0.0 and slack + lacking / gain <= MOST_SLACK:
         before, lacking_before = slack, lacking
         while slack < max(2 * before, before + lacking / gain):

@@ -127,12 +127,12 @@ def _queues(block: "Block", engines: list[int]) -> _Ints:
 
 
 @compiled
-def _reach(of: Arrays, e: int, count: int, t: int) -> float:
-    """Share of the demand that so many replicas of an engine serve."""
-    last = of.reach.shape[1] - 1
+def _reach(reach: _Floats, e: int, count: int, t: int) -> float:
+    """Share of the demand that so many replicas of an engine serve, by a table [E, N + 1, T]."""
+    last = reach.shape[1] - 1
     if count <= last:
-        return float(of.reach[e, count, t])
-    return float(of.reach[e, last, t] / last * count)
+        return float(reach[e, count, t])
+    return float(reach[e, last, t] / last * count)
 
 
 @compiled
@@ -146,9 +146,9 @@ def _survived(of: Arrays, t: int, s: int, counts: _Ints, whole: _Ints, cover: fl
     each, lacking = np.zeros(engines), np.zeros(engines)
     for e in range(engines):
         size = max(1, whole[of.queue[e]] - of.gone[e])
-        each[e] = _reach(of, e, size, t) / size
+        each[e] = _reach(of.reach, e, size, t) / size
         size = max(1, whole[of.queue[e]])
-        lacking[e] = (_reach(of, e, size, t) / size - each[e]) * counts[e]
+        lacking[e] = (_reach(of.reach, e, size, t) / size - each[e]) * counts[e]
     served = cover
     for m in range(len(of.node_gpus)):
         left, some = cover, False
@@ -182,7 +182,7 @@ def _missing(
 ) -> None:
     """Share of the demand that is left unserved on a side in each cell of a box of finite cost."""
     sides, queue, reach, places, replicas = of.sides, of.queue, of.reach, of.places, of.replicas
-    need, serve, last = of.need[t], of.serve[t], of.reach.shape[1] - 1
+    need, serve = of.need[t], of.serve[t]
     engines = len(size)
     counts, whole = low.copy(), low.copy()
     for cell in range(out.shape[0]):
@@ -195,10 +195,7 @@ def _missing(
             for e in range(engines):
                 count = whole[queue[e]]
                 if sides[s, e] and counts[e] > 0:
-                    if count <= last:
-                        reached = reach[e, count, t]
-                    else:
-                        reached = reach[e, last, t] / last * count
+                    reached = _reach(reach, e, count, t)
                     if counts[e] != count:
                         reached *= counts[e] / count
                     cover += reached
