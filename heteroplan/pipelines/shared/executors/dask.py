@@ -4,7 +4,6 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +25,8 @@ IDLE_S = 60.0
 """After which a process of a worker that has no task ends [s]."""
 LOOK_S = 0.5
 """How often a worker looks whether anybody still wants what it does [s]."""
+FETCH_S = 60.0
+"""How long an answer is waited for before it is looked whether the client is still there [s]."""
 _DO = (
     "__import__('importlib').import_module('heteroplan.pipelines.shared.executors.dask')"
     ".in_thread_of_worker(work, task, asked)"
@@ -68,18 +69,14 @@ class Dask:
         except (OSError, RuntimeError):
             return 0
 
-    def _answer(self, over: "_Over") -> Any:
-        future = over.answer
-        if isinstance(future, OSError | RuntimeError):
-            return Lost(self._gone(future))
-        if future.status != "error":
-            try:
-                return future.result()
-            except (OSError, CancelledError) as gone:
-                return Lost(self._gone(gone))
-        error = future.exception()
-        if _killed(error):
-            lost = 2 * (error.allowed_failures + 1)
+    def _answer(self, over: "_Given | _Failed") -> Any:
+        if isinstance(over, _Given):
+            return over.answer
+        error = over.error
+        if not over.of_task:
+            return Lost(self._gone(error))
+        if _killed(over):
+            lost = 2 * (over.error.allowed_failures + 1)
             return Lost(f"{lost} Dask workers that had the task, one after the other, died")
         if isinstance(error, ImportError | AttributeError | TypeError):
             raise UsageError(
@@ -94,10 +91,37 @@ class Dask:
         return f"the scheduler at {self._address} has no result ({_told(error)})"
 
 
-def _killed(error: Any) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Given:
+    answer: Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """Why there is no answer: an error of the task, or of the way to it."""
+
+    error: Any
+    of_task: bool
+
+
+def _fetched(future: Any) -> _Given | _Failed:
+    """The answer of a task that has ended, fetched from its worker.
+
+    Where that worker has died since, the task is done once more, and may fail only now.
+    """
+    while True:
+        try:
+            return _Given(future.result(timeout=FETCH_S))
+        except TimeoutError:
+            continue
+        except Exception as error:
+            return _Failed(error, of_task=future.status == "error")
+
+
+def _killed(over: _Given | _Failed) -> bool:
     from distributed.scheduler import KilledWorker
 
-    return isinstance(error, KilledWorker)
+    return isinstance(over, _Failed) and isinstance(over.error, KilledWorker)
 
 
 class _Submitted:
@@ -121,7 +145,7 @@ class _Submitted:
         self._alone: int | None = None
 
     def begin(self, place: int, task: bytes) -> None:
-        """Submit a task; its future is put into `ended`, or why there is none."""
+        """Submit a task; what it gave is put into `ended`, or why there is nothing."""
         with self._lock:
             self._sent[place] = task
             self._submit(place, "first")
@@ -138,37 +162,30 @@ class _Submitted:
         try:
             future = self._client.submit(eval, _DO, given, key=key, pure=False, priority=-place)
         except (OSError, RuntimeError) as error:
-            self._end(place, error)
+            self._end(place, _Failed(error, of_task=False))
             return
         self._futures[place] = future
         future.add_done_callback(partial(self._over, place))
 
     def _over(self, place: int, future: Any) -> None:
-        killed = future.status == "error" and _killed(future.exception())
+        over = _fetched(future)
         with self._lock:
             if place not in self._sent:
                 return
-            if killed and place != self._alone:
+            if _killed(over) and place != self._alone:
                 self._suspects.append(place)
             else:
-                self._end(place, future)
+                self._end(place, over)
                 if place == self._alone:
                     self._alone = None
             if self._alone is None and self._suspects:
                 self._alone = self._suspects.popleft()
                 self._submit(self._alone, "again")
 
-    def _end(self, place: int, answer: Any) -> None:
+    def _end(self, place: int, over: _Given | _Failed) -> None:
         self._sent.pop(place, None)
         self._futures.pop(place, None)
-        self._ended.put((place, _Over(answer)))
-
-
-@dataclass(frozen=True, slots=True)
-class _Over:
-    """A future, or the error in its place: not one that `flow` is to raise."""
-
-    answer: Any
+        self._ended.put((place, over))
 
 
 def _told(error: BaseException) -> str:

@@ -5,8 +5,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from heteroplan.errors import InputError, UsageError
 from heteroplan.pipelines.shared.executors import dask as of_dask
 from heteroplan.pipelines.shared.executors.choose import executor_of
 from heteroplan.pipelines.shared.executors.executor import Lost
+from heteroplan.pipelines.shared.executors.flow import Ended
 from tests.pipelines.shared.executors import works
 
 pytestmark = pytest.mark.slow
@@ -118,6 +121,48 @@ def test_a_task_that_kills_workers_is_given_up(cluster: Cluster) -> None:
         found = dict(executor.run(works.parent_killed, (0, 1, 2, 4, 6, 8), never))
     lost = Lost("2 Dask workers that had the task, one after the other, died")
     assert found == {0: 0, 1: lost, 2: 2, 3: 4, 4: 6, 5: 8}
+
+
+def test_an_answer_that_died_with_its_worker_is_made_again() -> None:
+    """Done, then done once more where the worker died, and killed there: suspected, not lost."""
+    scheduler = pytest.importorskip("distributed.scheduler")
+    killed = scheduler.KilledWorker(task="0-first", last_worker=None, allowed_failures=0)
+    client = SubmittedOnly([killed, works.squared(3)])
+    ended: Ended = SimpleQueue()
+    submitted = of_dask._Submitted(client, b"work", ended)
+    submitted.begin(0, b"task")
+    assert [future.key.rsplit("-", 1)[1] for future in client.futures] == ["first", "again"]
+    assert ended.get_nowait() == (0, of_dask._Given(9))
+
+
+class SubmittedOnly:
+    """A client whose tasks end as soon as they are submitted; their answers are fetched."""
+
+    def __init__(self, answers: list[Any]) -> None:
+        self.futures: list[Fetched] = []
+        self._answers = answers
+
+    def submit(self, work: Any, *given: Any, key: str, **others: Any) -> Any:
+        if work is bytes:
+            return None
+        self.futures.append(Fetched(key, self._answers.pop(0)))
+        return self.futures[-1]
+
+
+@dataclass
+class Fetched:
+    key: str
+    answer: Any
+    status: str = "finished"
+
+    def add_done_callback(self, over: Any) -> None:
+        over(self)
+
+    def result(self, timeout: float) -> Any:
+        if isinstance(self.answer, Exception):
+            self.status = "error"
+            raise self.answer
+        return self.answer
 
 
 def test_a_stop_ends_what_workers_do(cluster: Cluster, tmp_path: Path) -> None:
