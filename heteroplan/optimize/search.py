@@ -30,7 +30,7 @@ INGREDIENTS = (
     "whole first",
     "one domain",
     "balance prices",
-    "price steps",
+    "cuts",
     "near LP",
     "near guide",
     "sweeps",

@@ -39,7 +39,7 @@ from heteroplan.optimize.program.problem import Ints, Problem, Solution
 from heteroplan.optimize.program.sizes import at_sizes
 from heteroplan.optimize.search import ONE_MIP_CELLS, Search, ShortageBound
 from heteroplan.optimize.solvers.solver import Effort
-from heteroplan.optimize.turns import in_turns, keep_round, prove_round
+from heteroplan.optimize.turns import in_turns, keep, prove_round
 
 FIRST_NODES = 200
 """Branch-and-bound nodes of the whole program before anything else, where it is small."""
@@ -291,7 +291,7 @@ def _stages(search: Search, starts: Iterable[Ints], beside: bool | None) -> Iter
     finally:
         if search.out_of_time():
             for found in rounds.ready():
-                keep_round(search, found)
+                keep(search, found)
         rounds.close()
     if not problem.large:
         yield from _whole_program(search, search.steps_left())
@@ -313,7 +313,9 @@ def _polish_stage(search: Search, rounds: Rounds) -> Iterator[None]:
         helped = True
         while helped:
             helped = any((yield from _polish_all(search, neighbourhoods)))
-            prove_round(search, rounds)
+            while prove_round(search, rounds) is not None:
+                yield
+            keep(search, rounds.cuts())
             yield
 
 

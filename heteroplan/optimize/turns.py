@@ -213,12 +213,15 @@ def prove_round(search: Search, rounds: Rounds) -> Round | None:
     """The next round of the bound, kept with the prices that it holds at; None after the last."""
     found = rounds.take()
     if found is not None:
-        keep_round(search, found)
+        keep(search, found)
     return found
 
 
-def keep_round(search: Search, found: Round) -> None:
-    """Keep a round's bound, and the prices that it holds at."""
-    if found.value > search.covering_bound:
-        search.prices = found.prices
-    search.raise_covering_bound(found.value)
+def keep(search: Search, found: Round | float | None) -> None:
+    """Keep a bound, and the prices of a round that it holds at."""
+    if isinstance(found, Round):
+        if found.value > search.covering_bound:
+            search.prices = found.prices
+        found = found.value
+    if found is not None:
+        search.raise_covering_bound(found)

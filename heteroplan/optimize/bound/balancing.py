@@ -15,9 +15,9 @@ import numpy as np
 
 from heteroplan.clock import Stop
 from heteroplan.numerics.tolerances import NOTHING, ROUNDING
-from heteroplan.optimize.bound.bound import least_costs
+from heteroplan.optimize.bound.bound import least_cost
 from heteroplan.optimize.covering.stages import SLACK, Priced, priced
-from heteroplan.optimize.program.prices import Prices, passing_prices, supply_prices
+from heteroplan.optimize.program.prices import Prices, passing_prices
 from heteroplan.optimize.program.problem import Floats, Problem
 
 STEPS = 12
@@ -83,13 +83,13 @@ class _Costs:
         problem, classes = self.priced.problem, at.shape[1]
         balance = self.balance.copy()
         balance[self.rows, :classes] = at
-        slope = supply_prices(problem)
         passing = passing_prices(problem, balance, self.rows)
-        least = least_costs(replace(self.priced, passing=passing), self.w, self.cells, slope)
-        if least is None:
+        found = least_cost(replace(self.priced, passing=passing), self.w, self.cells)
+        if found is None:
             return None
+        least, passed = found
         given_away = SLACK * float(np.abs(at).sum())
-        return _Line(sum(least) - given_away, at, slope.balance[self.rows, :classes])
+        return _Line(least - given_away, at, passed[self.rows, :classes])
 
 
 def _steps(costs: _Costs, stop: Stop) -> Iterator[_Line]:

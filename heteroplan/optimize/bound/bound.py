@@ -49,9 +49,8 @@ from heteroplan.numerics.tolerances import NOTHING, ROUNDING
 from heteroplan.optimize.covering.blocks import cheapest_path
 from heteroplan.optimize.covering.role_blocks import BlockEngine, RoleBlock, role_blocks
 from heteroplan.optimize.covering.stages import SLACK, Priced, priced
-from heteroplan.optimize.program.prices import Prices, highest_service_cost
+from heteroplan.optimize.program.prices import Prices, highest_service_cost, supply_prices
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
-from heteroplan.optimize.program.transitions import earlier, starts_of
 from heteroplan.units import S_PER_HOUR
 
 BOUND_CELLS = 8_000
@@ -64,16 +63,10 @@ FEW = 3e-4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PricedBound:
-    """L and where it can grow."""
+    """L at some prices."""
 
     value: float
     """Objective units; already lowered by the safety margin."""
-    slope: Prices
-    """GPUs held by the blocks' schedules less supply, and flow left less flow right of balances.
-
-    By how much L changes with each price, but for that of `starting`; where several pools are as
-    cheap, one of the possible ones.
-    """
     by_work: Floats
     """[W] least cost of each workload's blocks at these prices."""
 
@@ -122,31 +115,32 @@ def priced_bound(
     given_away = SLACK * float(np.abs(prices.balance).sum())
     total = problem.fixed_cost - float((prices.supply * supply).sum()) - given_away
     magnitude = abs(total)
-    slope = Prices(-supply, np.zeros_like(prices.balance), np.zeros_like(prices.starting))
     by_work = np.zeros(len(problem.workloads))
     for w in range(len(problem.workloads)):
         if stop():
-            return PricedBound(-np.inf, slope, by_work)
-        least = least_costs(at, w, cells or BOUND_CELLS, slope)
-        if least is None:
-            return PricedBound(np.inf, slope, by_work)
-        by_work[w] = sum(least)
+            return PricedBound(-np.inf, by_work)
+        solved = _solved(at, w, cells or BOUND_CELLS)
+        if solved is None:
+            return PricedBound(np.inf, by_work)
+        by_work[w] = sum(least for least, _, _ in solved)
         total += by_work[w]
-        magnitude += sum(map(abs, least))
-    return PricedBound(total - ROUNDING * magnitude, slope, by_work)
+        magnitude += sum(abs(least) for least, _, _ in solved)
+    return PricedBound(total - ROUNDING * magnitude, by_work)
 
 
-def least_costs(at: Priced, w: int, cells: int, slope: Prices) -> list[float] | None:
-    """Of each block of a workload; what they hold, start and pass on is added to `slope`.
+def least_cost(at: Priced, w: int, cells: int) -> tuple[float, Floats] | None:
+    """Of a workload's blocks, and the flow left less flow right [B, K, T] of balances there.
 
-    None where a block has no schedule.
+    That is by how much the cost changes with each price of them; where several pools are as cheap,
+    one of the possible ones. None where a block has no schedule.
     """
     solved = _solved(at, w, cells)
     if solved is None:
         return None
+    passed = supply_prices(at.problem).balance
     for _, role_block, counts in solved:
-        _add_use(w, at, role_block, counts, slope)
-    return [least for least, _, _ in solved]
+        _add_flow(w, at, role_block, counts, passed)
+    return sum(least for least, _, _ in solved), passed
 
 
 def _solved(at: Priced, w: int, cells: int) -> list[tuple[float, RoleBlock, Ints]] | None:
@@ -168,35 +162,19 @@ def _solved(at: Priced, w: int, cells: int) -> list[tuple[float, RoleBlock, Ints
     return best
 
 
-def _add_use(w: int, at: Priced, found: RoleBlock, counts: Ints, slope: Prices) -> None:
-    """Add what a block's schedule holds, starts and passes on to the rows of its cheapest pools."""
+def _add_flow(w: int, at: Priced, found: RoleBlock, counts: Ints, passed: Floats) -> None:
+    """Add what passes the cheapest pools of a block, of whose engines `counts` [E, T] run."""
     problem = at.problem
-    ran = {e: counts[i].astype(np.float64) for i, e in enumerate(found.grid)}
-    held = {e: _held(problem, found.engines[e], counts[i]) for i, e in enumerate(found.grid)}
+    ran: dict[int, Ints] = {e: counts[i] for i, e in enumerate(found.grid)}
     missing = found.block.missing(counts)
     for fillers, lacking in zip(found.fillers, missing, strict=True):
         if fillers is not None:
-            for e, count in zip(fillers.engines, fillers.counts(lacking), strict=True):
-                ran[e] = held[e] = count.astype(np.float64)
-    running: dict[int, Floats] = {}
-    for e, replicas in held.items():
-        engine = found.engines[e]
-        growth = ran[e] - earlier(ran[e], None, problem.cyclic) if e in found.grid else 0.0 * ran[e]
-        for p, part in zip(engine.pools, _parts(problem, engine), strict=True):
-            for r in problem.drawn[p]:
-                slope.supply[r] += engine.part * part * replicas * problem.pools[p].gpus
-            running[p] = part * ran[e]
-            grown = running[p] - earlier(running[p], None, problem.cyclic)
-            grown = grown - part * np.maximum(0.0, growth)
-            slope.starting[p] += engine.part * at.start_cost[p] * grown
-    _add_flow(w, at, found, running, slope)
-
-
-def _add_flow(
-    w: int, at: Priced, found: RoleBlock, running: dict[int, Floats], slope: Prices
-) -> None:
-    """Add what passes the pools of a block, of which so many replicas [T] run."""
-    problem = at.problem
+            ran |= zip(fillers.engines, fillers.counts(lacking), strict=True)
+    running = {
+        p: part * replicas
+        for e, replicas in ran.items()
+        for p, part in zip(found.engines[e].pools, _parts(problem, found.engines[e]), strict=True)
+    }
     classes = len(problem.workloads[w].rps)
     for stage in found.stages:
         flow = stage.flow({p: count for p, count in running.items() if p in stage.part})
@@ -204,7 +182,7 @@ def _add_flow(
             for pools, sign in ((problem.balances[b].left, 1.0), (problem.balances[b].right, -1.0)):
                 for p in pools:
                     if p in flow:
-                        slope.balance[b, :classes] += sign * stage.part[p] * flow[p]
+                        passed[b, :classes] += sign * stage.part[p] * flow[p]
 
 
 def _parts(problem: Problem, engine: BlockEngine) -> Floats:
@@ -212,13 +190,3 @@ def _parts(problem: Problem, engine: BlockEngine) -> Floats:
     room = np.array([np.maximum(problem.pools[p].most, 1) for p in engine.pools], dtype=np.float64)
     room = room * (engine.running <= engine.price + NOTHING + ROUNDING * abs(engine.price))
     return np.asarray(room / room.sum(axis=0))
-
-
-def _held(problem: Problem, engine: BlockEngine, counts: Ints) -> Floats:
-    """[T] replicas of one engine that run or start."""
-    before = None if problem.before is None else np.array([engine.before])
-    starts = starts_of(counts[None, :], before, problem.cyclic)[0]
-    held = counts.astype(np.float64)
-    for ahead in range(1, problem.pools[engine.pools[0]].lead + 1):
-        held += problem.shift(starts, ahead)
-    return held

@@ -1,4 +1,4 @@
-"""Rounds of bounds beside the search: prices by LPs, better prices, and blocks with large grids.
+"""Rounds of bounds beside the search: prices by LPs, better prices, blocks with large grids; cuts.
 
 A round depends on the program alone: the k-th round finds the same whether it is computed in a
 process beside or in this one.
@@ -20,9 +20,9 @@ import numpy as np
 
 from heteroplan.clock import Stop, never
 from heteroplan.numerics.processors import cores
-from heteroplan.optimize.bound.ascent import FIRST_STEP, LAST_STEP, improve_prices
 from heteroplan.optimize.bound.balancing import balanced
 from heteroplan.optimize.bound.bound import priced_bound
+from heteroplan.optimize.bound.cuts import prove_by_cuts
 from heteroplan.optimize.bound.lp_prices import (
     best_of,
     interval_prices,
@@ -41,8 +41,6 @@ CELLS, MORE_CELLS, MOST_CELLS = 4_000, 40_000, 200_000
 """States an interval while prices are chosen and improved, for the bounds that count, and for the
 best prices at last. Five fleets: 40,000 prove 0.02 to 0.13 % more than 4,000, and 200,000 another
 0.03 to 0.08 % in three times the time."""
-STEPS = 20
-"""Of prices in a round."""
 WHOLE_DAY_CELLS = 25_000
 """Pools times intervals up to which the LP of the whole day is solved for its prices."""
 CHILD = f"from {__name__} import main; main()"
@@ -67,13 +65,12 @@ class Round:
 def rounds(
     problem: Problem, stop: Stop = never, without: frozenset[str] = frozenset()
 ) -> Iterator[Round]:
-    """Prices of LPs, then better and better ones, as long as they get better, then larger grids.
+    """Prices of LPs, better ones of balances, then larger grids.
 
-    Where a large program has no prices of balances, no step from there helps (five fleets).
     `without` names ingredients of the method to leave out (`search.INGREDIENTS`).
     """
     best = Round(-np.inf, supply_prices(problem))
-    plain, steps = "balance prices" in without, "price steps" not in without
+    plain = "balance prices" in without
     for finds in _beginnings(problem, without):
         before = best
         for find in finds:
@@ -90,12 +87,12 @@ def rounds(
             prices = best.prices if plain else balanced(problem, best.prices, stop, CELLS)
             best = _better(problem, best, prices, MORE_CELLS, stop)
             yield best
-    tied = problem.large and not best.prices.balance.any()
-    if steps and not plain and not tied:
-        for stepped in _in_steps(problem, best, stop):
-            best = stepped
-            yield best
     yield _better(problem, best, best.prices, MOST_CELLS, stop)
+
+
+def has_cuts(problem: Problem, without: frozenset[str]) -> bool:
+    """Whether cuts follow the rounds: of large programs blocks prove more in that time."""
+    return not problem.large and "cuts" not in without
 
 
 def _beginnings(problem: Problem, without: frozenset[str]) -> list[tuple[Find, ...]]:
@@ -105,23 +102,6 @@ def _beginnings(problem: Problem, without: frozenset[str]) -> list[tuple[Find, .
     if "one domain" in without:
         quick = (single,)
     return [quick, (whole_day_prices,)] if problem.cells <= WHOLE_DAY_CELLS else [quick]
-
-
-def _in_steps(problem: Problem, best: Round, stop: Stop) -> Iterator[Round]:
-    """Prices improved by shorter and shorter steps, until some do not help."""
-    length, before = FIRST_STEP, None
-    while length >= LAST_STEP and best is not before and not stop():
-        before = best
-        found = _improved(problem, best, length, stop)
-        best = _better(problem, best, found, MORE_CELLS, stop)
-        yield best
-        length /= 2
-
-
-def _improved(problem: Problem, best: Round, length: float, stop: Stop) -> Prices:
-    """The best of some steps, the first of this length."""
-    steps = improve_prices(problem, best.prices, length, steps=STEPS, stop=stop, cells=CELLS)
-    return max(steps, key=lambda step: step[0].value)[1]
 
 
 def _best_for_each(problem: Problem, tried: Sequence[Prices], stop: Stop) -> Prices:
@@ -151,7 +131,9 @@ class Rounds:
         self._process: Popen[bytes] | None = None
         self._here: Iterator[Round] | None = None
         self._found: SimpleQueue[Round | None] = SimpleQueue()
+        self._proven: SimpleQueue[float | None] = SimpleQueue()
         self._stop, self._ended = stop, False
+        self._cuts = problem if has_cuts(problem, without) else None
         alone = beside is False or (beside is None and cores() < 2)
         if not alone:
             with suppress(OSError):
@@ -174,11 +156,29 @@ class Rounds:
                 return found
         return None
 
-    def ready(self) -> Iterator[Round]:
-        """Those found already."""
-        with suppress(Empty):
-            while (found := self._found.get_nowait()) is not None:
-                yield found
+    def cuts(self) -> float | None:
+        """What cuts prove of the whole program, waited for, once all rounds are taken.
+
+        None of a large one, a second time, or where `stop()` came first and nothing is proven.
+        """
+        problem, self._cuts = self._cuts, None
+        proven: list[float] = []
+        if problem is not None and self._here is not None:
+            prove_by_cuts(problem, Effort(stop=self._stop), proven.append)
+        while problem is not None and self._here is None and not self._stop():
+            with suppress(Empty):
+                found = self._proven.get(timeout=WAIT_S)
+                if found is None:
+                    break
+                proven.append(found)
+        return max(proven, default=None)
+
+    def ready(self) -> Iterator[Round | float]:
+        """Rounds found already, and what cuts prove by now."""
+        for queue in (self._found, self._proven):
+            with suppress(Empty):
+                while (found := queue.get_nowait()) is not None:
+                    yield found
 
     def close(self) -> None:
         """End the process."""
@@ -197,8 +197,10 @@ class Rounds:
             pickle.dump(order, process.stdin)
             process.stdin.flush()
             while True:
-                self._found.put(pickle.load(process.stdout))
+                found = pickle.load(process.stdout)
+                (self._proven if isinstance(found, float) else self._found).put(found)
         self._found.put(None)
+        self._proven.put(None)
 
 
 def main() -> None:
@@ -207,7 +209,14 @@ def main() -> None:
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     problem, without, solver_name = pickle.load(sys.stdin.buffer)
+
+    def send(found: Round | float | None) -> None:
+        pickle.dump(found, out)
+        out.flush()
+
     with suppress(BrokenPipeError), solver.using(solver_name):
         for found in rounds(problem, never, without):
-            pickle.dump(found, out)
-            out.flush()
+            send(found)
+        send(None)
+        if has_cuts(problem, without):
+            prove_by_cuts(problem, Effort(), send)

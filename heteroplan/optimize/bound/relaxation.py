@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from heteroplan.numerics.tolerances import SHORT_MARGIN, SOLVER_TOLERANCE
+from heteroplan.numerics.tolerances import OPTIMAL_GAP, SHORT_MARGIN, SOLVER_TOLERANCE
 from heteroplan.optimize.formulation.model import (
     build_model,
     cap_shortage,
@@ -20,6 +20,10 @@ from heteroplan.optimize.program.problem import Floats, Problem
 from heteroplan.optimize.rules.mip import Model
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict, optimum
+
+MIP_MARGIN = OPTIMAL_GAP / 10
+"""Relative, taken off the bound of a MIP. Smaller than what is taken off an LP's optimum
+(`SOLVER_TOLERANCE`), so that an optimal plan is still called optimal."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +49,7 @@ def relax(problem: Problem, effort: Effort) -> Relaxation | None:
     Tries to serve everything first; where that is impossible, shortage is minimised class by
     class and the cost is bounded at the least shortage.
     """
-    model = build_model(problem, allow_short=False) if _servable(problem) else None
+    model = build_model(problem, allow_short=False) if is_servable(problem) else None
     unserved = dict.fromkeys(sorted({work.priority for work in problem.workloads}), 0.0)
     answer = solver.run(model.lp, effort, integer=False) if model else None
     if model is None or (answer is not None and answer.verdict is Verdict.INFEASIBLE):
@@ -98,7 +102,7 @@ def _bound(model: Model, optimum: float) -> float:
     return value - SOLVER_TOLERANCE * abs(value)
 
 
-def _servable(problem: Problem) -> bool:
+def is_servable(problem: Problem) -> bool:
     """Whether every class that asks for something has a pool that could serve it."""
     for work in problem.workloads:
         for k, t in np.argwhere(work.rps > 0):

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.numerics.tolerances import OPTIMAL_GAP, ROUNDING, SOLVER_TOLERANCE
+from heteroplan.numerics.tolerances import ROUNDING, SOLVER_TOLERANCE
+from heteroplan.optimize.bound.relaxation import MIP_MARGIN
 from heteroplan.optimize.formulation.model import (
     build_model,
     cap_shortage,
@@ -28,10 +29,6 @@ from heteroplan.optimize.rules.mip import Box, Model
 from heteroplan.optimize.search import Search, ShortageBound
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Answer, Effort, Verdict
-
-MIP_MARGIN = OPTIMAL_GAP / 10
-"""Relative, taken off the bound of a MIP. Smaller than what is taken off an LP's optimum
-(`SOLVER_TOLERANCE`), so that an optimal plan is still called optimal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Prices at which workloads and groups fall apart: of GPUs held, and of requests passed on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,19 +20,6 @@ class Prices:
     starting: Floats
     """[P, T] in 0..1: part of a start's cost that is due where a pool grows and comes back where
     it shrinks."""
-
-    def each_with(self, other: "Prices", combine: Callable[[Floats, Floats], Floats]) -> "Prices":
-        """Those of each kind combined with the others of that kind."""
-        return Prices(
-            combine(self.supply, other.supply),
-            combine(self.balance, other.balance),
-            combine(self.starting, other.starting),
-        )
-
-    def moved(self, by: "Prices", length: float) -> "Prices":
-        """A step in a direction, kept within the signs."""
-        to = self.each_with(by, lambda price, step: price + length * step)
-        return Prices(np.maximum(0.0, to.supply), to.balance, np.clip(to.starting, 0.0, 1.0))
 
 
 def supply_prices(problem: Problem, supply: Floats | None = None) -> Prices:

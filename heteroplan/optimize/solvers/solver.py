@@ -6,7 +6,7 @@ two sizes.
 """
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -61,6 +61,8 @@ class Effort:
     """Asked now and then; true ends the call."""
     interior: bool = False
     """Whether LPs end inside their optimal face: much sooner on large ones, prices a little off."""
+    proves: Callable[[float], None] | None = None
+    """Hears what a MIP has proven, now and then; no time goes into solutions then. Of HiGHS."""
 
     def over(self) -> bool:
         """Whether the clock or the user has ended it."""
@@ -123,6 +125,8 @@ def _run_highs(problem: pulp.LpProblem, effort: Effort, integer: bool, warm: boo
     }
     if effort.interior and not integer:
         options |= {"solver": "ipm", "run_crossover": "off"}
+    if effort.proves and integer:
+        options |= _PROVING
     stats = problem.solve(
         pulp.HiGHS(
             mip=integer,
@@ -130,8 +134,11 @@ def _run_highs(problem: pulp.LpProblem, effort: Effort, integer: bool, warm: boo
             threads=1,
             gapRel=effort.gap,
             warmStart=warm,
-            callbackTuple=(_interrupt, effort.stop) if effort.stop else None,
-            callbacksToActivate=_INTERRUPTS if effort.stop else None,
+            callbackTuple=(_heard, effort),
+            callbacksToActivate=[
+                *(_INTERRUPTS if effort.stop else ()),
+                *((_PROGRESS,) if effort.proves else ()),
+            ],
             **{name: value for name, value in options.items() if value is not None},
         )
     )
@@ -193,8 +200,24 @@ _INTERRUPTS = [
 ]
 
 
-def _interrupt(kind: object, message: str, seen: object, wish: Any, stop: Stop) -> None:
-    wish.user_interrupt = stop()
+_PROGRESS = highspy.cb.HighsCallbackType.kCallbackMipLogging
+
+_PROVING = {
+    "mip_heuristic_effort": 0.0,
+    "mip_heuristic_run_rins": False,
+    "mip_heuristic_run_rens": False,
+    "mip_heuristic_run_root_reduced_cost": False,
+    "mip_heuristic_run_feasibility_jump": False,
+    "mip_min_logging_interval": 0.5,
+}
+
+
+def _heard(kind: object, message: str, seen: Any, wish: Any, effort: Effort) -> None:
+    if kind == _PROGRESS:
+        if effort.proves:
+            effort.proves(seen.mip_dual_bound)
+    elif effort.stop:
+        wish.user_interrupt = effort.stop()
 
 
 @cache

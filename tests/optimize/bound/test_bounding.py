@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from itertools import islice
+from time import monotonic, sleep
 from typing import Any
 
 import numpy as np
@@ -13,15 +13,18 @@ import pytest
 from heteroplan.clock import Stop, never
 from heteroplan.optimize.bound import bounding
 from heteroplan.optimize.bound.bounding import Round, Rounds, rounds
+from heteroplan.optimize.bound.cuts import prove_by_cuts
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.solve import solve
+from heteroplan.optimize.solvers.solver import Effort
 from tests.optimize.random_cases import random_problem
 from tests.optimize.reference import optimum
 
+PATIENCE_S = 60.0
 SEED = 4000
 """Three workloads on scarce supply, two intervals: prices and rounds that differ."""
-LPS_ALONE = frozenset({"price steps"})
-"""Without it the LPs' prices are all there is."""
+RISING_SEED = 4048
+"""Two workloads whose bound the LP of the whole day and better prices of balances raise."""
 
 
 @pytest.fixture(name="problem", scope="module")
@@ -110,12 +113,13 @@ def test_a_search_finds_the_same_beside_and_here(
     assert process.poll() is not None
 
 
-def test_no_round_proves_more_than_the_optimum(problem: Problem) -> None:
-    best = optimum(problem)
+def test_no_round_proves_more_than_the_optimum() -> None:
+    rising = random_problem(RISING_SEED)
+    best = optimum(rising)
     assert best.covered
-    values = [found.value for found in islice(rounds(problem), 6)]
-    assert max(values) <= best.cost * (1 + 1e-9)
-    assert max(values) > values[0]
+    values = [found.value for found in rounds(rising)]
+    assert values == sorted(values)
+    assert values[0] < values[-1] <= best.cost * (1 + 1e-9)
 
 
 @pytest.mark.parametrize("beside", [False, True])
@@ -127,8 +131,9 @@ def test_after_the_last_round_there_is_none_at_once(problem: Problem, beside: bo
         looks.append("look")
         return False
 
-    with opened(problem, beside, stop=looked, without=LPS_ALONE) as made:
-        for _ in rounds(problem, without=LPS_ALONE):
+    without = frozenset({"cuts"})
+    with opened(problem, beside, looked, without) as made:
+        for _ in rounds(problem):
             assert made.take() is not None
         assert made.take() is None
         looks.clear()
@@ -151,6 +156,7 @@ def test_a_process_that_dies_leaves_no_round(
         while made.take() is not None:
             pass
         assert made.take() is None
+        assert made.cuts() is None
 
 
 def test_where_no_process_starts_the_rounds_come_from_here(
@@ -164,6 +170,45 @@ def test_where_no_process_starts_the_rounds_come_from_here(
         first, same = made.take(), next(rounds(problem))
         assert first is not None
         assert_same(first, same)
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_cuts_follow_the_rounds_and_prove_no_more_than_the_optimum(beside: bool) -> None:
+    """Beside and here the same; more than the rounds; once."""
+    problem = random_problem(RISING_SEED)
+    with opened(problem, beside) as made:
+        values = []
+        while (found := made.take()) is not None:
+            values.append(found.value)
+        proven = made.cuts()
+        assert made.cuts() is None
+    told: list[float] = []
+    prove_by_cuts(problem, Effort(), told.append)
+    assert proven == max(told)
+    assert max(values) < proven <= optimum(problem).cost * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize("case", ["large", "left out", "stopped"])
+def test_there_are_no_cuts(problem: Problem, case: str, beside: bool) -> None:
+    """Of a large program, where they are left out, and where the search stops."""
+    large = replace(problem, large=case == "large")
+    without = frozenset({"cuts"} if case == "left out" else ())
+    with opened(large, beside, lambda: case == "stopped", without) as made:
+        while made.take() is not None:
+            pass
+        assert made.cuts() is None
+
+
+def test_a_search_that_time_ends_knows_what_cuts_prove_by_then(problem: Problem) -> None:
+    with opened(problem, beside=True) as made:
+        found: list[Round | float] = []
+        end = monotonic() + PATIENCE_S
+        while not any(isinstance(each, float) for each in found):
+            found += made.ready()
+            assert monotonic() < end
+            sleep(0.01)
+        assert isinstance(found[0], Round)
 
 
 def test_prices_of_balances_can_be_left_out(problem: Problem) -> None:

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from heteroplan.entities.workload import Role
+from heteroplan.optimize.bound.relaxation import MIP_MARGIN
 from heteroplan.optimize.construct.all_workloads import place_all
 from heteroplan.optimize.formulation.model import build_model
 from heteroplan.optimize.improve.polish import (
-    MIP_MARGIN,
     Neighbourhood,
     polish,
     run_from,

@@ -1,0 +1,37 @@
+"""The LP of the whole program, tightened by the cuts that a MIP solver finds before it branches.
+
+They see what ties whole replicas within an interval where blocks are weak: classes, groups, parts
+of an engine, losses, ratio bands. Of larger programs blocks prove more in that time (12,960 pools
+times intervals: 3.2 % below the plan after 3 CPU s, cuts 4.3 % after 45).
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from heteroplan.optimize.bound.relaxation import MIP_MARGIN, is_servable
+from heteroplan.optimize.formulation.model import build_model
+from heteroplan.optimize.program.problem import Problem
+from heteroplan.optimize.solvers import solver
+from heteroplan.optimize.solvers.solver import Effort
+
+type Told = Callable[[float], None]
+"""Told what is proven of the cost of plans that serve everything [objective units]."""
+
+
+def prove_by_cuts(problem: Problem, effort: Effort, told: Told) -> None:
+    """Tell better and better bounds on the cost of plans that serve everything.
+
+    The last one is the same on every machine, unless the effort ends before it.
+    """
+    if not is_servable(problem):
+        return
+    model = build_model(problem, allow_short=False)
+
+    def proven(bound: float | None) -> None:
+        if bound is not None and np.isfinite(bound):
+            told(problem.fixed_cost + bound * model.cost_scale * (1.0 - MIP_MARGIN))
+
+    answer = solver.run(model.lp, replace(effort, nodes=1, proves=proven), integer=True)
+    proven(answer.bound)
