@@ -15,10 +15,10 @@ relaxation (Geoffrion 1974); its best value is that of Dantzig-Wolfe's master ov
 **Bound.** `bound` has the proof: valid at any prices, so LP duals need not be trusted. Good prices
 are duals of LPs: of all domains merged into one, of single intervals, and where it is small enough
 of the whole day, by an interior point method (`lp_prices`). Each workload keeps those that prove
-most of it; `balancing` improves its prices of balances by itself. Of a program that is not large the
-LP of the whole, with a MIP solver's `cuts`, proves more where classes, losses and other rules tie
-whole replicas. Unless one MIP comes first, all of that runs in a process beside (`bounding`), in
-rounds that depend on the program alone: the outcome is the same with one core and with two, and
+most of it; `balancing` improves its prices of balances by itself. Of a program that is not large
+the LP of the whole, with a MIP solver's `cuts`, proves more where classes, losses and other rules
+tie whole replicas. Unless one MIP comes first, all of that runs in a process beside (`bounding`),
+in rounds that depend on the program alone: the outcome is the same with one core and with two, and
 until the time limit the clock plays no part.
 
 **Plans.** A workload goes where it costs least (`one_workload`, `one_domain`), beside what stands
@@ -32,11 +32,11 @@ some, programs of single intervals say what no plan serves (`least_short`). Last
 mixed hardware (`scarce`), and `last_pass` changes of sizes; the rules of stability would break
 every plan on the way, so they come in there.
 
-**Where the bound of large programs is weak.** Ratio bands, limits on groups and on single roles, and resilience are
-dropped but for what they add to capacity; several classes are added up with weights, and prices of
-balances are of little use for them; engines that serve several stages share one grid or are split.
-Where large plans leave demand unserved, the bound pays for it at a price a request: the more is
-left, the weaker.
+**Where the bound of large programs is weak.** Ratio bands, limits on groups and on single roles,
+and resilience are dropped but for what they add to capacity; several classes are added up with
+weights, and prices of balances are of little use for them; engines that serve several stages share
+one grid or are split. Where large plans leave demand unserved, the bound pays for it at a price a
+request: the more is left, the weaker.
 
 **What each ingredient is worth** says `python -m tests.benchmarks.scale --only ablation --cpu`:
 it leaves them out one at a time (`search.INGREDIENTS`), on a clock of CPU seconds.

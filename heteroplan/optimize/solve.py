@@ -26,7 +26,7 @@ from heteroplan.numerics.tolerances import OPTIMAL_GAP
 from heteroplan.optimize.bound.bound import bound_of_short, priced_bound
 from heteroplan.optimize.bound.bounding import Rounds
 from heteroplan.optimize.bound.relaxation import bound_at_shortage
-from heteroplan.optimize.construct.all_workloads import by_size, place_all
+from heteroplan.optimize.construct.all_workloads import by_size, local_move, place_all
 from heteroplan.optimize.improve.handover import hand_over
 from heteroplan.optimize.improve.last_pass import last_pass
 from heteroplan.optimize.improve.polish import Neighbourhood, polish, solve_mip
@@ -45,6 +45,10 @@ FIRST_NODES = 200
 """Branch-and-bound nodes of the whole program before anything else, where it is small."""
 POLISH_NODES = 20
 """Branch-and-bound nodes of one neighbourhood."""
+NEARBY, NEARBY_PASSES = 6, 3
+"""Intervals before and after whose sizes a pool may have, and passes over all workloads: 0.1 to
+0.2 % less where engines tie to leaves or groups are few (topology, leaf), 0.02 % on other full
+fleets, in a tenth of what MIPs take."""
 LEAST_FINISH_S = 1.0
 """To finish, however late it is, a program that is not large."""
 SIZED_ROUNDS = 4
@@ -298,10 +302,17 @@ def _stages(search: Search, starts: Iterable[Ints], beside: bool | None) -> Iter
 
 
 def _polish_stage(search: Search, rounds: Rounds) -> Iterator[None]:
-    """Neighbourhoods until none helps: short hours, single workloads, windows, pairs."""
+    """Neighbourhoods until none helps: sizes of hours nearby, MIPs of short hours, of single
+    workloads, windows and pairs.
+    """
     problem = search.problem
     workloads = tuple(range(len(problem.workloads)))
     pairs = list(combinations(workloads, 2))
+    for _ in range(NEARBY_PASSES):
+        if not any((yield from _as_nearby(search))):
+            break
+    keep(search, rounds.cuts())
+    yield
     yield from _polish_all(search, short_hours(problem, search.plan, None))
     for neighbourhoods in (
         [Neighbourhood((w,), times, 1) for w in workloads for times in _windows(problem, 6)],
@@ -313,10 +324,18 @@ def _polish_stage(search: Search, rounds: Rounds) -> Iterator[None]:
         helped = True
         while helped:
             helped = any((yield from _polish_all(search, neighbourhoods)))
-            while prove_round(search, rounds) is not None:
-                yield
-            keep(search, rounds.cuts())
+            prove_round(search, rounds)
             yield
+
+
+def _as_nearby(search: Search) -> Generator[None, None, list[bool]]:
+    """Each workload once more with the sizes it has in intervals nearby; which of them helped."""
+    helped = []
+    for w in range(len(search.problem.workloads)):
+        tried = local_move(search.problem, search.plan, w, 0, search.out_of_time, NEARBY)
+        helped.append(search.offer(tried))
+        yield
+    return helped
 
 
 def _polish_all(

@@ -22,7 +22,7 @@ from heteroplan.clock import Stop, never
 from heteroplan.numerics.processors import cores
 from heteroplan.optimize.bound.balancing import balanced
 from heteroplan.optimize.bound.bound import priced_bound
-from heteroplan.optimize.bound.cuts import prove_by_cuts
+from heteroplan.optimize.bound.cuts import cuts_pay, prove_by_cuts
 from heteroplan.optimize.bound.lp_prices import (
     best_of,
     interval_prices,
@@ -90,11 +90,6 @@ def rounds(
     yield _better(problem, best, best.prices, MOST_CELLS, stop)
 
 
-def has_cuts(problem: Problem, without: frozenset[str]) -> bool:
-    """Whether cuts follow the rounds: of large programs blocks prove more in that time."""
-    return not problem.large and "cuts" not in without
-
-
 def _beginnings(problem: Problem, without: frozenset[str]) -> list[tuple[Find, ...]]:
     """LPs whose prices may begin; the longest one at last."""
     single = partial(interval_prices, every=EVERY)
@@ -133,7 +128,7 @@ class Rounds:
         self._found: SimpleQueue[Round | None] = SimpleQueue()
         self._proven: SimpleQueue[float | None] = SimpleQueue()
         self._stop, self._ended = stop, False
-        self._cuts = problem if has_cuts(problem, without) else None
+        self._cuts = problem if "cuts" not in without and cuts_pay(problem) else None
         alone = beside is False or (beside is None and cores() < 2)
         if not alone:
             with suppress(OSError):
@@ -157,9 +152,9 @@ class Rounds:
         return None
 
     def cuts(self) -> float | None:
-        """What cuts prove of the whole program, waited for, once all rounds are taken.
+        """What cuts prove of the whole program, waited for.
 
-        None of a large one, a second time, or where `stop()` came first and nothing is proven.
+        None where they do not pay, a second time, or where `stop()` came before any proof.
         """
         problem, self._cuts = self._cuts, None
         proven: list[float] = []
@@ -218,5 +213,5 @@ def main() -> None:
         for found in rounds(problem, never, without):
             send(found)
         send(None)
-        if has_cuts(problem, without):
+        if "cuts" not in without and cuts_pay(problem):
             prove_by_cuts(problem, Effort(), send)
