@@ -40,6 +40,8 @@ INGREDIENTS = (
     "fewer changes",
 )
 """What the method can do without, to see what each is worth: see `optimize`."""
+FOR_A_TRIAL = frozenset({"fewer changes", "cuts"})
+"""Those that a plan has no use for that is only to be compared with others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from heteroplan.optimize.construct.all_workloads import scarce_where_short
 from heteroplan.optimize.incumbent import Incumbent, incumbent, of_sizes
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
+from heteroplan.optimize.search import FOR_A_TRIAL
 from heteroplan.optimize.solve import solve
 from heteroplan.optimize.solvers.solver import Effort
 
@@ -125,7 +126,7 @@ def _improved(problem: Problem, plan: Incumbent, seconds: float, stop: Stop) -> 
     try:
         found = solve(
             problem, gap=0.0, time_limit_s=seconds, stop=stop, starts=[plan.solution.replicas],
-            without=frozenset({"fewer changes"}), beside=False,
+            without=FOR_A_TRIAL, beside=False,
         )  # fmt: skip
     except NoPlanError:
         return plan

@@ -10,6 +10,7 @@ from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import NoPlanError
 from heteroplan.optimize.incumbent import Incumbent, incumbent, of_sizes
 from heteroplan.optimize.program.build import build_problem
+from heteroplan.optimize.search import FOR_A_TRIAL
 from heteroplan.optimize.solve import solve
 from heteroplan.planning.node_worth import NodeWorth, PoolSizes, replicas_of, with_nodes
 
@@ -98,7 +99,7 @@ class _Trial:
         try:
             found = solve(
                 problem, gap=ANY_GAP, time_limit_s=left_s / 2, stop=self.stop,
-                starts=[start.solution.replicas], without=frozenset({"fewer changes"}),
+                starts=[start.solution.replicas], without=FOR_A_TRIAL,
                 beside=False,
             )  # fmt: skip
             best = min(start, incumbent(problem, found.solution), key=lambda each: each.rank)

@@ -24,7 +24,7 @@ from heteroplan.optimize.program.before import without_handover
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.program.supply import Places, supply_rows
-from heteroplan.optimize.search import Search
+from heteroplan.optimize.search import FOR_A_TRIAL, Search
 from heteroplan.optimize.solve import solve
 from heteroplan.optimize.solvers.solver import Effort
 from heteroplan.placement.pack import Packing
@@ -35,8 +35,6 @@ from heteroplan.sizing.spot import backed
 from heteroplan.sizing.together import Shape, together
 from heteroplan.verify import verify
 
-WITHOUT = frozenset({"fewer changes"})
-"""What a trial has no use for."""
 MENDING_SHARE = 0.2
 """Of the time of a trial, for hours in which its starts go short."""
 PACKING_SHARE = 0.3
@@ -94,7 +92,7 @@ def trial(
             time_limit_s=began + seconds * (1 - PACKING_SHARE) - monotonic(),
             stop=stop,
             starts=[each.solution.replicas for each in begun if each.covered or hourly],
-            without=WITHOUT,
+            without=FOR_A_TRIAL,
             beside=False,
             steps=trying.steps,
         )
