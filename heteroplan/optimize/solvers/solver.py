@@ -202,7 +202,7 @@ _INTERRUPTS = [
 
 _PROGRESS = highspy.cb.HighsCallbackType.kCallbackMipLogging
 
-_PROVING = {
+_PROVING: dict[str, object] = {
     "mip_heuristic_effort": 0.0,
     "mip_heuristic_run_rins": False,
     "mip_heuristic_run_rens": False,
@@ -210,9 +210,11 @@ _PROVING = {
     "mip_heuristic_run_feasibility_jump": False,
     "mip_min_logging_interval": 0.5,
 }
+"""Options with which HiGHS seeks no solutions and tells its bound every half second."""
 
 
 def _heard(kind: object, message: str, seen: Any, wish: Any, effort: Effort) -> None:
+    """HiGHS tells its bound, or asks whether to stop."""
     if kind == _PROGRESS:
         if effort.proves:
             effort.proves(seen.mip_dual_bound)

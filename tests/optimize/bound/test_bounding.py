@@ -11,12 +11,15 @@ import numpy as np
 import pytest
 
 from heteroplan.clock import Stop, never
+from heteroplan.entities.workload import Loss, RatioBand, Resilience, Role
 from heteroplan.optimize.bound import bounding
 from heteroplan.optimize.bound.bounding import Round, Rounds, rounds
-from heteroplan.optimize.bound.cuts import prove_by_cuts
+from heteroplan.optimize.bound.cuts import cuts_pay, prove_by_cuts
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.solve import solve
 from heteroplan.optimize.solvers.solver import Effort
+from tests.builders import fleet, scenario, workload
+from tests.optimize.case import problem_of
 from tests.optimize.random_cases import random_problem
 from tests.optimize.reference import optimum
 
@@ -192,12 +195,32 @@ def test_cuts_follow_the_rounds_and_prove_no_more_than_the_optimum(beside: bool)
 @pytest.mark.parametrize("case", ["large", "left out", "stopped"])
 def test_there_are_no_cuts(problem: Problem, case: str, beside: bool) -> None:
     """Of a large program, where they are left out, and where the search stops."""
+    assert cuts_pay(problem)
     large = replace(problem, large=case == "large")
     without = frozenset({"cuts"} if case == "left out" else ())
     with opened(large, beside, lambda: case == "stopped", without) as made:
         while made.take() is not None:
             pass
         assert made.cuts() is None
+
+
+@pytest.mark.parametrize(
+    ("given", "pay"),
+    [
+        ({}, False),
+        ({"min_replicas": {Role.PREFILL: 1}}, False),
+        ({"resilience": Resilience(Loss.SPINE, 0.5)}, True),
+        ({"max_groups": 1}, True),
+        ({"pd_ratio": RatioBand(0.5, 2.0)}, True),
+    ],
+)
+def test_cuts_pay_where_rules_tie_replicas_that_blocks_let_go(
+    given: dict[str, Any], pay: bool
+) -> None:
+    leaves = {leaf: {"h100x8": 2} for leaf in ("l1", "l2")}
+    made = problem_of(scenario([workload(**given)], in_fleet=fleet(leaves)))
+    assert cuts_pay(made) == pay
+    assert not cuts_pay(replace(made, large=True))
 
 
 def test_a_search_that_time_ends_knows_what_cuts_prove_by_then(problem: Problem) -> None:
