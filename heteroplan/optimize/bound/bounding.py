@@ -1,8 +1,8 @@
 """Rounds of bounds beside the search: prices by LPs, better prices, blocks with large grids.
 
-After them comes what cuts prove of the LP of the whole, where that pays (`cuts`). A round depends on
-the program alone: the k-th round finds the same whether it is computed in a process beside or in
-this one.
+After them comes what cuts prove of the LP of the whole, where that pays (`cuts`). A round depends
+on the program alone: the k-th round finds the same whether it is computed in a process beside or
+in this one.
 """
 
 import os
