@@ -76,7 +76,7 @@ class Dask:
         if not over.of_task:
             return Lost(self._gone(error))
         if _killed(over):
-            lost = 2 * (over.error.allowed_failures + 1)
+            lost = 2 * (error.allowed_failures + 1)
             return Lost(f"{lost} Dask workers that had the task, one after the other, died")
         if isinstance(error, ImportError | AttributeError | TypeError):
             raise UsageError(
@@ -112,10 +112,10 @@ def _fetched(future: Any) -> _Given | _Failed:
     while True:
         try:
             return _Given(future.result(timeout=FETCH_S))
-        except TimeoutError:
-            continue
         except Exception as error:
-            return _Failed(error, of_task=future.status == "error")
+            of_task = future.status == "error"
+            if of_task or not isinstance(error, TimeoutError):
+                return _Failed(error, of_task)
 
 
 def _killed(over: _Given | _Failed) -> bool:

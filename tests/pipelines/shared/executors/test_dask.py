@@ -135,6 +135,15 @@ def test_an_answer_that_died_with_its_worker_is_made_again() -> None:
     assert ended.get_nowait() == (0, of_dask._Given(9))
 
 
+def test_a_task_that_times_out_is_not_waited_for_again() -> None:
+    """Its own error, not that of the wait for its answer."""
+    error = TimeoutError("of the task")
+    client = SubmittedOnly([error])
+    ended: Ended = SimpleQueue()
+    of_dask._Submitted(client, b"work", ended).begin(0, b"task")
+    assert ended.get_nowait() == (0, of_dask._Failed(error, of_task=True))
+
+
 class SubmittedOnly:
     """A client whose tasks end as soon as they are submitted; their answers are fetched."""
 
