@@ -26,12 +26,13 @@ from heteroplan.numerics.tolerances import OPTIMAL_GAP
 from heteroplan.optimize.bound.bound import bound_of_short, priced_bound
 from heteroplan.optimize.bound.bounding import Rounds
 from heteroplan.optimize.bound.relaxation import bound_at_shortage
-from heteroplan.optimize.construct.all_workloads import by_size, local_move, place_all
+from heteroplan.optimize.construct.all_workloads import by_size, place_all
 from heteroplan.optimize.improve.handover import hand_over
 from heteroplan.optimize.improve.last_pass import last_pass
 from heteroplan.optimize.improve.polish import Neighbourhood, polish, solve_mip
 from heteroplan.optimize.improve.repair import WINDOW, short_hours, urgent_first
 from heteroplan.optimize.improve.scarce import spare_scarce
+from heteroplan.optimize.improve.sweeps import nearby
 from heteroplan.optimize.incumbent import WHOLE, Incumbent, incumbent
 from heteroplan.optimize.program.before import without_handover
 from heteroplan.optimize.program.prices import Prices, supply_prices
@@ -309,7 +310,7 @@ def _polish_stage(search: Search, rounds: Rounds) -> Iterator[None]:
     workloads = tuple(range(len(problem.workloads)))
     pairs = list(combinations(workloads, 2))
     for _ in range(NEARBY_PASSES):
-        if not any((yield from _as_nearby(search))):
+        if not any((yield from nearby(search, workloads, NEARBY))):
             break
     keep(search, rounds.cuts())
     yield
@@ -326,16 +327,6 @@ def _polish_stage(search: Search, rounds: Rounds) -> Iterator[None]:
             helped = any((yield from _polish_all(search, neighbourhoods)))
             prove_round(search, rounds)
             yield
-
-
-def _as_nearby(search: Search) -> Generator[None, None, list[bool]]:
-    """Each workload once more with the sizes it has in intervals nearby; which of them helped."""
-    helped = []
-    for w in range(len(search.problem.workloads)):
-        tried = local_move(search.problem, search.plan, w, 0, search.out_of_time, NEARBY)
-        helped.append(search.offer(tried))
-        yield
-    return helped
 
 
 def _polish_all(

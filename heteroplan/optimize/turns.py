@@ -25,14 +25,13 @@ from heteroplan.optimize.bound.relaxation import Relaxation, relax
 from heteroplan.optimize.construct.all_workloads import (
     by_size,
     fits_one_group,
-    local_move,
     near_lp,
     place_all,
 )
 from heteroplan.optimize.construct.near_guide import NearGuide
 from heteroplan.optimize.improve.by_class import ByClass
 from heteroplan.optimize.improve.repair import urgent_first
-from heteroplan.optimize.improve.sweeps import repaired, swept
+from heteroplan.optimize.improve.sweeps import nearby, repaired, swept
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.prices import supply_prices
 from heteroplan.optimize.program.problem import Floats, Solution
@@ -127,9 +126,7 @@ def _first_plans(search: Search) -> Iterator[None]:
     if not problem.large and search.best is not None and not search.best.covered:
         _offer_constant_sizes(search)
         yield
-        for w in order:
-            search.offer(local_move(problem, search.plan, w, 0, search.out_of_time))
-            yield
+        yield from nearby(search, order, 1)
         if search.plan.covered and search.uses("sweeps"):
             search.offer(swept(search, search.plan, no_prices, order))
             yield

@@ -139,7 +139,7 @@ class Rounds:
         if self._process is None:
             self._here = rounds(problem, stop, without)
             return
-        order = (problem, without, solver.chosen())
+        order = (problem, without, self._cuts is not None, solver.chosen())
         self._talker = Thread(target=self._talk, args=(order,), daemon=True)
         self._talker.start()
 
@@ -185,7 +185,7 @@ class Rounds:
                 self._process.kill()
                 self._talker.join()
 
-    def _talk(self, order: tuple[Problem, frozenset[str], str]) -> None:
+    def _talk(self, order: tuple[Problem, frozenset[str], bool, str]) -> None:
         """Hand the program over and take rounds until there are no more."""
         process = self._process
         assert process is not None
@@ -206,7 +206,7 @@ def main() -> None:
     signal(SIGINT, SIG_IGN)
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    problem, without, solver_name = pickle.load(sys.stdin.buffer)
+    problem, without, cuts, solver_name = pickle.load(sys.stdin.buffer)
 
     def send(found: Round | float | None) -> None:
         pickle.dump(found, out)
@@ -216,5 +216,5 @@ def main() -> None:
         for found in rounds(problem, never, without):
             send(found)
         send(None)
-        if "cuts" not in without and cuts_pay(problem):
+        if cuts:
             prove_by_cuts(problem, Effort(), send)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from heteroplan.optimize.bound.relaxation import MIP_MARGIN, is_servable
+from heteroplan.optimize.bound.relaxation import is_servable, mip_bound
 from heteroplan.optimize.formulation.model import build_model
 from heteroplan.optimize.program.mix import part_pairs
 from heteroplan.optimize.program.problem import Problem
@@ -46,7 +46,7 @@ def prove_by_cuts(problem: Problem, effort: Effort, told: Told) -> None:
 
     def proven(bound: float | None) -> None:
         if bound is not None and np.isfinite(bound):
-            told(problem.fixed_cost + bound * model.cost_scale * (1.0 - MIP_MARGIN))
+            told(mip_bound(model, bound))
 
     answer = solver.run(model.lp, replace(effort, nodes=1, proves=proven), integer=True)
     proven(answer.bound)

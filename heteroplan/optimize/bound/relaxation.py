@@ -102,6 +102,11 @@ def _bound(model: Model, optimum: float) -> float:
     return value - SOLVER_TOLERANCE * abs(value)
 
 
+def mip_bound(model: Model, bound: float) -> float:
+    """On the cost of a plan, by what a MIP solver proved, what it may miss taken off."""
+    return model.problem.fixed_cost + bound * model.cost_scale * (1.0 - MIP_MARGIN)
+
+
 def is_servable(problem: Problem) -> bool:
     """Whether every class that asks for something has a pool that could serve it."""
     for work in problem.workloads:

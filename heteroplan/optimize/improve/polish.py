@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.numerics.tolerances import ROUNDING, SOLVER_TOLERANCE
-from heteroplan.optimize.bound.relaxation import MIP_MARGIN
+from heteroplan.optimize.bound.relaxation import mip_bound
 from heteroplan.optimize.formulation.model import (
     build_model,
     cap_shortage,
@@ -154,7 +154,7 @@ def solve_mip(
         best = read_solution(model)
     bound = None
     if answer.bound is not None and answer.verdict in (Verdict.OPTIMAL, Verdict.LIMIT):
-        bound = problem.fixed_cost + answer.bound * model.cost_scale * (1.0 - MIP_MARGIN)
+        bound = mip_bound(model, answer.bound)
     return MipResult(best, bound, least)
 
 

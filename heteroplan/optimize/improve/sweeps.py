@@ -1,9 +1,10 @@
 """Sweeps over large plans: each workload again beside the others, at prices of supply."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 from heteroplan.optimize.construct.all_workloads import (
     fits_one_group,
+    local_move,
     reinsert,
     scarce_where_short,
     steered,
@@ -61,6 +62,21 @@ def _placed_again(problem: Problem, w: int, replicas: Ints, held_price: Floats) 
     trial[list(problem.workloads[w].pools)] = 0
     rank, trial = placed_anew(task, trial)
     return trial if rank < here else replicas
+
+
+def nearby(
+    search: Search, workloads: Sequence[int], reach: int
+) -> Generator[None, None, list[bool]]:
+    """Each workload once more with the sizes that it has in so many intervals around.
+
+    Which of them helped.
+    """
+    helped = []
+    for w in workloads:
+        tried = local_move(search.problem, search.plan, w, 0, search.out_of_time, reach)
+        helped.append(search.offer(tried))
+        yield
+    return helped
 
 
 def repaired(
