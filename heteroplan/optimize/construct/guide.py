@@ -23,8 +23,9 @@ from heteroplan.optimize.solvers.solver import Effort, optimum
 
 MERGED_INTERVALS, FEWEST_INTERVALS = 24, 8
 """Intervals of the merged program, at most and at least."""
-MERGED_SIZES = 4_000
-"""Its pools times intervals, at most, unless that leaves too few intervals."""
+FIRST_CELLS, CELLS = 4_000, 12_000
+"""Its pools times intervals, at most, unless that leaves too few intervals: for a first plan, and
+for later ones."""
 GROUP_INTERVALS = 6
 """Single intervals that say which groups are candidates."""
 NEW_GROUP = 0.06
@@ -57,6 +58,7 @@ def guide(
     candidate_groups: CandidateGroups,
     effort: Effort,
     before: Floats | None = None,
+    cells: int = FIRST_CELLS,
 ) -> Guide | None:
     """Sizes of some workloads in their candidate groups beside what stands in `replicas` [P, T].
 
@@ -71,7 +73,7 @@ def guide(
     if not kept or effort.over():
         return None
     program = _beside(problem, kept, replicas)
-    few = max(FEWEST_INTERVALS, MERGED_SIZES // len(kept))
+    few = max(FEWEST_INTERVALS, cells // len(kept))
     first = merged_starts(problem.intervals, min(MERGED_INTERVALS, few))
     merged = merged_intervals(program, first)
     if before is not None:

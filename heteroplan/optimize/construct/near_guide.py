@@ -10,6 +10,8 @@ import numpy as np
 
 from heteroplan.optimize.construct.all_workloads import parts_of, steered
 from heteroplan.optimize.construct.guide import (
+    CELLS,
+    FIRST_CELLS,
     MERGED_INTERVALS,
     CandidateGroups,
     Guide,
@@ -38,6 +40,8 @@ class NearGuide:
     candidate_groups: CandidateGroups
     first: Guide
     """Of all workloads on an empty fleet."""
+    cells: int = FIRST_CELLS
+    """Of the LPs, at most."""
 
     @classmethod
     def of(cls, search: Search) -> "NearGuide | None":
@@ -56,10 +60,13 @@ class NearGuide:
         return None if first is None else cls(search, groups, first)
 
     def after(self, plan: Incumbent) -> "NearGuide":
-        """With GPUs kept free for the peaks and starts of a plan; this one if time is out."""
+        """With GPUs kept free for the peaks and starts of a plan, and larger LPs.
+
+        This one if time is out.
+        """
         sizes = plan.solution.replicas.astype(np.float64)
-        first = _of_all(self.search, self.candidate_groups, sizes)
-        return self if first is None else replace(self, first=first)
+        first = _of_all(self.search, self.candidate_groups, sizes, CELLS)
+        return self if first is None else replace(self, first=first, cells=CELLS)
 
     def plan(self, order: Sequence[int]) -> Incumbent:
         """Workloads in order near the guide's sizes at its prices.
@@ -82,15 +89,18 @@ class NearGuide:
                 replicas = found[1]
             rest = rest[now:]
             effort = search.effort()
-            again = guide(problem, rest, replicas, self.candidate_groups, effort, near.sizes)
+            groups = self.candidate_groups
+            again = guide(problem, rest, replicas, groups, effort, near.sizes, self.cells)
             near = again or near
         return of_sizes(problem, replicas)
 
 
-def _of_all(search: Search, groups: CandidateGroups, before: Floats | None) -> Guide | None:
+def _of_all(
+    search: Search, groups: CandidateGroups, before: Floats | None, cells: int = FIRST_CELLS
+) -> Guide | None:
     problem = search.problem
-    everyone = range(len(problem.workloads))
-    return guide(problem, everyone, problem.no_replicas(), groups, search.effort(), before)
+    everyone, nothing = range(len(problem.workloads)), problem.no_replicas()
+    return guide(problem, everyone, nothing, groups, search.effort(), before, cells)
 
 
 def _everywhere(problem: Problem) -> CandidateGroups:
