@@ -18,9 +18,9 @@ from heteroplan.placement.day_sweep.day import Begin, Day, Flags, Missed, State
 from heteroplan.placement.lifetimes import Lifetime
 from heteroplan.placement.nodes import Spot
 
-RETRIES = (1, 1, 2, 2, 3, 4, 6, 8, 12, 16)
+RETRIES = (2, 2, 4, 4, 4, 8, 8, 8, 16, 16)
 """Intervals to go back where replicas found no room, try by try."""
-RETRIED = 100
+RETRIED = 600
 """Intervals placed again in one day, at most."""
 BLOCKS = 16
 """Nodes looked at in vain for blocks of GPUs."""

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heteroplan.entities.fleet import Outage
+from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Running
 from heteroplan.placement import Packing, pack
 from heteroplan.placement.pack import Known
@@ -98,6 +99,16 @@ def test_what_runs_somewhere_on_a_leaf_has_nodes_of_its_own() -> None:
     packing = of.packed()
     assert faults(of, packing) == []
     assert {stay.leaf for stay in packing.stays} == {"l2"}
+
+
+def test_who_must_stand_on_a_leaf_goes_first() -> None:
+    """Each starts a replica of a whole node at once; only one of them could do so on the other."""
+    wide, narrow = Sizes({"s": [0, 1]}), Sizes({"l1": [0, 1]}, affinity=Affinity.LEAF)
+    on = fleet({"l1": {"h100x8": 1}, "l2": {"h100x8": 1}}, spines={"l1": "s", "l2": "s"})
+    for loads in ((wide, narrow), (narrow, wide)):
+        packing = case(*loads, on=on, cyclic=False).packed()
+        assert packing.unplaced == ()
+        assert len(packing.stays) == 2
 
 
 def full_case(seed: int, *, cyclic: bool) -> Case:
