@@ -101,8 +101,11 @@ def test_what_runs_somewhere_on_a_leaf_has_nodes_of_its_own() -> None:
     assert {stay.leaf for stay in packing.stays} == {"l2"}
 
 
-def test_who_must_stand_on_a_leaf_goes_first() -> None:
-    """Each starts a replica of a whole node at once; only one of them could do so on the other."""
+def test_who_must_stand_on_a_leaf_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two start at once, a node each; one may stand on either. No time is placed again."""
+    monkeypatch.setattr(
+        importlib.import_module("heteroplan.placement.day_sweep.sweep"), "RETRIES", ()
+    )
     wide, narrow = Sizes({"s": [0, 1]}), Sizes({"l1": [0, 1]}, affinity=Affinity.LEAF)
     on = fleet({"l1": {"h100x8": 1}, "l2": {"h100x8": 1}}, spines={"l1": "s", "l2": "s"})
     for loads in ((wide, narrow), (narrow, wide)):
