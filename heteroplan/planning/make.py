@@ -35,7 +35,7 @@ GREEDY_SHARE, GREEDY_CPU_S = 0.5, 2.0
 """Of the time of a plan, and in CPU seconds however little there is, for the greedy schedule."""
 SETTLE_SHARE = 0.05
 """Of the time of a plan, kept for packing at least."""
-PACK_CPU_S, LEAST_PACK_CPU_S, VERIFY_CPU_S = 2.2e-6, 1e-6, 2e-7
+PACK_CPU_S, LEAST_PACK_CPU_S, VERIFY_CPU_S = 3.5e-6, 1e-6, 2e-7
 """CPU seconds a GPU and interval to pack a plan on nodes, to do so in the quickest way, and to
 write it down and verify it."""
 MOST_PACKING = 0.35

@@ -32,7 +32,8 @@ def substituted(
 
     A substitute starts anew, or starts earlier or stops later than it would. Where none
     can and demand goes short, others make room: they serve a while less, and others again, on
-    other nodes, serve instead. All that until `stop()`. What is short then stays so.
+    other nodes, serve instead, as long as that helps. All that until `stop()`. What is short then
+    stays so.
     """
     free_capacity = FreeCapacity.of(scenario, candidates, problem, replicas, packing)
     lost = [
@@ -45,10 +46,15 @@ def substituted(
             break
         _serve_instead(free_capacity, pool, t)
     where = {(problem.pools[pool].workload, t) for pool, t in lost}
-    for w, t in sorted(where, key=lambda each: (problem.workloads[each[0]].priority, *each)):
-        if stop():
-            break
-        free_capacity = _with_room_made(free_capacity, w, t, stop)
+    short = sorted(where, key=lambda each: (problem.workloads[each[0]].priority, *each))
+    before = len(short) + 1
+    while len(short) < before:
+        before = len(short)
+        for w, t in short:
+            if stop():
+                break
+            free_capacity = _with_room_made(free_capacity, w, t, stop)
+        short = [each for each in short if free_capacity.missing(*each)]
     return free_capacity.replicas, free_capacity.packed()
 
 

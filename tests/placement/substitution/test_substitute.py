@@ -287,6 +287,14 @@ def test_room_made_for_some_harms_nobody() -> None:
     assert helped > 5
 
 
+def test_room_that_was_made_for_others_may_help_who_came_before() -> None:
+    """All is served only once what had found no way is looked at again after all others."""
+    of = contended(Random(1061), cyclic=False)
+    stood, full = substitutes(of)
+    assert faults(of, stood, full) == []
+    assert not unserved(of, stood).any()
+
+
 def test_what_serves_is_what_stands_after_room_is_made() -> None:
     """Settled sizes and flow break no row: whoever made room is served by those who stand in."""
     changed = 0
