@@ -35,13 +35,14 @@ GREEDY_SHARE, GREEDY_CPU_S = 0.5, 2.0
 """Of the time of a plan, and in CPU seconds however little there is, for the greedy schedule."""
 SETTLE_SHARE = 0.05
 """Of the time of a plan, kept for packing at least."""
-PACK_CPU_S, LEAST_PACK_CPU_S, VERIFY_CPU_S = 3.5e-6, 1e-6, 2e-7
+PACK_CPU_S, LEAST_PACK_CPU_S, VERIFY_CPU_S = 5e-6, 1e-6, 2e-7
 """CPU seconds a GPU and interval to pack a plan on nodes, to do so in the quickest way, and to
 write it down and verify it."""
 MOST_PACKING = 0.35
 """Share of the time of a plan that is kept for packing at most."""
 AGAIN_SHARE = 0.15
-"""Of the time to solve, kept to solve again where replicas find no room on nodes."""
+"""Of the time to solve, kept to solve a program that is not large again where replicas find no room
+on nodes. For a large one it is too short to help."""
 PACKING_SHARE = 0.1
 """Of the gap, kept for what packing adds to the cost of a large plan."""
 
@@ -195,8 +196,10 @@ class _Stages:
 
     def best(self) -> tuple[Outcome, Settled]:
         """The best plan of all rounds. Raises NoPlanError where the first round has none."""
-        wanted = self.gap * (1 - PACKING_SHARE) if self.problem.large else self.gap
-        todo: _Round | None = _Round(self.problem, self._first_sizes(), wanted, AGAIN_SHARE)
+        wanted, kept = self.gap, AGAIN_SHARE
+        if self.problem.large:
+            wanted, kept = self.gap * (1 - PACKING_SHARE), 0.0
+        todo: _Round | None = _Round(self.problem, self._first_sizes(), wanted, kept)
         found: tuple[Outcome, Settled] | None = None
         while todo is not None:
             try:
