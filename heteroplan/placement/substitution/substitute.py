@@ -16,8 +16,6 @@ from heteroplan.placement.substitution.free_capacity import FreeCapacity
 
 MOST = 16
 """Replicas that may serve instead of one in an interval."""
-CUTS = 48
-"""Ways to make room for a replica that are tried."""
 
 
 def substituted(
@@ -141,20 +139,26 @@ def _exchanged(
     free_capacity: FreeCapacity, w: int, pool: int, t: int, stop: Stop
 ) -> FreeCapacity | None:
     """With one more of `pool`, of workload w, on the GPUs of one instead of which others serve."""
-    specs = free_capacity.problem.pools
-    for cut in free_capacity.in_the_way(pool, t)[:CUTS]:
+    for cut in free_capacity.in_the_way(pool, t):
         if stop():
             break
         tried = free_capacity.copy()
         other = tried.pieces[cut.number].life.pool
-        if not tried.make(cut) or not tried.serve_more(pool, t):
+        grown = tried.make(cut) and tried.serve_more(pool, t)
+        if not grown or not _lose(tried, free_capacity, w, t):
             continue
-        for u in cut.lost:
-            _serve_instead(tried, other, u)
-        harmed = any(_lose(free_capacity, tried, specs[other].workload, u) for u in cut.lost)
-        if not harmed and _lose(tried, free_capacity, w, t):
+        if _replaced(free_capacity, tried, other, cut.lost) and _lose(tried, free_capacity, w, t):
             return tried
     return None
+
+
+def _replaced(before: FreeCapacity, tried: FreeCapacity, pool: int, times: Iterable[int]) -> bool:
+    """Whether others serve instead of one of `pool` in some intervals, no less than before."""
+    for t in times:
+        _serve_instead(tried, pool, t)
+        if _lose(before, tried, tried.problem.pools[pool].workload, t):
+            return False
+    return True
 
 
 def _lose(before: FreeCapacity, after: FreeCapacity, w: int, t: int) -> bool:
