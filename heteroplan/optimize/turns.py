@@ -6,8 +6,9 @@
    single intervals find for each workload: some are placed, then the LP of the rest is solved again
    (`near_guide`). Where that goes short, prices rise, and others make room. The first one is not
    swept: it says how many GPUs to keep free for peaks and starts in the next.
-3. *Sweeps.* Each workload again beside the others, while the prices fade: its groups one by one
-   (`refit`), two at a time (`regroup`), then anywhere, as long as there are prices (`sweeps`).
+3. *Sweeps.* Each workload again beside the others, the last placed first, while the prices fade:
+   its groups one by one (`refit`), two at a time (`regroup`), then anywhere, as long as there are
+   prices (`sweeps`).
 4. *Classes.* Where a workload has several, its pools serve them apart (`by_class`).
 5. *Again*, in the other order of workloads and with GPUs kept free by what the best plan holds,
    until gap, time or turns end it.
@@ -61,7 +62,6 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
     order = by_size(problem)[::-1]
     order.sort(key=lambda w: problem.workloads[w].priority)
     by_class = ByClass(search)
-    others = [w for w in order if w not in by_class.workloads]
     orders = (by_size(problem), order)
     near = NearGuide.of(search) if problem.large and search.uses("near guide") else None
     relaxed = yield from _relaxed(search)
@@ -85,7 +85,9 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
             return
         plan = yield from by_class.improved(plan)
         if prices is not None and search.uses("sweeps"):
-            yield from _swept(search, plan, prices, others)
+            again = orders[(turn + 1) % len(orders)]
+            again = [w for w in again if w not in by_class.workloads]
+            yield from _swept(search, plan, prices, again)
         yield from _more_rounds(search, rounds, MEANWHILE)
 
 

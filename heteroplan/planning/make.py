@@ -40,9 +40,9 @@ PACK_CPU_S, LEAST_PACK_CPU_S, VERIFY_CPU_S = 5e-6, 1e-6, 2e-7
 write it down and verify it."""
 MOST_PACKING = 0.35
 """Share of the time of a plan that is kept for packing at most."""
-AGAIN_SHARE = 0.15
-"""Of the time to solve, kept to solve a program that is not large again where replicas find no room
-on nodes. For a large one it is too short to help."""
+AGAIN_SHARE, LARGE_AGAIN_SHARE = 0.15, 0.05
+"""Of the time to solve, kept to solve again where replicas find no room on nodes: of a large
+program, which that seldom helps, only for a packing that takes longer."""
 PACKING_SHARE = 0.1
 """Of the gap, kept for what packing adds to the cost of a large plan."""
 
@@ -198,7 +198,7 @@ class _Stages:
         """The best plan of all rounds. Raises NoPlanError where the first round has none."""
         wanted, kept = self.gap, AGAIN_SHARE
         if self.problem.large:
-            wanted, kept = self.gap * (1 - PACKING_SHARE), 0.0
+            wanted, kept = self.gap * (1 - PACKING_SHARE), LARGE_AGAIN_SHARE
         todo: _Round | None = _Round(self.problem, self._first_sizes(), wanted, kept)
         found: tuple[Outcome, Settled] | None = None
         while todo is not None:

@@ -20,7 +20,7 @@ from heteroplan.placement.nodes import Spot
 
 RETRIES = (2, 2, 4, 4, 4, 8, 8, 8, 16, 16)
 """Intervals to go back where replicas found no room, try by try."""
-RETRIED = 600
+RETRIED = 300
 """Intervals placed again in one day, at most."""
 BLOCKS = 16
 """Nodes looked at in vain for blocks of GPUs."""
