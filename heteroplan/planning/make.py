@@ -33,16 +33,17 @@ COMPARE_SHARE, COMPARE_CPU_S = 0.15, 8e-6
 """Of the time limit, and CPU seconds a GPU and interval, kept for baselines: the greater."""
 GREEDY_SHARE, GREEDY_CPU_S = 0.5, 2.0
 """Of the time of a plan, and in CPU seconds however little there is, for the greedy schedule."""
-SETTLE_SHARE = 0.05
-"""Of the time of a plan, kept for packing at least."""
-PACK_CPU_S, LEAST_PACK_CPU_S, VERIFY_CPU_S = 5e-6, 1e-6, 2e-7
+SETTLE_SHARE, LARGE_SETTLE_SHARE = 0.05, 0.15
+"""Of the time of a plan, kept for packing at least: of a large program more, as it is not solved
+again."""
+PACK_CPU_S, LEAST_PACK_CPU_S, VERIFY_CPU_S = 6e-6, 1e-6, 2e-7
 """CPU seconds a GPU and interval to pack a plan on nodes, to do so in the quickest way, and to
 write it down and verify it."""
 MOST_PACKING = 0.35
 """Share of the time of a plan that is kept for packing at most."""
-AGAIN_SHARE, LARGE_AGAIN_SHARE = 0.15, 0.05
-"""Of the time to solve, kept to solve again where replicas find no room on nodes: of a large
-program, which that seldom helps, only for a packing that takes longer."""
+AGAIN_SHARE = 0.15
+"""Of the time to solve, kept to solve a program that is not large again where replicas find no room
+on nodes. For a large one it is too short to help."""
 PACKING_SHARE = 0.1
 """Of the gap, kept for what packing adds to the cost of a large plan."""
 
@@ -101,7 +102,7 @@ def make_plan(
         problem=problem,
         greedy=greedy,
         starts=[sizes_of(problem, candidates, plan.pools) for plan in starts],
-        times=_Times.of(_gpu_intervals(scenario), solving, slowness, comparing_s),
+        times=_Times.of(scenario, problem, solving, slowness, comparing_s),
     )
     plan = stages.checked(*stages.best())
     progress(
@@ -160,14 +161,18 @@ class _Times:
     settled: float
 
     @classmethod
-    def of(cls, gpu_intervals: int, clock: Clock, slowness: float, spare_s: float) -> Self:
+    def of(
+        cls, scenario: Scenario, problem: Problem, clock: Clock, slowness: float, spare_s: float
+    ) -> Self:
         """Time is kept for one packing, and for writing down and verifying the plan.
 
         Where packing leaves demand unserved it may take `spare_s` as well.
         """
+        gpu_intervals = _gpu_intervals(scenario)
         settled = clock.end - clock.reserve(VERIFY_CPU_S * gpu_intervals, slowness)
         packing_s = clock.reserve(PACK_CPU_S * gpu_intervals, slowness, MOST_PACKING)
-        solved = settled - max(packing_s, SETTLE_SHARE * clock.seconds)
+        share = LARGE_SETTLE_SHARE if problem.large else SETTLE_SHARE
+        solved = settled - max(packing_s, share * clock.seconds)
         return cls(clock.began, solved, settled + spare_s)
 
 
@@ -198,7 +203,7 @@ class _Stages:
         """The best plan of all rounds. Raises NoPlanError where the first round has none."""
         wanted, kept = self.gap, AGAIN_SHARE
         if self.problem.large:
-            wanted, kept = self.gap * (1 - PACKING_SHARE), LARGE_AGAIN_SHARE
+            wanted, kept = self.gap * (1 - PACKING_SHARE), 0.0
         todo: _Round | None = _Round(self.problem, self._first_sizes(), wanted, kept)
         found: tuple[Outcome, Settled] | None = None
         while todo is not None:
