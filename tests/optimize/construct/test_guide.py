@@ -105,6 +105,16 @@ def test_merged_intervals_keep_the_mean_demand() -> None:
     np.testing.assert_allclose(used, np.tile(rps, (4, 1)), atol=1e-6)
 
 
+@pytest.mark.parametrize(("cells", "intervals"), [(1, 8), (64, 16), (1000, 24)])
+def test_as_many_intervals_as_cells_allow(cells: int, intervals: int) -> None:
+    """Four pools; no fewer than 8 intervals of 48, and no more than 24."""
+    problem = day_on_two_spines(*[1.0] * 48)
+    everywhere = {(0, group) for group in problem.groups(0)}
+    found = guide(problem, [0], nothing(problem), everywhere, Effort(), None, cells)
+    assert found is not None
+    assert found.intervals == intervals
+
+
 def test_room_is_kept_for_peaks_that_merged_intervals_hide() -> None:
     """One pair on average fills a spine of 2 nodes, and 1.5 do not fit: half goes to the other."""
     rps = np.where(np.arange(48) % 2, 1.5, 0.5)
