@@ -28,6 +28,11 @@ class Footprint:
         """Nodes to choose from."""
         return int(self.rows.stop - self.rows.start)
 
+    @property
+    def precedence(self) -> tuple[int, int, int]:
+        """Least of pools that go first: of few nodes to choose from, then of large replicas."""
+        return self.width, -self.count, -self.share
+
     def within(self, part: slice) -> "Footprint":
         """This footprint with its nodes counted from the start of `part`."""
         rows = slice(self.rows.start - part.start, self.rows.stop - part.start)

@@ -218,7 +218,7 @@ def _ordered(
 
 
 ORDERS: tuple[Order, ...] = (
-    lambda of, life: (of.width, -of.count, -of.share, -life.intervals, life.first),
+    lambda of, life: (*of.precedence, -life.intervals, life.first),
     lambda of, life: (of.width, -life.intervals, -of.count, -of.share, life.first),
 )
 """Large replicas first, or long lifetimes; but before those, who has fewer nodes to choose from."""

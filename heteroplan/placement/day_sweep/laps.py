@@ -1,7 +1,7 @@
 """The sizes of one part of the fleet, placed by sweeps through the day."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,7 +13,7 @@ from heteroplan.placement.day_sweep.align import align
 from heteroplan.placement.day_sweep.day import Day, State
 from heteroplan.placement.day_sweep.sweep import Sweep
 from heteroplan.placement.day_sweep.wraparound import Piece, closed, pieces_of
-from heteroplan.placement.first_fit import Attempt, Footprint, Placed, Unplaced
+from heteroplan.placement.first_fit import Attempt, Placed, Unplaced
 from heteroplan.placement.identity import identify
 from heteroplan.placement.lifetimes import Lifetime
 from heteroplan.placement.nodes import Hold
@@ -34,7 +34,8 @@ def swept(empty: Attempt, waiting: Sequence[Lifetime], stop: Stop) -> Attempt:
     if cyclic:
         for pool, count in sizes.items():
             count -= start.stand_still(pool, int(count.min()))
-    pools = _ordered(empty.footprints, (pool for pool, count in sizes.items() if count.any()))
+    used = [pool for pool, count in sizes.items() if count.any()]
+    pools = sorted(used, key=lambda pool: empty.footprints[pool].precedence)
     if not pools:
         return start.done
     day, cut = _day(start.done, pools, np.array([sizes[pool] for pool in pools]))
@@ -61,16 +62,6 @@ def swept(empty: Attempt, waiting: Sequence[Lifetime], stop: Stop) -> Attempt:
         before = sweep.states[-1]
     assert best is not None
     return best
-
-
-def _ordered(footprints: Mapping[int, Footprint], pools: Iterable[int]) -> tuple[int, ...]:
-    """Narrow domains first, then large replicas."""
-
-    def key(pool: int) -> tuple[int, ...]:
-        of = footprints[pool]
-        return of.width, -of.count, -of.share
-
-    return tuple(sorted(pools, key=key))
 
 
 def _sizes(waiting: Sequence[Lifetime], intervals: int) -> dict[int, Ints]:
