@@ -13,8 +13,8 @@ alone (`stages`): integer counts of some engines that cover the demand at all ti
 relaxation (Geoffrion 1974); its best value is that of Dantzig-Wolfe's master over block schedules.
 
 **Bound.** `bound` has the proof: valid at any prices, so LP duals need not be trusted. Good prices
-are duals of LPs: of all domains merged into one, of single intervals, and where it is small enough
-of the whole day, by an interior point method (`lp_prices`). Each workload keeps those that prove
+are duals of LPs (`lp_prices`): of all domains merged into one, and by an interior point method of
+single intervals, and where it is small enough of the whole day. Each workload keeps those that prove
 most of it; `balancing` improves its prices of balances by itself. Of a program that is not large
 the LP of the whole, with a MIP solver's `cuts`, proves more where classes, losses and other rules
 tie whole replicas. Unless one MIP comes first, all of that runs in a process beside (`bounding`),

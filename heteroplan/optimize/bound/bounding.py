@@ -10,8 +10,7 @@ import pickle
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from signal import SIG_IGN, SIGINT, signal
 from subprocess import PIPE, Popen
@@ -89,17 +88,28 @@ def rounds(
             prices = best.prices if plain else balanced(problem, best.prices, stop, CELLS)
             best = _better(problem, best, prices, MORE_CELLS, stop)
             yield best
-    prices = best.prices if plain else balanced(problem, best.prices, stop, MORE_CELLS)
-    yield _better(problem, best, prices, MOST_CELLS, stop)
+    best = _better(problem, best, best.prices, MOST_CELLS, stop)
+    yield best
+    if not plain and best.prices.balance.any():
+        prices = balanced(problem, best.prices, stop, MORE_CELLS)
+        yield _better(problem, best, prices, MOST_CELLS, stop)
 
 
 def _beginnings(problem: Problem, without: frozenset[str]) -> list[tuple[Find, ...]]:
     """LPs whose prices may begin; the longest one at last."""
-    single = partial(interval_prices, every=EVERY)
-    quick: tuple[Find, ...] = (one_domain_prices, single)
+    quick: tuple[Find, ...] = (one_domain_prices, _inside)
     if "one domain" in without:
-        quick = (single,)
+        quick = (_inside,)
     return [quick, (whole_day_prices,)] if problem.cells <= WHOLE_DAY_CELLS else [quick]
+
+
+def _inside(problem: Problem, effort: Effort) -> Prices | None:
+    """Of some single intervals, from inside the optimal face.
+
+    At a corner the prices of domains that are alike differ by chance, and blocks prove 0.1 to
+    1.2 % less (six fleets of 5 to 50 workloads).
+    """
+    return interval_prices(problem, replace(effort, interior=True), EVERY)
 
 
 def _best_for_each(problem: Problem, tried: Sequence[Prices], stop: Stop) -> Prices:

@@ -60,7 +60,10 @@ class Effort:
     stop: Stop | None = None
     """Asked now and then; true ends the call."""
     interior: bool = False
-    """Whether LPs end inside their optimal face: much sooner on large ones, prices a little off."""
+    """Whether LPs end inside their optimal face: much sooner on large ones, prices a little off.
+
+    Without presolve, which would leave out columns and with them the inside of the face.
+    """
     proves: Callable[[float], None] | None = None
     """Hears what a MIP has proven, now and then; no time goes into solutions then. Of HiGHS."""
 
@@ -124,7 +127,7 @@ def _run_highs(problem: pulp.LpProblem, effort: Effort, integer: bool, warm: boo
         "mip_max_nodes": effort.nodes,
     }
     if effort.interior and not integer:
-        options |= {"solver": "ipm", "run_crossover": "off"}
+        options |= {"solver": "ipm", "run_crossover": "off", "presolve": "off"}
     if effort.proves and integer:
         options |= _PROVING
     stats = problem.solve(

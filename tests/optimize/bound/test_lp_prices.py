@@ -112,6 +112,18 @@ def test_passing_on_is_worth_what_prefill_costs() -> None:
     np.testing.assert_allclose(found.balance, [[[-4.0, 0.0]]], atol=1e-9)
 
 
+def test_an_interior_price_is_inside_the_optimal_face() -> None:
+    """Two cheap replicas are there and just enough: one GPU more is worth nothing, one less 1 USD.
+
+    Any price between is as good for the LP. Blocks prove more at those inside than at corners.
+    """
+    problem = cheap_and_dear(1.0)
+    found = interval_prices(problem, Effort(interior=True))
+    assert found is not None
+    (price,) = of_type(problem, found, "cheap")
+    assert 0.01 < price < 0.99
+
+
 def test_none_where_the_effort_ran_out() -> None:
     assert interval_prices(cheap_and_dear(0.5, 1.5), Effort(stop=lambda: True)) is None
 
