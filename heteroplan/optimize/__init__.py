@@ -16,10 +16,10 @@ relaxation (Geoffrion 1974); its best value is that of Dantzig-Wolfe's master ov
 are duals of LPs (`lp_prices`): of all domains merged into one, and by an interior point method of
 single intervals, and where it is small enough of the whole day. Each workload keeps those that
 prove most of it; `balancing` improves its prices of balances by itself. Of a program that is not
-large the LP of the whole, with a MIP solver's `cuts`, proves more where classes, losses and other rules
-tie whole replicas. Unless one MIP comes first, all of that runs in a process beside (`bounding`),
-in rounds that depend on the program alone: the outcome is the same with one core and with two, and
-until the time limit the clock plays no part.
+large the LP of the whole, with a MIP solver's `cuts`, proves more where classes, losses and other
+rules tie whole replicas. Unless one MIP comes first, all of that runs in a process beside
+(`bounding`), in rounds that depend on the program alone: the outcome is the same with one core and
+with two, and until the time limit the clock plays no part.
 
 **Plans.** A workload goes where it costs least (`one_workload`, `one_domain`), beside what stands
 there; `one_group` fits its groups to each other one by one, `two_groups` two at a time. Pools take
