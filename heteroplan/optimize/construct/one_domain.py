@@ -163,15 +163,15 @@ def _cover(
     left = task.left(pools, replicas)
     room = _room(task, pools, replicas, left)
     block, useful = _block(task, group, pools, replicas, need, fewest, left, room)
-    path = None
+    tight = bool((block.high < useful).any())
     if not block.missing(block.high).any():
         path = _fitting_path(problem, pools, replicas, block, left)
-    if path is None:
-        expensive = float(block.price.max() + block.start.max() + 1e-6)
-        expensive *= max(1.0, float(room.max(initial=1)))
-        penalty = np.full(problem.intervals, SHORT_PRICE * expensive)
-        path = _fitting_path(problem, pools, replicas, replace(block, penalty=penalty), left)
-    tight = bool((block.high < useful).any())
+        if path is not None:
+            return (path.counts, need), tight
+    expensive = float(block.price.max() + block.start.max() + 1e-6)
+    expensive *= max(1.0, float(room.max(initial=1)))
+    penalty = np.full(problem.intervals, SHORT_PRICE * expensive)
+    path = _fitting_path(problem, pools, replicas, replace(block, penalty=penalty), left)
     if path is None:
         return None, tight
     return (path.counts, need - block.missing(path.counts).max(axis=0)), tight
@@ -321,7 +321,7 @@ def _fitting_path(
     less of it is given up.
     """
     high = block.high.copy()
-    standing = problem.held_by(pools, replicas[pools])
+    standing = problem.held_by(pools, replicas[pools]) if replicas[pools].any() else 0
     while True:
         tried = cheapest_path(narrowed(replace(block, high=high)), cyclic=problem.cyclic)
         if tried is None:

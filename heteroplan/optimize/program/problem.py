@@ -342,10 +342,9 @@ class Problem:
         """[..., T] values of `ahead` intervals later; 0 past the end of a day not cyclic."""
         if not self.cyclic and ahead >= self.intervals:
             return np.zeros_like(values)
-        moved = np.roll(values, -ahead, axis=-1)
-        if not self.cyclic:
-            moved[..., self.intervals - ahead :] = 0
-        return moved
+        ahead %= self.intervals
+        first = values[..., :ahead] if self.cyclic else np.zeros_like(values[..., :ahead])
+        return np.concatenate((values[..., ahead:], first), axis=-1)
 
     def cost(self, replicas: Ints) -> float:
         """Objective of integer pool sizes [P, T]: running, starting, draining and changes."""
