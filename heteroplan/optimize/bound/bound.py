@@ -57,8 +57,8 @@ BOUND_CELLS = 8_000
 """Largest mean number of states an interval of a block."""
 URGENCIES = (2.0, 1.0, 10.0, 100.0)
 """Prices of an unserved request, in what one of the most expensive workload costs to serve."""
-FEW = 3e-4
-"""Share of the bound given up for all unserved requests where they are few, at their price."""
+FEW = (3e-4, 3e-3)
+"""Shares of the bound given up for all unserved requests where they are few, at their price."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,10 +82,9 @@ def bound_of_short(problem: Problem, prices: Prices, unserved: float, stop: Stop
         return found - price * unserved * (1.0 + ROUNDING)
 
     best = max(0.0, *(proved(urgency * most_expensive) for urgency in URGENCIES))
-    of_few = FEW * best / max(1.0, unserved)
-    if of_few > max(URGENCIES) * most_expensive:
-        best = max(best, proved(of_few))
-    return best
+    of_few = [few * best / max(1.0, unserved) for few in FEW]
+    higher = [price for price in of_few if price > max(URGENCIES) * most_expensive]
+    return max([best, *map(proved, higher)])
 
 
 def _request_cost(problem: Problem, w: int) -> float:
