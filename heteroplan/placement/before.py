@@ -15,7 +15,7 @@ from heteroplan.entities.placement import Stay
 from heteroplan.entities.scenario import Running, Scenario
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.program.supply import Places
-from heteroplan.placement.first_fit import Placed
+from heteroplan.placement.first_fit import Placed, Unplaced
 from heteroplan.placement.nodes import Nodes
 
 type _Place = tuple[str, str, str, str, frozenset[str]]
@@ -69,16 +69,18 @@ def standing(scenario: Scenario, nodes: Mapping[str, Nodes]) -> list[Running]:
     return found
 
 
-def in_horizon(placed: Iterable[Placed]) -> Iterator[Placed]:
-    """What was placed from the interval before on, counted from the horizon on.
+def in_horizon[Each: (Placed, Unplaced)](found: Iterable[Each]) -> Iterator[Each]:
+    """What was placed or not from the interval before on, counted from the horizon on.
 
     What goes on elsewhere when the horizon begins is no move, as nothing before it is counted.
     """
-    for each in placed:
+    for each in found:
         first, intervals = max(0, each.first - 1), each.intervals - (each.first == 0)
         if intervals:
-            lead, moved = min(each.lead, first), each.moved and first > 0
-            yield replace(each, first=first, intervals=intervals, lead=lead, moved=moved)
+            late = replace(each, first=first, intervals=intervals)
+            if isinstance(late, Placed):
+                late = replace(late, lead=min(late.lead, first), moved=late.moved and first > 0)
+            yield late
 
 
 def left_on_nodes(

@@ -59,7 +59,7 @@ def _told_apart(pieces: list[Placed], intervals: int, *, cyclic: bool) -> list[P
     if replicas is None:
         return pieces if _starts_as_grown(pieces, intervals) else None
     return [
-        _numbered(piece, number)
+        replace(piece, life=replace(piece.life, number=number))
         for number, (chain, closed) in enumerate(replicas, start=1)
         for piece in _joined(chain, closed=closed)
     ]
@@ -84,10 +84,7 @@ def replicas_of(
     None where a replica would be in two places.
     """
     for order in _orders(pieces):
-        chains = [
-            ([order[i] for i in chain], closed)
-            for chain, closed in _chains(order, _successors(order, intervals, cyclic=cyclic))
-        ]
+        chains = list(_chains(order, _successors(order, intervals, cyclic=cyclic)))
         if all(sum(piece.intervals for piece in chain) <= intervals for chain, _ in chains):
             return chains
     return None
@@ -104,12 +101,6 @@ def _orders(pieces: Sequence[Placed]) -> Iterator[Sequence[Placed]]:
         shuffled = list(pieces)
         Random(seed).shuffle(shuffled)
         yield shuffled
-
-
-def _numbered(piece: Placed, number: int) -> Placed:
-    if piece.life.number == number:
-        return piece
-    return replace(piece, life=replace(piece.life, number=number))
 
 
 def _successors(pieces: Sequence[Placed], intervals: int, *, cyclic: bool) -> dict[int, int]:
@@ -135,7 +126,7 @@ def _successors(pieces: Sequence[Placed], intervals: int, *, cyclic: bool) -> di
 
 def _chains(
     pieces: Sequence[Placed], successor: dict[int, int]
-) -> Iterator[tuple[list[int], bool]]:
+) -> Iterator[tuple[list[Placed], bool]]:
     """Pieces of each replica in order, and whether the last goes on as the first.
 
     A closed chain begins with a move, if there is one.
@@ -145,11 +136,11 @@ def _chains(
     moves = [j for j, i in before.items() if pieces[i].spot != pieces[j].spot]
     seen: set[int] = set()
     for head in (*heads, *moves, *before):
-        chain: list[int] = []
+        chain: list[Placed] = []
         at: int | None = head
         while at is not None and at not in seen:
             seen.add(at)
-            chain.append(at)
+            chain.append(pieces[at])
             at = successor.get(at)
         if chain:
             yield chain, at == head
@@ -163,8 +154,7 @@ def _joined(pieces: Sequence[Placed], *, closed: bool) -> list[Placed]:
             longer = found[-1].intervals + piece.intervals
             found[-1] = replace(found[-1], intervals=longer)
         else:
-            moved = bool(found) or closed
-            found.append(piece if piece.moved == moved else replace(piece, moved=moved))
+            found.append(replace(piece, moved=bool(found) or closed))
     if closed and len(found) == 1:
         return [replace(found[0], lead=0, moved=False)]
     return found

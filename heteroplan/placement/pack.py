@@ -93,8 +93,11 @@ def pack(
                 done = _best(empty, mine, stop)
                 if not stop():
                     known[key] = done
-            stays += _stays(candidates, problem, done)
-            unplaced += _unplaced(done, known_before)
+            placed, left_out = iter(done.placed), iter(done.unplaced)
+            if known_before:
+                placed, left_out = before.in_horizon(placed), before.in_horizon(left_out)
+            stays += [stay_of(candidates, problem, done.nodes, each) for each in placed]
+            unplaced += left_out
     stays.sort(key=lambda stay: stay.pool)
     return Packing(tuple(stays), tuple(unplaced))
 
@@ -111,15 +114,6 @@ def _by_pool(scenario: Scenario, now: Iterable[RunningNow]) -> dict[int, list[Ru
         if p is not None:
             found.setdefault(p, []).append(running)
     return found
-
-
-def _unplaced(done: Attempt, known_before: bool) -> Iterator[Unplaced]:
-    """What found no room, from the horizon on."""
-    for each in done.unplaced:
-        early = int(known_before and each.first == 0)
-        if each.intervals > early:
-            first = each.first - known_before + early
-            yield Unplaced(each.pool, first, each.intervals - early)
 
 
 def footprint_of(nodes: Nodes, pool: PoolSpec) -> Footprint:
@@ -222,12 +216,6 @@ ORDERS: tuple[Order, ...] = (
     lambda of, life: (of.width, -life.intervals, -of.count, -of.share, life.first),
 )
 """Large replicas first, or long lifetimes; but before those, who has fewer nodes to choose from."""
-
-
-def _stays(candidates: Sequence[Candidate], problem: Problem, done: Attempt) -> Iterator[Stay]:
-    placed = done.placed
-    for each in before.in_horizon(placed) if before.is_known(problem) else placed:
-        yield stay_of(candidates, problem, done.nodes, each)
 
 
 def stay_of(

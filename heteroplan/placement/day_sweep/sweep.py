@@ -194,10 +194,7 @@ class Sweep:
         for begun in [each for starting in at.starting.values() for each in starting]:
             if at.free()[node] < 0 and node in begun.spot:
                 at.cancel(begun)
-                at.late[begun.pool] = (
-                    *at.late[begun.pool],
-                    max(begun.wanted, at.t),
-                )
+                at.late[begun.pool] = (*at.late[begun.pool], max(begun.wanted, at.t))
 
     def _serving_on(self, node: int) -> Iterator[tuple[int, Spot]]:
         """(pool, spot) of each replica that serves there."""

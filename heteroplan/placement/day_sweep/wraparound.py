@@ -1,7 +1,7 @@
 """Where a cyclic day closes: what stands at its end goes on as what stood at its beginning."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from heteroplan.optimize.program.problem import Ints
@@ -111,7 +111,7 @@ class _Wraparound:
         for piece in (*self.done, *self.tails):
             if 0 < piece.first < self.footprint.lead:
                 self._start(piece)
-        self.tails = self._kept(self.tails)
+        self.tails = [tail for tail in self.tails if tail.first < tail.end]
         self._join_on_same_nodes()
         growth = len(self.heads) - len(self.tails)
         claimed = {each.spot for each in self.claims if each.first == self.length}
@@ -125,9 +125,7 @@ class _Wraparound:
                 self._start(head)
             else:
                 self._start_late(head)
-        return self._kept([*self.done, *self.heads, *self.tails])
-
-    def _kept(self, pieces: Iterable[Piece]) -> list[Piece]:
+        pieces = (*self.done, *self.heads, *self.tails)
         return [piece for piece in pieces if piece.first < piece.end]
 
     def _join_on_same_nodes(self) -> None:
