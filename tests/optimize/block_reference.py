@@ -58,9 +58,10 @@ def missing(made: Block, counts: Counts, t: int, side: list[int]) -> float:
     reached = alive = sum(served(made, e, counts[e], t) for e in side)
     if made.node_loss is not None:
         assert made.by_count is None
-        for members, gpus in made.node_loss.nodes:
-            lost = most_on_a_node(made, [e for e in members if e in side], gpus, counts, t)
-            if any(e in side for e in members):
+        for m, gpus in enumerate(made.node_loss.node_gpus.tolist()):
+            members = [e for e in side if made.node_loss.node[e] == m]
+            lost = most_on_a_node(made, members, gpus, counts, t)
+            if members:
                 reached = min(reached, max(0.0, alive - lost) / made.node_loss.serve)
     left = float(made.need[t]) - reached
     return left if left > 1e-9 else 0.0

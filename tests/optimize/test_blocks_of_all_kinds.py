@@ -30,7 +30,8 @@ def random_block(seed: int) -> Block:
     loss = NodeLoss(
         serve=float(draw.choice((0.7, 1.0))),
         gpus=draw.integers(1, 5, engines),
-        nodes=(((0,), 4), (tuple(range(1, engines)), 8)),
+        node=np.array([0, 1])[:engines],
+        node_gpus=np.array([4, 8]),
     )
     return Block(
         price=draw.uniform(0.5, 3.0, shape),

@@ -273,21 +273,11 @@ def _node_loss(problem: Problem, pools: list[int]) -> NodeLoss | None:
     resilience = problem.workloads[problem.pools[pools[0]].workload].resilience
     if resilience is None or not resilience.node_gpus:
         return None
-    by_type = {
-        name: tuple(e for e, p in enumerate(pools) if problem.pools[p].node_type == name)
-        for name in resilience.node_gpus
-    }
-    return NodeLoss(
-        serve=resilience.serve,
-        gpus=np.array(
-            [
-                min(problem.pools[p].gpus, resilience.node_gpus[problem.pools[p].node_type])
-                for p in pools
-            ],
-            dtype=np.int64,
-        ),
-        nodes=tuple((by_type[name], gpus) for name, gpus in resilience.node_gpus.items()),
-    )
+    types = list(resilience.node_gpus)
+    node = np.array([types.index(problem.pools[p].node_type) for p in pools], dtype=np.int64)
+    node_gpus = np.array(list(resilience.node_gpus.values()), dtype=np.int64)
+    gpus = np.array([problem.pools[p].gpus for p in pools], dtype=np.int64)
+    return NodeLoss(resilience.serve, np.minimum(gpus, node_gpus[node]), node, node_gpus)
 
 
 def room_of(problem: Problem, p: int, left: Mapping[int, Ints], count: Ints) -> Ints:

@@ -92,8 +92,8 @@ def arrays_of(block: "Block", engines: list[int]) -> Arrays:
         places=np.ones(len(engines), dtype=np.int64) if lost is None else lost.places[engines],
         replicas=np.zeros(len(engines), dtype=np.int64) if lost is None else lost.replicas[engines],
         node_serve=0.0 if loss is None else loss.serve,
-        node=none if loss is None else loss.types()[engines],
-        node_gpus=none if loss is None else np.array([gpus for _, gpus in loss.nodes], np.int64),
+        node=none if loss is None else loss.node[engines],
+        node_gpus=none if loss is None else loss.node_gpus,
         gpus=none if loss is None else loss.gpus[engines],
         gone=none if loss is None else loss.replicas()[engines],
         penalty=own(np.broadcast_to(block.penalty, (len(sides), intervals))),
@@ -133,6 +133,16 @@ def _reach(reach: _Floats, e: int, count: int, t: int) -> float:
     if count <= last:
         return float(reach[e, count, t])
     return float(reach[e, last, t] / last * count)
+
+
+@compiled
+def _next(counts: _Ints, low: _Ints, size: _Ints) -> None:
+    """The next cell of a box, into `counts`; after the last one the first."""
+    for e in range(len(size) - 1, -1, -1):
+        counts[e] += 1
+        if counts[e] < low[e] + size[e]:
+            break
+        counts[e] = low[e]
 
 
 @compiled
@@ -208,11 +218,7 @@ def _missing(
             if serve > 0.0:
                 left = max(need, serve + lost) - cover
             out[cell] = left if left > of.tolerance else 0.0
-        for e in range(engines - 1, -1, -1):
-            counts[e] += 1
-            if counts[e] < low[e] + size[e]:
-                break
-            counts[e] = low[e]
+        _next(counts, low, size)
 
 
 @compiled
@@ -251,11 +257,7 @@ def _stage(of: Arrays, t: int, size: _Ints, out: _Floats) -> None:
             if held > room[r, t]:
                 cost = np.inf
         out[cell] = cost
-        for e in range(engines - 1, -1, -1):
-            counts[e] += 1
-            if counts[e] < low[e] + size[e]:
-                break
-            counts[e] = low[e]
+        _next(counts, low, size)
     filling, lacking = of.filling, np.zeros(out.shape[0])
     for s in range(of.sides.shape[0]):
         penalty = of.penalty[s, t]
@@ -352,11 +354,7 @@ def _begin(of: Arrays, t: int, size: _Ints, fixed: _Ints, before: _Ints, value: 
                     value[cell] = np.inf
             elif here[e] != before[e]:
                 value[cell] += of.start[e, t] * max(0, here[e] - before[e]) + of.change[e]
-        for e in range(len(size) - 1, -1, -1):
-            here[e] += 1
-            if here[e] < low[e] + size[e]:
-                break
-            here[e] = low[e]
+        _next(here, low, size)
 
 
 @compiled
@@ -383,11 +381,7 @@ def _cheapest_before(
                 best = cost
                 for e in range(engines):
                     counts[e] = here[e]
-        for e in range(engines - 1, -1, -1):
-            here[e] += 1
-            if here[e] < low[e] + size[e]:
-                break
-            here[e] = low[e]
+        _next(here, low, size)
     return best
 
 

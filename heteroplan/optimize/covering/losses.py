@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from heteroplan.optimize.program.problem import Floats, Ints, on_a_node
+from heteroplan.optimize.program.problem import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -17,23 +17,14 @@ class NodeLoss:
     serve: float
     gpus: Ints
     """[E] GPUs of a replica on one node."""
-    nodes: tuple[tuple[tuple[int, ...], int], ...]
-    """For each node type: the engines on it, and the GPUs of a node."""
-
-    def types(self) -> Ints:
-        """[E] number of the node type that an engine stands on."""
-        found = np.full(len(self.gpus), -1)
-        for m, (members, _) in enumerate(self.nodes):
-            found[list(members)] = m
-        return found
+    node: Ints
+    """[E] number of the node type that an engine stands on."""
+    node_gpus: Ints
+    """[M] of a node of each type."""
 
     def replicas(self) -> Ints:
         """[E] that one node takes away at most."""
-        found = np.zeros_like(self.gpus)
-        for members, node_gpus in self.nodes:
-            for e in members:
-                found[e] = on_a_node(int(self.gpus[e]), node_gpus)
-        return found
+        return np.asarray(np.maximum(1, self.node_gpus[self.node] // self.gpus))
 
 
 ALL_OF_THEM = 10**9

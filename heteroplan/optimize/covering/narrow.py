@@ -100,12 +100,7 @@ def _rows(block: Block) -> tuple[Floats, Floats]:
 def _lost(block: Block) -> Floats:
     """[S, T] greatest share of the demand that one node may hold."""
     loss = block.node_loss
-    lost = np.zeros((len(block.all_sides()), len(block.need)))
-    if loss is not None:
-        per_gpu = block.share / loss.gpus[:, None]
-        for members, node_gpus in loss.nodes:
-            for s, side in enumerate(block.all_sides()):
-                mine = [e for e in members if side[e]]
-                held = node_gpus * per_gpu[mine].max(axis=0, initial=0.0)
-                lost[s] = np.maximum(lost[s], held)
-    return lost
+    if loss is None:
+        return np.zeros((len(block.all_sides()), len(block.need)))
+    held = loss.node_gpus[loss.node, None] * (block.share / loss.gpus[:, None])
+    return np.array([held[side].max(axis=0, initial=0.0) for side in block.all_sides()])

@@ -111,7 +111,7 @@ def test_a_promise_to_survive_a_node_lets_less_be_served(
     """
     made = replace(
         block(price=[1.0], start=[0.0], share=[0.4], need=[1.0, 1.0]),
-        node_loss=NodeLoss(serve=serve, gpus=np.array([8]), nodes=(((0,), 8),)),
+        node_loss=NodeLoss(serve, np.array([8]), np.array([0]), np.array([8])),
     )
     found = made.missing(np.array([[3, 2]]))
     np.testing.assert_allclose(found, [missing], atol=1e-12)
@@ -124,7 +124,7 @@ def test_a_lost_node_takes_from_each_side_what_serves_there() -> None:
     """
     made = replace(
         block(price=[1.0, 1.0], start=[0.0, 0.0], share=[0.5, 0.4], need=[1.0]),
-        node_loss=NodeLoss(serve=1.0, gpus=np.array([8, 8]), nodes=(((0, 1), 8),)),
+        node_loss=NodeLoss(1.0, np.array([8, 8]), np.array([0, 0]), np.array([8])),
         sides=np.eye(2, dtype=bool),
     )
     np.testing.assert_allclose(made.missing(np.array([[3], [3]])), [[0.0], [0.2]], atol=1e-12)

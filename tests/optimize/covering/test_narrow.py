@@ -214,17 +214,16 @@ def test_what_a_node_holds_is_covered_once_more() -> None:
     """
     made = block(high=[99, 99], need=[20.0, 9.0])
     gpus = np.array([2, 1])
-    nodes: tuple[tuple[tuple[int, ...], int], ...]
-    for nodes, more in (
-        ((((0,), 8),), 4),
-        ((((0,), 8), ((1,), 8)), 8),
-        ((((1,), 8), ((0,), 8)), 8),
-        ((((0, 1), 8),), 8),
+    for node, node_gpus, more in (
+        ([0, 1], [8, 0], 4),
+        ([0, 1], [8, 8], 8),
+        ([1, 0], [8, 8], 8),
+        ([0, 0], [8], 8),
     ):
-        loss = NodeLoss(serve=1.0, gpus=gpus, nodes=nodes)
+        loss = NodeLoss(1.0, gpus, np.array(node), np.array(node_gpus))
         cheap, _ = box(narrowed(replace(made, node_loss=loss)))
         assert cheap == [(19, 20 + more + 1), (8, 9 + more + 1)]
-    loss = NodeLoss(serve=1.0, gpus=gpus, nodes=(((1,), 8),))
+    loss = NodeLoss(1.0, gpus, np.array([0, 1]), np.array([0, 8]))
     cheap, dear = box(narrowed(replace(made, node_loss=loss, sides=np.eye(2, dtype=bool))))
     assert cheap == [(19, 21), (8, 10)]
     assert dear == [(19, 29), (8, 18)]
@@ -232,7 +231,7 @@ def test_what_a_node_holds_is_covered_once_more() -> None:
 
 def test_a_promise_is_kept_near_the_cover_where_the_whole_grid_can() -> None:
     """24 + 8 replicas a node apart: 20 of one engine are too few, and both have large grids."""
-    loss = NodeLoss(serve=1.0, gpus=np.array([1, 1]), nodes=(((0, 1), 8),))
+    loss = NodeLoss(1.0, np.array([1, 1]), np.array([0, 0]), np.array([8]))
     made = replace(block(high=[20, 300], need=[24.0, 12.0]), node_loss=loss)
     part = narrowed(made)
     assert part.cells() < made.cells()

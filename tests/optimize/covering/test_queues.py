@@ -27,7 +27,8 @@ def random_block(seed: int) -> Block:
     loss = NodeLoss(
         serve=float(draw.choice((0.6, 1.0))),
         gpus=np.array([2, 2, 4]),
-        nodes=(((0, 2), 4), ((1,), 4)),
+        node=np.array([0, 1, 0]),
+        node_gpus=np.array([4, 4]),
     )
     return Block(
         price=draw.uniform(0.5, 3.0, (3, intervals)),
