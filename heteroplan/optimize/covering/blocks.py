@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from heteroplan.numerics.division import quotient
 from heteroplan.numerics.tolerances import ROUNDING
 from heteroplan.optimize.covering.losses import LeastLost, NodeLoss
 from heteroplan.optimize.program.problem import Floats, Ints
@@ -142,10 +143,7 @@ def _closing_cost(block: Block, counts: Ints, join: int) -> float:
 
 
 def _required(block: Block) -> Floats:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        fewest = np.where(block.share > 0, block.need / block.share, np.inf).min(
-            axis=0, initial=np.inf
-        )
+    fewest = quotient(block.need, block.share, np.inf).min(axis=0, initial=np.inf)
     return np.where(block.need > 0, fewest, 0.0)
 
 

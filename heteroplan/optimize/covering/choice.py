@@ -6,6 +6,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from heteroplan.numerics.division import quotient
 from heteroplan.numerics.tolerances import COVER_TOLERANCE, NOTHING
 from heteroplan.optimize.program.problem import Floats, Ints
 
@@ -27,8 +28,7 @@ def useful_counts(
     is that of a block: where not even all of those counts cover an interval, one more is of use.
     Where changes of counts cost something (`steady`), replicas may also stay to spare one.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        alone = np.where(share > 0, np.ceil(need / share - COVER_TOLERANCE), 0.0)
+    alone = np.ceil(quotient(need, share) - COVER_TOLERANCE)
     if by_count is not None:
         covering = (by_count < need - COVER_TOLERANCE).sum(axis=1)
         alone = np.where(share > 0, np.maximum(alone, covering), 0.0)
@@ -75,8 +75,7 @@ def not_beaten(
 
 def unit_price(price: Floats, share: Floats) -> Floats:
     """[E, T] running cost of serving all demand in fractions of a replica."""
-    useful = share > 0
-    return np.where(useful, price / np.where(useful, share, 1.0), np.inf)
+    return quotient(price, share, np.inf)
 
 
 def on_grid(

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from heteroplan.numerics.division import quotient
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.covering.blocks import Block
-from heteroplan.optimize.covering.choice import on_grid
+from heteroplan.optimize.covering.choice import on_grid, unit_price
 from heteroplan.optimize.program.problem import Floats, Ints
 
 WHOLE_CELLS = 2_000
@@ -62,15 +63,13 @@ def _guide(block: Block, *, spare: bool) -> Floats:
     sides, guide = block.all_sides(), np.zeros_like(block.price)
     rows, left = _rows(block)
     times = np.arange(len(block.need))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        unit = np.where(block.share > 0, block.price / block.share, np.inf)
+    unit = unit_price(block.price, block.share)
     need = block.need + (_lost(block) if spare else np.zeros((len(sides), 1)))
 
     def add(engine: Ints, wanted: Floats) -> None:
         """At each time as many replicas of one engine [T] as are `wanted` [T] and fit."""
         drawn = rows[:, engine]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            fits = np.where(drawn > 0, left / drawn, np.inf).min(axis=0, initial=np.inf)
+        fits = quotient(left, drawn, np.inf).min(axis=0, initial=np.inf)
         free = block.high[engine, times] - guide[engine, times]
         added = np.maximum(0.0, np.minimum(wanted, np.minimum(free, fits)))
         guide[engine, times] += added
@@ -80,8 +79,7 @@ def _guide(block: Block, *, spare: bool) -> Floats:
         for engine in np.argsort(unit, axis=0, kind="stable"):
             share = np.where(side[engine], block.share[engine, times], 0.0)
             rest = asked - (block.share[side] * guide[side]).sum(axis=0)
-            wanted = np.divide(rest, share, out=np.zeros_like(rest), where=share > 0)
-            add(engine, wanted)
+            add(engine, quotient(rest, share))
     for engine in np.argsort(block.price, axis=0, kind="stable"):
         add(engine, block.fewest - guide.sum(axis=0))
     return guide

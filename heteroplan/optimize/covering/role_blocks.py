@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from heteroplan.numerics.division import quotient
 from heteroplan.numerics.tolerances import ROUNDING
 from heteroplan.optimize.covering.blocks import Block, Filling
 from heteroplan.optimize.covering.choice import not_beaten, on_grid, unit_price, useful_counts
@@ -384,8 +385,7 @@ def _alone(share: Floats, need: Floats) -> int:
     The most of all intervals in which any number does.
     """
     enough = np.arange(len(share))[:, None] * share >= need
-    with np.errstate(divide="ignore", invalid="ignore"):
-        beyond = np.where(share[-1] > 0, np.ceil(need / share[-1]), 0.0)
+    beyond = np.ceil(quotient(need, share[-1]))
     return int(np.where(enough.any(axis=0), enough.argmax(axis=0), beyond).max(initial=0.0))
 
 
@@ -413,7 +413,7 @@ def cover_weights(rps: Floats, loads: Sequence[Floats], price: Floats) -> Floats
     weights = np.where(np.isfinite(cost), cost, 0.0)
     total = weights.sum(axis=0)
     even = asked / np.maximum(1, asked.sum(axis=0))
-    return np.asarray(np.where(total > 0, weights / np.where(total > 0, total, 1.0), even))
+    return quotient(weights, total, even)
 
 
 def cover_share(weights: Floats, rps: Floats, load: Floats) -> Floats:
@@ -423,7 +423,6 @@ def cover_share(weights: Floats, rps: Floats, load: Floats) -> Floats:
     have next to no weight, it is more, so that no number of replicas grows without end.
     """
     useful = (rps > 0) & np.isfinite(load) & (load > 0)
-    busy = np.where(useful, load, 0.0).sum(axis=0)
-    least = np.where(busy > 0, LEAST_SHARE / np.where(busy > 0, busy, 1.0), 0.0)
-    share = np.where(useful, weights / np.where(useful, load, 1.0), 0.0).max(axis=0)
-    return np.asarray(np.maximum(share, least))
+    usable = np.where(useful, load, 0.0)
+    least = quotient(LEAST_SHARE, usable.sum(axis=0))
+    return np.maximum(quotient(weights, usable).max(axis=0), least)

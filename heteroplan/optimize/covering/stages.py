@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from heteroplan.numerics.division import quotient
 from heteroplan.numerics.tolerances import NOTHING, ROUNDING
 from heteroplan.optimize.program.prices import Prices, passing_prices, pool_prices, start_prices
 from heteroplan.optimize.program.problem import Floats, Problem
@@ -67,7 +68,7 @@ class Stage:
         part = {p: self.sets_level[p] * (running.get(p, 0.0) + NOTHING) for p in self.pools}
         total = np.sum(list(part.values()), axis=0)
         for p in self.pools:
-            found[p] += np.where(total > 0, rest * part[p] / np.where(total > 0, total, 1.0), 0.0)
+            found[p] += quotient(rest * part[p], total)
         return found
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pulp
 from numpy.typing import NDArray
 
+from heteroplan.numerics.division import quotient
 from heteroplan.optimize.program.prices import Prices, pool_prices, start_prices, supply_prices
 from heteroplan.optimize.program.problem import Floats, Problem, Solution
 from heteroplan.optimize.rules import define_rules
@@ -216,8 +217,7 @@ def _due(model: Model, supply: Floats) -> Floats:
         due[p, t] = max(0.0, row.pi or 0.0) * model.cost_scale
     held = pool_prices(problem, supply)
     for p in range(len(problem.pools)):
-        cost = start_prices(problem, p, held[p])
-        due[p] = np.where(cost > 0, due[p] / np.where(cost > 0, cost, 1.0), 0.0)
+        due[p] = quotient(due[p], start_prices(problem, p, held[p]))
     return np.clip(due, 0.0, 1.0)
 
 

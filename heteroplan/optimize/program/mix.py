@@ -9,6 +9,7 @@ from functools import reduce
 import numpy as np
 
 from heteroplan.entities.workload import Role
+from heteroplan.numerics.division import quotient
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, ProgramResilience, on_a_node
 from heteroplan.optimize.program.sizes import kind_of, shares
 
@@ -154,7 +155,7 @@ def mix(problem: Problem, w: int, replicas: Ints, flow: list[Floats]) -> None:
         taken = {Role.PREFILL: pair, Role.DECODE: pair, Role.AGGREGATED: alone}
         for p, mine in _parts_of_role(problem, pools, replicas).items():
             role = problem.pools[p].role
-            flow[p] = _ratio(mine, cover[role]) * taken[role] * asked
+            flow[p] = quotient(mine, cover[role]) * taken[role] * asked
 
 
 def _parts_of_role(problem: Problem, pools: Sequence[int], replicas: Ints) -> dict[int, Floats]:
@@ -166,10 +167,5 @@ def _parts_of_role(problem: Problem, pools: Sequence[int], replicas: Ints) -> di
         used = np.minimum(*covers)
         for part, cover in zip(pair, covers, strict=True):
             for p in part:
-                own[p] = own[p] * _ratio(used, np.asarray(cover))
+                own[p] = own[p] * quotient(used, np.asarray(cover))
     return own
-
-
-def _ratio(part: Floats, total: Floats) -> Floats:
-    """part / total, 0 where there is nothing."""
-    return np.where(total > 0, part / np.where(total > 0, total, 1.0), 0.0)
