@@ -14,7 +14,7 @@ from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.optimize.program.build import running_now
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.program.sizes import true_loads
-from heteroplan.optimize.program.supply import domain_supply
+from heteroplan.optimize.program.supply import Places
 from heteroplan.units import s_to_hours
 
 
@@ -111,15 +111,17 @@ def _hours_at_start(
 
 def supply_use(scenario: Scenario, held: HeldOnLeaves) -> tuple[SupplyUse, ...]:
     """GPUs present and held of each node type."""
-    clusters = [
-        domain_supply(scenario, Affinity.CLUSTER, cluster)
-        for cluster in scenario.fleet.network.domains(Affinity.CLUSTER)
-    ]
+    place, clusters = Places(scenario), scenario.fleet.network.domains(Affinity.CLUSTER)
     none = np.zeros(scenario.horizon.intervals, dtype=np.int64)
     return tuple(
         SupplyUse(
             node_type=shape.name,
-            supply=tuple(sum((each[shape.name] for each in clusters), start=none).tolist()),
+            supply=tuple(
+                sum(
+                    (place.gpus(Affinity.CLUSTER, name, shape.name) for name in clusters),
+                    start=none,
+                ).tolist()
+            ),
             held=tuple(
                 sum(
                     (gpus for (_, name), gpus in held.items() if name == shape.name), start=none

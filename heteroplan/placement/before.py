@@ -97,7 +97,6 @@ def left_on_nodes(
         for each in ran
     )
     left = {name: _there_before(scenario, on, name) for name, on in nodes.items()}
-    index = {name: {node: n for n, node in enumerate(on.names)} for name, on in nodes.items()}
     for each in ran:
         if each.nodes:
             taken = gpus[each.workload, each.engine]
@@ -105,7 +104,7 @@ def left_on_nodes(
     for stay in stays:
         pool = problem.pools[stay.pool]
         if not _goes_on(problem, candidates, running, stay) and stay.first < pool.lead:
-            where = [index[pool.node_type][name] for name in stay.nodes]
+            where = nodes[pool.node_type].standing(stay.leaf, stay.nodes)
             left[pool.node_type][where] -= pool.gpus // len(where)
     return left
 

@@ -129,7 +129,7 @@ class Attempt:
         return tuple(self.nodes.standing(life.begins.leaf, life.begins.nodes).tolist())
 
     def _place_whole(self, life: Lifetime) -> bool:
-        return self._place(self._begin(life), self._in_one_piece(life))
+        return self._place(self._begin(life), self.in_one_piece(life))
 
     def _place_alike(self, lives: Sequence[Lifetime]) -> bool:
         """Lifetimes of a pool at the same time, each whole; stops where one fits nowhere."""
@@ -137,13 +137,13 @@ class Attempt:
         footprint = self.footprints[first.pool]
         if len(lives) == 1 or first.begins is not None:
             return all(map(self._place_whole, lives))
-        hold = self._hold(self._in_one_piece(first))
+        hold = self._hold(self.in_one_piece(first))
         spots = self.nodes.fill(footprint.rows, footprint.count, hold, len(lives))
         for life, spot in zip(lives, spots, strict=False):
-            self.placed.append(replace(self._in_one_piece(life), spot=spot))
+            self.placed.append(replace(self.in_one_piece(life), spot=spot))
         return len(spots) == len(lives)
 
-    def _in_one_piece(self, life: Lifetime) -> Placed:
+    def in_one_piece(self, life: Lifetime) -> Placed:
         """A whole lifetime, on no nodes yet."""
         lead = 0 if life.intervals == self.intervals else self._lead(life, life.first)
         return Placed(life, life.first, life.intervals, lead)

@@ -17,6 +17,7 @@ from heteroplan.entities.placement import Stay
 from heteroplan.entities.scenario import Running, Scenario
 from heteroplan.optimize.program.build import RunningNow, running_now
 from heteroplan.optimize.program.problem import Ints, PoolSpec, Problem
+from heteroplan.optimize.program.supply import Places
 from heteroplan.placement import before
 from heteroplan.placement.day_sweep.laps import swept
 from heteroplan.placement.first_fit import Attempt, Footprint, Placed, Unplaced
@@ -104,13 +105,9 @@ def pack(
 
 def _by_pool(scenario: Scenario, now: Iterable[RunningNow]) -> dict[int, list[Running]]:
     """What runs already of each pool, on low priority first: it stays longest."""
-    leaves = {leaf.name: leaf for leaf in scenario.fleet.network.leaves}
-    priorities, found = list(SubgroupPriority), dict[int, list[Running]]()
-
-    def scarcity(each: RunningNow) -> int:
-        return priorities.index(scenario.fleet.leaf_priority(leaves[each[0].leaf]))
-
-    for running, _, p in sorted(now, key=scarcity):
+    place, order = Places(scenario), list(SubgroupPriority)
+    found: dict[int, list[Running]] = {}
+    for running, _, p in sorted(now, key=lambda each: order.index(place.priority[each[0].leaf])):
         if p is not None:
             found.setdefault(p, []).append(running)
     return found

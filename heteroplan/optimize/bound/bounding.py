@@ -150,7 +150,7 @@ class Rounds:
             self._here = rounds(problem, stop, without)
             return
         order = (problem, without, self._cuts is not None, solver.chosen())
-        self._talker = Thread(target=self._talk, args=(order,), daemon=True)
+        self._talker = Thread(target=self._talk, args=(self._process, order), daemon=True)
         self._talker.start()
 
     def take(self) -> Round | None:
@@ -195,10 +195,10 @@ class Rounds:
                 self._process.kill()
                 self._talker.join()
 
-    def _talk(self, order: tuple[Problem, frozenset[str], bool, str]) -> None:
+    def _talk(
+        self, process: Popen[bytes], order: tuple[Problem, frozenset[str], bool, str]
+    ) -> None:
         """Hand the program over and take rounds until there are no more."""
-        process = self._process
-        assert process is not None
         assert process.stdin is not None
         assert process.stdout is not None
         with suppress(OSError, EOFError, pickle.UnpicklingError):

@@ -109,8 +109,8 @@ def mip_bound(model: Model, bound: float) -> float:
 
 def is_servable(problem: Problem) -> bool:
     """Whether every class that asks for something has a pool that could serve it."""
-    for work in problem.workloads:
-        for k, t in np.argwhere(work.rps > 0):
-            if not any(np.isfinite(problem.pools[p].load[k, t]) for p in work.pools):
-                return False
-    return True
+    return all(
+        any(np.isfinite(problem.pools[p].load[k, t]) for p in work.pools)
+        for work in problem.workloads
+        for k, t in np.argwhere(work.rps > 0)
+    )

@@ -118,8 +118,8 @@ def cheapest_path(block: Block, *, cyclic: bool) -> Path | None:
         counts, value = _open_path(block, 0, None)
         value += _given_up(block)
         return None if counts is None else Path(counts, value, value)
-    required = _required(block)
-    join = int(np.argmin(required)) if intervals else 0
+    fewest = quotient(block.need, block.share, np.inf).min(axis=0, initial=np.inf)
+    join = int(np.argmin(np.where(block.need > 0, fewest, 0.0))) if intervals else 0
     counts, bound = _open_path(block, join, None)
     if counts is None:
         return None
@@ -140,11 +140,6 @@ def _closing_cost(block: Block, counts: Ints, join: int) -> float:
     grown = counts[:, join] - counts[:, join - 1]
     cost = float(block.start[:, join] @ np.maximum(0, grown))
     return cost if block.change is None else cost + float(block.change @ (grown != 0))
-
-
-def _required(block: Block) -> Floats:
-    fewest = quotient(block.need, block.share, np.inf).min(axis=0, initial=np.inf)
-    return np.where(block.need > 0, fewest, 0.0)
 
 
 def _open_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints | None, float]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from math import ceil
 from typing import Self
 
@@ -79,7 +80,7 @@ def build_problem(scenario: Scenario, candidates: Sequence[Candidate]) -> Proble
         pools=tuple(pools),
         balances=tuple(_balances(scenario, candidates, workloads, pools)),
         supplies=tuple(supply_rows(place, pools)),
-        conflicts=tuple(_conflicts(scenario, workloads, pools)),
+        conflicts=tuple(_conflicts(place, workloads, pools)),
         hardware=tuple(hardware_tree(place, pools)),
         before=None if scenario.current is None else before,
         fixed_cost=_draining_cost(scenario, now) + changing,
@@ -161,16 +162,16 @@ def _served_stages(candidate: Candidate, stages: dict[Role, int]) -> tuple[int, 
 
 def _standing(
     place: Places, workload: Workload, candidate: Candidate, group: str
-) -> Iterator[tuple[Affinity, str]]:
+) -> Iterable[tuple[Affinity, str]]:
     """Domains inside `group` whose pools are counted apart.
 
     The group itself; its leaves for parts of a divided engine, which balance there; the
     domains that may be lost where they are narrower.
     """
     level = _level(workload, candidate.engine)
-    leaves = place.leaves[workload.affinity, group]
-    for domain in dict.fromkeys(leaf.domain(level) for leaf in leaves):
-        yield level, domain
+    return dict.fromkeys(
+        (level, leaf.domain(level)) for leaf in place.leaves[workload.affinity, group]
+    )
 
 
 def _level(workload: Workload, engine: Engine) -> Affinity:
@@ -345,36 +346,37 @@ def _balances(
 
 
 def _conflicts(
-    scenario: Scenario, workloads: Sequence[ProgramWorkload], pools: Sequence[PoolSpec]
+    place: Places, workloads: Sequence[ProgramWorkload], pools: Sequence[PoolSpec]
 ) -> Iterator[tuple[int, str, int, str]]:
     """Overlapping groups of workloads that keep apart, each pair once."""
-    number = {workload.name: w for w, workload in enumerate(scenario.workloads)}
+    number = {work.name: w for w, work in enumerate(workloads)}
     pairs = {
         tuple(sorted((w, number[name])))
-        for w, workload in enumerate(scenario.workloads)
-        for name in workload.anti_affinity
+        for w, work in enumerate(workloads)
+        for name in work.source.anti_affinity
     }
     leaves = [
         {
-            name: {leaf.name for leaf in found}
-            for name, found in workload.domains(scenario.fleet.network).items()
+            group: {leaf.name for leaf in place.leaves[work.source.affinity, group]}
+            for group in dict.fromkeys(pools[p].group for p in work.pools)
         }
-        for workload in scenario.workloads
+        for work in workloads
     ]
-    used = [list(dict.fromkeys(pools[p].group for p in work.pools)) for work in workloads]
     for one, two in sorted(pairs):
-        for group in used[one]:
-            for other in used[two]:
-                if not leaves[one][group].isdisjoint(leaves[two][other]):
-                    yield one, group, two, other
+        for group, other in product(leaves[one], leaves[two]):
+            if not leaves[one][group].isdisjoint(leaves[two][other]):
+                yield one, group, two, other
 
 
 def _draining_cost(scenario: Scenario, now: Sequence[RunningNow]) -> float:
     """Of all that runs when the horizon starts, objective units."""
-    total = 0.0
-    for each, engine, _ in now:
-        total += _price_per_hour(scenario, engine, each.node_type) * s_to_hours(engine.drain_s)
-    return total
+    return sum(
+        (
+            _price_per_hour(scenario, engine, each.node_type) * s_to_hours(engine.drain_s)
+            for each, engine, _ in now
+        ),
+        start=0.0,
+    )
 
 
 def running_now(

@@ -23,13 +23,12 @@ def restricted(
     problem: Problem,
     workloads: Sequence[int],
     supplies: Sequence[Ints],
-    before: Sequence[int | None] | None = None,
+    before: Sequence[int | None],
 ) -> Problem:
     """The program of some workloads alone, with `supplies` GPUs left on each row.
 
-    And `before` GPUs left before the horizon; without it nothing is said of that time.
+    And `before` GPUs left before the horizon; None where nothing is said of that time.
     """
-    early = before or [None] * len(supplies)
     kept = [p for w in workloads for p in problem.workloads[w].pools]
     number = {w: i for i, w in enumerate(workloads)}
     part = problem.keeping(kept)
@@ -44,7 +43,7 @@ def restricted(
         ),
         supplies=tuple(
             replace(row, gpus=left, free_before=free)
-            for row, left, free in zip(part.supplies, supplies, early, strict=True)
+            for row, left, free in zip(part.supplies, supplies, before, strict=True)
             if row.pools
         ),
         conflicts=tuple(

@@ -129,14 +129,6 @@ class Places:
         return {leaf.name: fleet.leaf_priority(leaf) for leaf in fleet.network.leaves}
 
 
-def domain_supply(scenario: Scenario, level: Affinity, domain: str) -> dict[str, Ints]:
-    """GPUs of each node type in a domain [T], maintenance applied."""
-    place = Places(scenario)
-    return {
-        shape.name: place.gpus(level, domain, shape.name) for shape in scenario.fleet.node_types
-    }
-
-
 def supply_rows(place: Places, pools: Sequence[PoolSpec]) -> Iterator[SupplySpec]:
     """One row for each domain with pools of its own and each node type they use.
 
@@ -174,13 +166,11 @@ def hardware_tree(place: Places, pools: Sequence[PoolSpec]) -> Iterator[Hardware
     """The network tree of each node type, from clusters down to leaves, under one root."""
     if len(set(place.priority.values())) <= 1:
         return
-    own = _standing(pools)
+    fleet, own = place.scenario.fleet, _standing(pools)
     index: dict[tuple[Affinity, str, str], int] = {}
     for level in reversed(Affinity):
-        for (at, domain), leaves in place.leaves.items():
-            if at is not level:
-                continue
-            for shape in place.scenario.fleet.node_types:
+        for domain, leaves in fleet.network.domains(level).items():
+            for shape in fleet.node_types:
                 wider = [up for up in Affinity if up not in _up_to(level)]
                 parent = (wider[0], leaves[0].domain(wider[0]), shape.name) if wider else None
                 index[level, domain, shape.name] = len(index)

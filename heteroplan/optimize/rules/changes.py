@@ -108,11 +108,6 @@ def _define_run(model: Model, p: int, min_run: int) -> None:
 
 def _define_count(model: Model, p: int, max_changes: int) -> None:
     days = model.problem.days_of()
-    for day in range(int(days.max(initial=0)) + 1):
-        terms: Terms = (
-            [(model.changed[p][t], 1.0) for t in np.flatnonzero(days == day)]
-            if model.changed[p]
-            else []
-        )
-        if terms:
-            model.add(terms, "<=", float(max_changes), f"changes_{p}_{day}")
+    for day in np.unique(days) if model.changed[p] else ():
+        terms: Terms = [(model.changed[p][t], 1.0) for t in np.flatnonzero(days == day)]
+        model.add(terms, "<=", float(max_changes), f"changes_{p}_{day}")

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
+import pulp
+
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.rules.mip import Box, Model, Terms
 from heteroplan.optimize.rules.rule import Rule
@@ -21,7 +23,7 @@ class GroupsRule(Rule):
         """
         problem = model.problem
         kept_apart = {w for one, _, two, _ in problem.conflicts for w in (one, two)}
-        opened = model.opened
+        opened: dict[tuple[int, str], pulp.LpVariable] = {}
         for w, work in enumerate(problem.workloads):
             groups = problem.groups(w)
             limited = work.max_groups is not None and work.max_groups < len(groups)

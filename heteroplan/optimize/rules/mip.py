@@ -48,8 +48,6 @@ class Model:
     x: list[list[list[pulp.LpVariable | None]]] = field(default_factory=list)
     """[p][k][t]; None where nothing is asked for or the pool cannot serve it."""
     short: list[list[list[pulp.LpVariable | None]]] = field(default_factory=list)
-    opened: dict[tuple[int, str], pulp.LpVariable] = field(default_factory=dict)
-    """(workload, group) -> whether the group is used, where a rule limits that."""
     cost_scale: float = 1.0
     """Objective units per unit of the scaled objective."""
     supply_rows: dict[tuple[int, int], pulp.LpConstraint] = field(default_factory=dict)

@@ -51,14 +51,12 @@ class RatioBandRule(Rule):
             if balance.band is None:
                 continue
             for t in range(model.problem.intervals):
-                left, right = (
-                    [model.n[p][t] for p in pools] for pools in (balance.left, balance.right)
-                )
                 for name, bound, sense in (
                     ("low", balance.band.low, ">="),
                     ("high", balance.band.high, "<="),
                 ):
-                    terms = [(n, 1.0) for n in left] + [(n, -bound) for n in right]
+                    terms = [(model.n[p][t], 1.0) for p in balance.left]
+                    terms += [(model.n[p][t], -bound) for p in balance.right]
                     if terms:
                         model.add(terms, sense, 0.0, f"ratio_{name}_{b}_{t}")
 

@@ -13,7 +13,7 @@ from heteroplan.placement.day_sweep.align import align
 from heteroplan.placement.day_sweep.day import Day, State
 from heteroplan.placement.day_sweep.sweep import Sweep
 from heteroplan.placement.day_sweep.wraparound import Piece, closed, pieces_of
-from heteroplan.placement.first_fit import Attempt, Placed, Unplaced
+from heteroplan.placement.first_fit import Attempt, Unplaced
 from heteroplan.placement.identity import identify
 from heteroplan.placement.lifetimes import Lifetime
 from heteroplan.placement.nodes import Hold
@@ -103,7 +103,7 @@ class _Start:
         for spot in spots:
             self.numbers[pool] += 1
             life = Lifetime(pool, self.numbers[pool], 0, self.done.intervals)
-            self.done.placed.append(Placed(life, 0, self.done.intervals, 0, spot))
+            self.done.placed.append(replace(self.done.in_one_piece(life), spot=spot))
         return len(spots)
 
     def finished(
@@ -122,19 +122,12 @@ class _Start:
             else:
                 number = number_of[id(piece.after)]
             number_of[id(piece)] = number
-            done.placed.append(_placed(done, piece, pool, number, cut))
+            first, length = (cut + piece.first) % done.intervals, piece.end - piece.first
+            placed = done.in_one_piece(Lifetime(pool, number, first, length))
+            moved = piece.after is not None
+            done.placed.append(replace(placed, spot=piece.spot, moved=moved))
         for each in lost:
             first = (cut + each.first) % done.intervals
             done.unplaced.append(Unplaced(pools[each.pool], first, each.intervals))
         identify(done)
         return done
-
-
-def _placed(done: Attempt, piece: Piece, pool: int, number: int, cut: int) -> Placed:
-    lead, length = done.footprints[pool].lead, piece.end - piece.first
-    if not done.cyclic:
-        lead = min(lead, piece.first)
-    elif length == done.intervals:
-        lead = 0
-    life = Lifetime(pool, number, (cut + piece.first) % done.intervals, length)
-    return Placed(life, life.first, length, lead, piece.spot, moved=piece.after is not None)
