@@ -44,10 +44,13 @@ def nodes_from_before(
     return replace(nodes, free=np.vstack([np.maximum(0, free), nodes.free]).astype(np.int32))
 
 
-def standing(scenario: Scenario, nodes: Mapping[str, Nodes]) -> list[Running]:
+def standing(
+    scenario: Scenario, nodes: Mapping[str, Nodes]
+) -> tuple[list[Running], dict[str, Ints]]:
     """What runs before the horizon, by node type on `nodes`, each with the names of its nodes.
 
-    One of which only the leaf is known stands on the fullest of its nodes that have room.
+    And [n] GPUs that it leaves on nodes of each type. One of which only the leaf is known stands on
+    the fullest of its nodes that have room.
     """
     gpus = scenario.replica_gpus()
     free = {name: _there_before(scenario, on, name) for name, on in nodes.items()}
@@ -66,7 +69,7 @@ def standing(scenario: Scenario, nodes: Mapping[str, Nodes]) -> list[Running]:
         if each.nodes:
             _take(on, free[each.node_type], each, needed)
         found.append(each)
-    return found
+    return found, free
 
 
 def in_horizon[Each: (Placed, Unplaced)](found: Iterable[Each]) -> Iterator[Each]:
@@ -91,16 +94,11 @@ def left_on_nodes(
     stays: Sequence[Stay],
 ) -> dict[str, Ints]:
     """[n] GPUs left before the horizon on nodes of each type, by what runs then and what starts."""
-    ran, gpus = standing(scenario, nodes), scenario.replica_gpus()
+    ran, left = standing(scenario, nodes)
     running = Counter(
         (each.workload, each.engine, each.node_type, each.leaf, frozenset(each.nodes))
         for each in ran
     )
-    left = {name: _there_before(scenario, on, name) for name, on in nodes.items()}
-    for each in ran:
-        if each.nodes:
-            taken = gpus[each.workload, each.engine]
-            _take(nodes[each.node_type], left[each.node_type], each, taken)
     for stay in stays:
         pool = problem.pools[stay.pool]
         if not _goes_on(problem, candidates, running, stay) and stay.first < pool.lead:

@@ -72,7 +72,7 @@ def pack(
         name: nodes_of(scenario, name)
         for name in dict.fromkeys(pool.node_type for pool in problem.pools)
     }
-    ran = before.standing(scenario, on) if known_before else scenario.current or ()
+    ran = before.standing(scenario, on)[0] if known_before else scenario.current or ()
     now = running_now(scenario, candidates, problem.pools, ran)
     waiting = lifetimes(problem, whole, _by_pool(scenario, now))
     for node_type, nodes in on.items():

@@ -232,11 +232,14 @@ def test_a_block_for_all_stages_may_be_twice_as_large() -> None:
     assert [problem.pools[joint.engines[e].pools[0]].engine for e in filling(joint, 1).engines] == [
         "decode"
     ]
-    assert [stage.number for stage in joint.stages] == [0, 1]
+    prefill, decode = joint.stages
     assert joint.block.all_sides().tolist() == [[True, True], [False, True]]
     assert [each.part for each in joint.engines] == [1.0, 1.0, 1.0]
     apart = blocks_of(problem, cells=7)
-    assert [[stage.number for stage in each.stages] for each in apart] == [[0], [1]]
+    assert [[stage.pools for stage in each.stages] for each in apart] == [
+        [prefill.pools],
+        [decode.pools],
+    ]
     assert [each.part for each in apart[0].engines] == [1.0, 0.5]
 
 

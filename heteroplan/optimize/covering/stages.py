@@ -33,8 +33,6 @@ SLACK = 3e-6
 class Stage:
     """Pools that serve a stage of a workload's requests."""
 
-    number: int
-    """Among the distinct stages of the workload."""
     pools: tuple[int, ...]
     part: dict[int, float]
     """Of each pool that this stage carries."""
@@ -155,24 +153,23 @@ def _due(problem: Problem, due: Floats, running: Floats) -> Floats:
 
 def stages_of(at: Priced, w: int) -> list[Stage]:
     """The distinct stages of a workload; of those that the same pools serve, one."""
-    problem = at.problem
-    served: dict[tuple[int, ...], int] = {}
-    for stage in range(problem.workloads[w].stages):
-        pools = tuple(p for p in problem.workloads[w].pools if stage in problem.pools[p].stages)
-        if pools:
-            served.setdefault(pools, stage)
-    times = {p: sum(p in pools for pools in served) for p in problem.workloads[w].pools}
+    problem, mine = at.problem, at.problem.workloads[w].pools
+    every = (
+        tuple(p for p in mine if stage in problem.pools[p].stages)
+        for stage in range(problem.workloads[w].stages)
+    )
+    served = [pools for pools in dict.fromkeys(every) if pools]
+    times = {p: sum(p in pools for pools in served) for p in mine}
     short = np.full(problem.intervals, np.inf) if at.unserved is None else at.unserved[w]
     return [
-        _stage(at, w, number, pools, {p: 1.0 / times[p] for p in pools}, short / len(served))
-        for number, pools in enumerate(served)
+        _stage(at, w, pools, {p: 1.0 / times[p] for p in pools}, short / len(served))
+        for pools in served
     ]
 
 
 def _stage(
     at: Priced,
     w: int,
-    number: int,
     pools: tuple[int, ...],
     part: dict[int, float],
     short: Floats,
@@ -199,7 +196,6 @@ def _stage(
     refund = len(asked) * np.minimum(0.0, short).sum()
     below = {p: np.maximum(0.0, np.where(np.isfinite(psi[p]), top - psi[p], 0.0)) for p in pools}
     return Stage(
-        number=number,
         pools=pools,
         part=part,
         rebate={p: (below[p] / load[p]).max(0) for p in pools},

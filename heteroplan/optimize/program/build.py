@@ -333,16 +333,16 @@ def _balances(
             groups.setdefault(pools[p].group, []).append(p)
             if pools[p].part is not None:
                 divided.setdefault((pools[p].domain, pools[p].engine), []).append(p)
-        for group, members in groups.items():
+        for members in groups.values():
             counted = [p for p in members if pools[p].counts]
             left = tuple(p for p in counted if pools[p].role is Role.PREFILL)
             right = tuple(p for p in counted if pools[p].role is Role.DECODE)
-            yield BalanceSpec(w, "", group, left, right, scenario.workloads[w].pd_ratio)
-        for (domain, engine), members in divided.items():
+            yield BalanceSpec(w, "", left, right, scenario.workloads[w].pd_ratio)
+        for (_, engine), members in divided.items():
             left = tuple(p for p in members if pools[p].part == 0)
             right = tuple(p for p in members if pools[p].part == 1)
             part = candidates[pools[left[0]].candidate].engine.part
-            yield BalanceSpec(w, engine, domain, left, right, part.ratio if part else None)
+            yield BalanceSpec(w, engine, left, right, part.ratio if part else None)
 
 
 def _conflicts(

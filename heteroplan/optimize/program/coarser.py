@@ -192,7 +192,6 @@ def _one_balance(
 ) -> BalanceSpec:
     return replace(
         balances[0],
-        domain="",
         left=_numbers((p for each in balances for p in each.left), number),
         right=_numbers((p for each in balances for p in each.right), number),
         band=balances[0].band if bands else None,

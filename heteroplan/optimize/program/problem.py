@@ -143,7 +143,6 @@ class BalanceSpec:
     workload: int
     engine: str
     """The divided engine whose parts balance; empty for prefill and decode."""
-    domain: str
     left: tuple[int, ...]
     """Prefill pools, or pools of part 0."""
     right: tuple[int, ...]
