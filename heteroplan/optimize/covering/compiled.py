@@ -71,8 +71,6 @@ class Arrays(NamedTuple):
     """[S, T, G + 1]"""
     step: float
     """Of the filling."""
-    tolerance: float
-    """Share of the demand that may be missing for nothing."""
 
 
 def arrays_of(block: "Block", engines: list[int]) -> Arrays:
@@ -106,7 +104,6 @@ def arrays_of(block: "Block", engines: list[int]) -> Arrays:
         room=np.zeros((0, intervals), dtype=np.int64) if block.room is None else own(block.room),
         filling=np.zeros((len(sides), 0, 0)) if block.filling is None else own(block.filling.cost),
         step=1.0 if block.filling is None else block.filling.step,
-        tolerance=COVER_TOLERANCE,
     )
 
 
@@ -217,7 +214,7 @@ def _missing(
             left = need - cover
             if serve > 0.0:
                 left = max(need, serve + lost) - cover
-            out[cell] = left if left > of.tolerance else 0.0
+            out[cell] = left if left > COVER_TOLERANCE else 0.0
         _next(counts, low, size)
 
 

@@ -79,8 +79,6 @@ class Priced:
     """[P, T] of an interval, of the GPUs that it holds and of the due part of its starts."""
     starting: Floats
     """[P, T] of a start and of the GPUs held before it serves, less the due part."""
-    start_cost: Floats
-    """[P, T] of a start, the due part included."""
     due_before: Floats
     """[P] due part of the starts of what ran before, which `running` has too much."""
     drained: NDArray[np.bool_]
@@ -116,7 +114,6 @@ def priced(problem: Problem, prices: Prices, request_price: float | None = None)
         problem=problem,
         running=np.maximum(0.0, full + due - problem.shift(due, 1)),
         starting=np.maximum(0.0, starting - due),
-        start_cost=starting,
         due_before=due[:, 0] * before,
         drained=drained,
         passing=passing_prices(problem, prices.balance),

@@ -186,7 +186,6 @@ def test_a_due_start_moves_into_growth() -> None:
     at = starting([0.0, 1.0, 0.0], 3.0)
     assert at.running.tolist() == [[5.0, 11.0, 8.0]]
     assert at.starting.tolist() == [[3.0, 0.0, 3.0]]
-    assert at.start_cost.tolist() == [[3.0, 3.0, 3.0]]
 
 
 def test_a_start_that_is_due_all_day_costs_a_round_nothing() -> None:
@@ -233,7 +232,6 @@ def test_drains_are_left_out_where_their_refund_exceeds_an_interval() -> None:
     assert at.drained.tolist() == [True]
     assert at.running.tolist() == [[8.0, 8.0]]
     assert at.starting.tolist() == [[3.0, 3.0]]
-    assert at.start_cost.tolist() == [[3.0, 3.0]]
 
 
 def two_workloads(rps: tuple[float, float] = (10.0, 30.0)) -> Problem:
@@ -289,7 +287,6 @@ def test_what_is_due_is_cut_for_the_pool_alone_that_would_cost_less_than_nothing
     at = priced(problem, replace(supply_prices(problem), starting=due))
     np.testing.assert_allclose(at.running, [[0.0, 10.0], [3.0, 13.0]])
     np.testing.assert_allclose(at.starting, [[5.0, 3.0], [5.0, 0.0]])
-    assert at.start_cost.tolist() == [[5.0, 5.0], [5.0, 5.0]]
 
 
 def test_what_ran_is_due_its_own_starts() -> None:
