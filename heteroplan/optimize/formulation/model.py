@@ -30,22 +30,22 @@ def build_model(
     With `constant` every pool keeps one size all day (the static baseline); then there are no
     starts. Without `allow_short` all demand must be served.
     """
-    model = Model(problem, pulp.LpProblem("heteroplan", pulp.LpMinimize))
-    define_replicas(model, box, constant)
+    if box is None:
+        box = Box(problem.no_replicas(), np.array([pool.most for pool in problem.pools]))
+    model = Model(problem, box, pulp.LpProblem("heteroplan", pulp.LpMinimize))
+    define_replicas(model, constant)
     define_starts(model, constant)
     define_changes(model, constant)
     define_flow(model)
     define_shortage(model, allow_short)
-    define_rules(model, box)
+    define_rules(model)
     minimise_cost(model)
     return model
 
 
-def define_replicas(model: Model, box: Box | None, constant: bool) -> None:
+def define_replicas(model: Model, constant: bool) -> None:
     """low[p,t] <= n[p,t] <= high[p,t], integer; one n[p] for all t where `constant`."""
-    for p, pool in enumerate(model.problem.pools):
-        low = box.low[p] if box else np.zeros_like(pool.most)
-        high = box.high[p] if box else pool.most
+    for p, (low, high) in enumerate(zip(model.box.low, model.box.high, strict=True)):
         if constant:
             one = model.lp.add_variable(f"n_{p}", int(low.max()), int(high.min()), INTEGER)
             model.n.append([one] * model.problem.intervals)

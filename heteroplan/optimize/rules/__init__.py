@@ -19,7 +19,7 @@ from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.rules.changes import ChangesRule, StabilityRule
 from heteroplan.optimize.rules.engine_limit import EngineLimitRule
 from heteroplan.optimize.rules.groups import GroupsRule
-from heteroplan.optimize.rules.mip import Box, Model
+from heteroplan.optimize.rules.mip import Model
 from heteroplan.optimize.rules.replica_limits import RatioBandRule, ReplicaLimitsRule
 from heteroplan.optimize.rules.requests import BalanceRule, CapacityRule, DemandRule
 from heteroplan.optimize.rules.resilience import ResilienceRule
@@ -44,10 +44,10 @@ RULES: tuple[Rule, ...] = (
 """In the order of their rows in the MIP."""
 
 
-def define_rules(model: Model, box: Box | None) -> None:
+def define_rules(model: Model) -> None:
     """Add the rows of all rules."""
     for rule in RULES:
-        rule.define(model, box)
+        rule.define(model)
 
 
 def broken_limits(problem: Problem, replicas: Ints) -> float:

@@ -4,7 +4,7 @@ import numpy as np
 
 from heteroplan.optimize.program.problem import Ints, Problem, ProgramWorkload
 from heteroplan.optimize.program.transitions import changes_of, starts_of
-from heteroplan.optimize.rules.mip import INTEGER, Box, Model, Terms
+from heteroplan.optimize.rules.mip import INTEGER, Model, Terms
 from heteroplan.optimize.rules.rule import Rule
 
 
@@ -13,7 +13,7 @@ class ChangesRule(Rule):
 
     kept_by_bound = True
 
-    def define(self, model: Model, box: Box | None) -> None:
+    def define(self, model: Model) -> None:
         """|n[p,t] - n[p,t-1]| <= most[p]·changed[p,t] [replicas] for pools whose changes count.
 
         Nothing changes into an interval where it is not known what ran before.
@@ -41,7 +41,7 @@ class StabilityRule(Rule):
 
     kept_by_bound = False
 
-    def define(self, model: Model, box: Box | None) -> None:
+    def define(self, model: Model) -> None:
         """n[p,t+j] >= n[p,t] - most·(1 - grown[p,t]) [replicas] for j = 1..min_run - 1.
 
         With n[p,t] - n[p,t-1] <= most·grown[p,t]; and the sum of changed[p,t] over a day at most

@@ -8,7 +8,7 @@ import numpy as np
 
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.program.problem import Ints, Problem
-from heteroplan.optimize.rules.mip import Box, Model, Terms
+from heteroplan.optimize.rules.mip import Model, Terms
 from heteroplan.optimize.rules.rule import Rule
 
 MOST_CHOICES = 64
@@ -24,7 +24,7 @@ class EngineLimitRule(Rule):
     kept_by_bound = False
     fields = "max_engines"
 
-    def define(self, model: Model, box: Box | None) -> None:
+    def define(self, model: Model) -> None:
         """n[p,t] <= most[p]·used[w,role,e]; Σ_e used[w,role,e] <= max_engines[w].
 
         One used[w,role,e] in {0, 1} for each engine of a role that has more than it may use.
@@ -33,7 +33,7 @@ class EngineLimitRule(Rule):
             used: Terms = []
             for e, pools in enumerate(engines.values()):
                 name = f"engine_{w}_{role.value}_{e}"
-                used.append((model.used(name, pools, box), 1.0))
+                used.append((model.used(name, pools), 1.0))
             model.add(used, "<=", float(limit), f"engines_{w}_{role.value}")
 
     def broken(self, problem: Problem, replicas: Ints) -> float:

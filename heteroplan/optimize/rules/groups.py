@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 import pulp
 
 from heteroplan.optimize.program.problem import Ints, Problem
-from heteroplan.optimize.rules.mip import Box, Model, Terms
+from heteroplan.optimize.rules.mip import Model, Terms
 from heteroplan.optimize.rules.rule import Rule
 
 
@@ -16,7 +16,7 @@ class GroupsRule(Rule):
     kept_by_bound = False
     fields = "max_groups or anti_affinity"
 
-    def define(self, model: Model, box: Box | None) -> None:
+    def define(self, model: Model) -> None:
         """n[p,t] <= most[p]·open[w,g]; Σ_g open[w,g] <= max_groups[w]; open + open' <= 1 apart.
 
         One open[w,g] in {0, 1} for each group of a workload with either rule, over the horizon.
@@ -30,7 +30,7 @@ class GroupsRule(Rule):
             if not limited and w not in kept_apart:
                 continue
             for g, (name, pools) in enumerate(groups.items()):
-                opened[w, name] = model.used(f"open_{w}_{g}", pools, box)
+                opened[w, name] = model.used(f"open_{w}_{g}", pools)
             if limited and work.max_groups is not None:
                 terms: Terms = [(opened[w, name], 1.0) for name in groups]
                 model.add(terms, "<=", float(work.max_groups), f"groups_{w}")

@@ -39,6 +39,7 @@ class Model:
     """A PuLP problem and its variables by index."""
 
     problem: Problem
+    box: Box
     lp: pulp.LpProblem
     n: list[list[pulp.LpVariable]] = field(default_factory=list)
     up: list[list[pulp.LpVariable]] = field(default_factory=list)
@@ -68,13 +69,12 @@ class Model:
         before = self.problem.before
         return None if before is None else (None, int(before[p]))
 
-    def used(self, name: str, pools: Iterable[int], box: Box | None) -> pulp.LpVariable:
+    def used(self, name: str, pools: Iterable[int]) -> pulp.LpVariable:
         """1 where any of some pools has replicas: n[p,t] <= most[p,t]·used."""
         used = self.lp.add_variable(name, 0, 1, INTEGER)
         for p in pools:
-            most = self.problem.pools[p].most if box is None else box.high[p]
-            for t in range(self.problem.intervals):
-                row: Terms = [(self.n[p][t], 1.0), (used, -float(most[t]))]
+            for t, most in enumerate(self.box.high[p]):
+                row: Terms = [(self.n[p][t], 1.0), (used, -float(most))]
                 self.add(row, "<=", 0.0, f"{name}_{p}_{t}")
         return used
 

@@ -5,7 +5,7 @@ import numpy as np
 from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.program.problem import Ints, Problem
-from heteroplan.optimize.rules.mip import Box, Model, Terms
+from heteroplan.optimize.rules.mip import Model, Terms
 from heteroplan.optimize.rules.rule import Rule
 
 
@@ -14,7 +14,7 @@ class ReplicaLimitsRule(Rule):
 
     kept_by_bound = False
 
-    def define(self, model: Model, box: Box | None) -> None:
+    def define(self, model: Model) -> None:
         """min[w,role] <= Σ_{p of role} n[p,t] <= max[w,role] [replicas] for each w, role, t."""
         for w, work in enumerate(model.problem.workloads):
             for name, limits, sense in (
@@ -45,7 +45,7 @@ class RatioBandRule(Rule):
 
     kept_by_bound = False
 
-    def define(self, model: Model, box: Box | None) -> None:
+    def define(self, model: Model) -> None:
         """low·Σ_right n <= Σ_left n <= high·Σ_right n [replicas] for each balance with a band."""
         for b, balance in enumerate(model.problem.balances):
             if balance.band is None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from heteroplan.optimize.rules.mip import Box, Model, Terms
+from heteroplan.optimize.rules.mip import Model, Terms
 from heteroplan.optimize.rules.rule import Rule
 
 TINY_LOAD = 1e-3
@@ -14,7 +14,7 @@ class CapacityRule(Rule):
 
     kept_by_bound = True
 
-    def define(self, model: Model, box: Box | None) -> None:
+    def define(self, model: Model) -> None:
         """Σ_k load[p,k,t]·x[p,k,t] <= n[p,t] [replicas] for each pool: the SLO holds.
 
         And x[p,k,t] <= n[p,t] where the load is so small that a solver would take it for nothing.
@@ -39,7 +39,7 @@ class BalanceRule(Rule):
 
     kept_by_bound = True
 
-    def define(self, model: Model, box: Box | None) -> None:
+    def define(self, model: Model) -> None:
         """Σ_left x[p,k,t] = Σ_right x[p,k,t] [share] for each balance, k, t.
 
         KV made in a group is consumed in it, and what part 0 of a divided engine passes on, part 1
@@ -64,7 +64,7 @@ class DemandRule(Rule):
 
     kept_by_bound = True
 
-    def define(self, model: Model, box: Box | None) -> None:
+    def define(self, model: Model) -> None:
         """Σ_{decode, aggregated} x[p,k,t] + short[w,k,t] >= 1 [share] for each w, k, t with demand.
 
         An equality where resilience refers to what is served.

@@ -10,7 +10,7 @@ import numpy as np
 import pulp
 
 from heteroplan.optimize.program.problem import Problem, ProgramResilience
-from heteroplan.optimize.rules.mip import Box, Model, Terms
+from heteroplan.optimize.rules.mip import Model, Terms
 from heteroplan.optimize.rules.rule import Rule
 
 LEAST_LOAD = 1e-3
@@ -28,7 +28,7 @@ class ResilienceRule(Rule):
     """But for the capacity that all need together (`ProgramResilience.need`), and each engine for
     itself (`losses.LeastLost`)."""
 
-    def define(self, model: Model, box: Box | None) -> None:
+    def define(self, model: Model) -> None:
         """For each workload with `resilience`, and each lost domain or node:
 
             Σ_{finishing p that are left} z[p,t] >= serve·(1 - short[w,k,t])   for each k, t
@@ -41,7 +41,7 @@ class ResilienceRule(Rule):
             if work.resilience is None:
                 continue
             for t in np.flatnonzero((work.rps > 0).any(axis=0)).tolist():
-                spare = _define_spare(model, w, t, work.pools, str(w))
+                spare = _define_spare(model, t, work.pools, str(w))
                 if work.resilience.gone:
                     _define_domain_loss(model, w, t, spare, work.resilience)
                 else:
@@ -53,7 +53,7 @@ def load_of(problem: Problem, p: int, t: int) -> float:
     return max(LEAST_LOAD, float(problem.pools[p].mix_load[t]))
 
 
-def _define_spare(model: Model, w: int, t: int, pools: Sequence[int], case: str) -> Spare:
+def _define_spare(model: Model, t: int, pools: Sequence[int], case: str) -> Spare:
     """z of some pools in one interval, balanced among themselves."""
     problem = model.problem
     spare: Spare = {}
@@ -84,7 +84,7 @@ def _define_domain_loss(
         touched = {problem.pools[p].group for p in gone}
         left = [p for p in problem.workloads[w].pools if p not in gone]
         anew = _define_spare(
-            model, w, t, [p for p in left if problem.pools[p].group in touched], f"{w}_{d}"
+            model, t, [p for p in left if problem.pools[p].group in touched], f"{w}_{d}"
         )
         able = {p: z for p, z in spare.items() if problem.pools[p].group not in touched} | anew
         terms: Terms = [(able[p], 1.0) for p in problem.finishing(w) if p in able]

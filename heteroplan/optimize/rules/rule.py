@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from typing import ClassVar
 
 from heteroplan.optimize.program.problem import Ints, Problem
-from heteroplan.optimize.rules.mip import Box, Model
+from heteroplan.optimize.rules.mip import Model
 
 
 class Rule(ABC):
@@ -18,8 +18,8 @@ class Rule(ABC):
     """Fields of a scenario that close pools to a workload, as a message names them."""
 
     @abstractmethod
-    def define(self, model: Model, box: Box | None) -> None:
-        """Add the rule's rows to the MIP, or to the part of it inside `box`."""
+    def define(self, model: Model) -> None:
+        """Add the rule's rows to the MIP."""
 
     def broken(self, problem: Problem, replicas: Ints) -> float:
         """By how much pool sizes [P, T] break the rule [replicas, groups or engines].

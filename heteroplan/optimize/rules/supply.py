@@ -6,7 +6,7 @@ import pulp
 
 from heteroplan.optimize.program.before import left_before
 from heteroplan.optimize.program.problem import Ints, Problem
-from heteroplan.optimize.rules.mip import Box, Model, Terms
+from heteroplan.optimize.rules.mip import Model, Terms
 from heteroplan.optimize.rules.rule import Rule
 
 
@@ -15,7 +15,7 @@ class SupplyRule(Rule):
 
     kept_by_bound = True
 
-    def define(self, model: Model, box: Box | None) -> None:
+    def define(self, model: Model) -> None:
         """Σ_p gpus[p]·(n[p,t] + Σ_{j=1..lead[p]} up[p,t+j]) <= supply[r,t] [GPUs] for each r, t.
 
         A starting replica holds its GPUs before it serves.
@@ -38,7 +38,7 @@ class TransitionRule(Rule):
 
     kept_by_bound = True
 
-    def define(self, model: Model, box: Box | None) -> None:
+    def define(self, model: Model) -> None:
         """up[p,t] >= n[p,t] - n[p,t-1] [replicas] for each pool with start variables.
 
         Nothing starts into an interval where it is not known what ran before.
@@ -66,7 +66,7 @@ class HandoverRule(Rule):
 
     kept_by_bound = False
 
-    def define(self, model: Model, box: Box | None) -> None:
+    def define(self, model: Model) -> None:
         """Σ_p gpus[p]·Σ_{t < lead[p]} up[p,t] <= free_before[r] [GPUs] for each r.
 
         Those replicas start before interval 0.

@@ -40,7 +40,7 @@ def swept(empty: Attempt, waiting: Sequence[Lifetime], stop: Stop) -> Attempt:
         return start.done
     day, cut = _day(start.done, pools, np.array([sizes[pool] for pool in pools]))
     number = {pool: i for i, pool in enumerate(pools)}
-    begins = [replace(life, pool=number[life.pool]) for life in waiting if life.begins is not None]
+    begins = [(number[life.pool], life.begins) for life in waiting if life.begins is not None]
     best: Attempt | None = None
     before: State | None = None
     for _ in range(LAPS if cyclic else 1):

@@ -13,9 +13,9 @@ from itertools import chain
 import numpy as np
 
 from heteroplan.clock import Stop
+from heteroplan.entities.scenario import Running
 from heteroplan.optimize.program.problem import Ints
 from heteroplan.placement.day_sweep.day import Begin, Day, Flags, Missed, State
-from heteroplan.placement.lifetimes import Lifetime
 from heteroplan.placement.nodes import Spot
 
 RETRIES = (2, 2, 4, 4, 4, 8, 8, 8, 16, 16)
@@ -30,9 +30,9 @@ class Sweep:
     """Fills a day. Ties are broken at random on later tries, always in the same way."""
 
     def __init__(
-        self, day: Day, stop: Stop, before: State | None = None, begins: Sequence[Lifetime] = ()
+        self, day: Day, stop: Stop, before: State | None, begins: Sequence[tuple[int, Running]]
     ) -> None:
-        """The day begins where it ended `before`, or with `begins` where those stand."""
+        """The day begins where it ended `before`, or with what runs of some pools (`begins`)."""
         self.day, self.stop, self.before, self.begins = day, stop, before, begins
         self.share = day.share()
         self.single = np.array([footprint.count == 1 for footprint in day.footprints], dtype=bool)
@@ -131,15 +131,13 @@ class Sweep:
 
     def _running(self) -> Iterator[tuple[int, Spot, int]]:
         """(pool, spot, 0) of what has to begin where it stands, as far as there is room."""
-        for life in self.begins:
-            footprint, nodes, running = self.day.footprints[life.pool], self.day.nodes, life.begins
-            if running is None:
-                continue
+        for pool, running in self.begins:
+            footprint, nodes = self.day.footprints[pool], self.day.nodes
             standing = nodes.standing(running.leaf, running.nodes)
             fits = standing[self.at.free()[standing] >= footprint.share]
             spot = nodes.side_by_side(fits, self.at.free()[fits], footprint.count)
             if spot is not None:
-                yield life.pool, spot, 0
+                yield pool, spot, 0
 
     def _step(self, t: int) -> None:
         self.at.t = t

@@ -31,10 +31,9 @@ def any_sizes(problem: Problem, draw: np.random.Generator, most: int = 2) -> Int
 
 def accepted(rule: Rule, problem: Problem, sizes: Ints) -> bool:
     """Whether the rule's rows have a solution with these sizes [P, T], whatever supply says."""
-    box = Box(sizes, sizes)
-    model = Model(problem, pulp.LpProblem("rule", pulp.LpMinimize))
-    define_replicas(model, box, constant=False)
-    rule.define(model, box)
+    model = Model(problem, Box(sizes, sizes), pulp.LpProblem("rule", pulp.LpMinimize))
+    define_replicas(model, constant=False)
+    rule.define(model)
     verdict = solver.run(model.lp, Effort(), integer=True).verdict
     assert verdict in (Verdict.OPTIMAL, Verdict.INFEASIBLE)
     return verdict is Verdict.OPTIMAL
