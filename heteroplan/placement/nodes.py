@@ -176,29 +176,27 @@ def nodes_of(scenario: Scenario, node_type: str) -> Nodes:
     Nor have the first ones of a leaf where GPUs stay free for rolling updates.
     """
     fleet, place = scenario.fleet, Places(scenario)
-    kept, there = place.kept_free, place.on_leaf
     leaves = _side_by_side_leaves(fleet)
     counts = [leaf.nodes.get(node_type, 0) for leaf in leaves]
+    leaf_of = np.repeat(np.arange(len(leaves)), counts)
+    number = np.concatenate([np.arange(count) for count in counts])
+    there, kept = (
+        np.array([of[leaf.name, node_type] for leaf in leaves])[leaf_of].T
+        for of in (place.on_leaf, place.kept_free)
+    )
     shape, order = fleet.node_type(node_type), list(SubgroupPriority)
     scarcity = [order.index(place.priority[leaf.name]) for leaf in leaves]
     return Nodes(
         gpus=shape.gpus,
         names=tuple(name for leaf in leaves for name in node_names(leaf, node_type)),
         leaves=leaves,
-        leaf_of=np.repeat(np.arange(len(leaves)), counts),
-        scarcity=np.repeat(np.array(scarcity, dtype=np.int64), counts),
-        free=np.hstack(
-            [np.zeros((scenario.horizon.intervals, 0), dtype=np.int32)]
-            + [
-                shape.gpus * (np.arange(count) < there[leaf.name, node_type][:, None])
-                - np.clip(
-                    kept[leaf.name, node_type][:, None] - shape.gpus * np.arange(count),
-                    0,
-                    shape.gpus,
-                )
-                for leaf, count in zip(leaves, counts, strict=True)
-            ]
-        ).astype(np.int32),
+        leaf_of=leaf_of,
+        scarcity=np.array(scarcity, dtype=np.int64)[leaf_of],
+        free=np.asarray(
+            shape.gpus * (number < there) - np.clip(kept - shape.gpus * number, 0, shape.gpus),
+            dtype=np.int32,
+            order="C",
+        ),
     )
 
 

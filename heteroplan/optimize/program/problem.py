@@ -6,8 +6,7 @@ in replicas, so every coefficient lies near 1.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,7 @@ type Floats = NDArray[np.float64]
 type Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class PoolSpec:
     """A pool that may be used: one engine of one workload in one domain."""
 
@@ -69,16 +68,14 @@ class PoolSpec:
     change_cost: float = 0.0
     """Of another size than in the interval before, objective units; one for all pools of a
     workload."""
+    mix_load: Floats = field(init=False)
+    """[T] replicas kept busy by all demand of the workload in its mix of classes."""
+    mix_share: Floats = field(init=False)
+    """[T] share of the workload's demand, in its mix, that one replica serves at most."""
 
-    @cached_property
-    def mix_load(self) -> Floats:
-        """[T] replicas kept busy by all demand of the workload in its mix of classes."""
-        return np.asarray(self.load.sum(axis=0))
-
-    @cached_property
-    def mix_share(self) -> Floats:
-        """[T] share of the workload's demand, in its mix, that one replica serves at most."""
-        return share_of(self.mix_load)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mix_load", np.asarray(self.load.sum(axis=0)))
+        object.__setattr__(self, "mix_share", share_of(self.mix_load))
 
     @property
     def counts(self) -> bool:
@@ -181,7 +178,7 @@ class HardwareSpec:
     """Pools that stand in this very domain."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Problem:
     """The whole program. T intervals, K classes (of the workload at hand)."""
 
@@ -207,26 +204,23 @@ class Problem:
     """Too large for LPs of the whole program."""
     change_price: float = 0.0
     """Of every change of a pool's size beside what it costs, for searches of fewer changes."""
+    drawn: tuple[tuple[int, ...], ...] = field(init=False)
+    """For each pool the supply rows that it draws on."""
+    sized: bool = field(init=False)
+    """Whether the capacity of any replica depends on the size of its pool."""
+    change_costs: Floats = field(init=False)
+    """[P] of a change of each pool's size."""
 
-    @cached_property
-    def drawn(self) -> tuple[tuple[int, ...], ...]:
-        """For each pool the supply rows that it draws on."""
+    def __post_init__(self) -> None:
         drawn: list[list[int]] = [[] for _ in self.pools]
         for r, row in enumerate(self.supplies):
             for p in row.pools:
                 drawn[p].append(r)
-        return tuple(map(tuple, drawn))
-
-    @cached_property
-    def sized(self) -> bool:
-        """Whether the capacity of any replica depends on the size of its pool."""
-        return any(pool.by_size is not None for pool in self.pools)
-
-    @cached_property
-    def change_costs(self) -> Floats:
-        """[P] of a change of each pool's size."""
-        costs = np.array([pool.change_cost for pool in self.pools], dtype=np.float64)
-        return costs + self.change_price
+        object.__setattr__(self, "drawn", tuple(map(tuple, drawn)))
+        sized = any(pool.by_size is not None for pool in self.pools)
+        object.__setattr__(self, "sized", sized)
+        change_costs = np.array([pool.change_cost for pool in self.pools], dtype=np.float64)
+        object.__setattr__(self, "change_costs", change_costs + self.change_price)
 
     @property
     def cells(self) -> int:
