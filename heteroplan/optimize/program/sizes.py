@@ -103,20 +103,20 @@ def kind_of(pool: "PoolSpec") -> tuple[object, ...]:
 
 def first_of_kind(problem: "Problem", pools: Sequence[int]) -> Ints | None:
     """[*] for each of some pools the place of the first of its kind; None where all differ."""
-    kinds = [kind_of(problem.pools[p]) for p in pools]
-    first = np.array([kinds.index(kind) for kind in kinds], dtype=np.int64)
+    place: dict[tuple[object, ...], int] = {}
+    kinds = enumerate(kind_of(problem.pools[p]) for p in pools)
+    first = np.array([place.setdefault(kind, i) for i, kind in kinds], dtype=np.int64)
     return None if (first == np.arange(len(first))).all() else first
 
 
 def together(problem: "Problem", pools: Sequence[int], counts: Ints) -> Ints:
     """[*, T] for each of some pools the replicas [*, T] that it and those of its kind have."""
-    kinds = [kind_of(problem.pools[p]) for p in pools]
-    if len(set(kinds)) == len(kinds):
+    first = first_of_kind(problem, pools)
+    if first is None:
         return counts
-    total: dict[tuple[object, ...], Ints] = {}
-    for kind, mine in zip(kinds, counts, strict=True):
-        total[kind] = total[kind] + mine if kind in total else mine
-    return np.array([total[kind] for kind in kinds])
+    total = np.zeros_like(counts)
+    np.add.at(total, first, counts)
+    return total[first]
 
 
 def shares(problem: "Problem", pools: Sequence[int], counts: Ints, fewer: int = 0) -> list[Floats]:
