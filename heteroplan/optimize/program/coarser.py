@@ -171,7 +171,6 @@ def _lies_in_another(supplies: Sequence[SupplySpec], r: int) -> bool:
     return any(
         set(pools) < set(other.pools) or (pools == other.pools and r < o)
         for o, other in enumerate(supplies)
-        if o != r
     )
 
 
