@@ -81,7 +81,7 @@ def _flows(problem: Problem, plan: Incumbent) -> Iterator[str]:
     for balance in problem.balances:
         left, right = (sum(flow[p] for p in pools) for pools in (balance.left, balance.right))
         if not np.allclose(left, right, rtol=0.0, atol=NEAR):
-            yield f"pools {balance.left} and {balance.right} serve {left} and {right}"
+            yield f"the two sides {balance.left}, {balance.right} serve {left} and {right}"
 
 
 def _figures(problem: Problem, plan: Incumbent) -> Iterator[str]:
