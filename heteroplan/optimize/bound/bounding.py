@@ -149,7 +149,8 @@ class Rounds:
         if self._process is None:
             self._here = rounds(problem, stop, without)
             return
-        order = (problem, without, self._cuts is not None, solver.chosen())
+        # Pickled before the search goes on: it fills cached properties of the program meanwhile.
+        order = pickle.dumps((problem, without, self._cuts is not None, solver.chosen()))
         self._talker = Thread(target=self._talk, args=(self._process, order), daemon=True)
         self._talker.start()
 
@@ -195,14 +196,12 @@ class Rounds:
                 self._process.kill()
                 self._talker.join()
 
-    def _talk(
-        self, process: Popen[bytes], order: tuple[Problem, frozenset[str], bool, str]
-    ) -> None:
+    def _talk(self, process: Popen[bytes], order: bytes) -> None:
         """Hand the program over and take rounds until there are no more."""
         assert process.stdin is not None
         assert process.stdout is not None
         with suppress(OSError, EOFError, pickle.UnpicklingError):
-            pickle.dump(order, process.stdin)
+            process.stdin.write(order)
             process.stdin.flush()
             while True:
                 found = pickle.load(process.stdout)
