@@ -232,7 +232,7 @@ def _block(
         price=price,
         start=start,
         share=share,
-        low=_floor(task, pools, replicas, high),
+        low=np.clip(task.floor[pools] - replicas[pools], 0, high),
         high=high,
         need=need,
         penalty=np.full(problem.intervals, np.inf),
@@ -253,13 +253,6 @@ def _block(
         queue=None if by_count is None else first_of_kind(problem, pools),
     )
     return block, useful
-
-
-def _floor(task: Task, pools: list[int], replicas: Ints, high: Ints) -> Ints:
-    """[*, T] sizes from which to search, no larger than `high` [*, T]."""
-    if task.floor is None:
-        return np.zeros_like(high)
-    return np.asarray(np.clip(task.floor[pools] - replicas[pools], 0, high))
 
 
 def _sides_of(stages: Sequence[tuple[int, ...]]) -> NDArray[np.bool_] | None:

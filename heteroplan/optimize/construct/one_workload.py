@@ -207,7 +207,7 @@ def _likeness(task: Task, site: Site, trial: Ints, wanted: Floats) -> Hashable:
                 task.held_price[p].tobytes(),
                 trial[p].tobytes(),
                 None if task.limit is None else task.limit[p].tobytes(),
-                None if task.floor is None else task.floor[p].tobytes(),
+                task.floor[p].tobytes(),
                 None if problem.before is None else int(problem.before[p]),
             )
             for p in site.pools
