@@ -1,6 +1,5 @@
 """The state of one solve: best plan, best bound, clock, and when enough is enough."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Self
@@ -155,11 +154,6 @@ class Search:
                 if lost[priority] * (1 - NOISE) - WHOLE > found.given.get(priority, 0.0):
                     break
         return {priority: min(least, lost[priority]) for priority, least in proven.items()}
-
-    def begin_with(self, starts: Iterable[Ints]) -> None:
-        """Offer plans [P, T] that there are."""
-        for replicas in starts:
-            self.offer_sizes(replicas)
 
     def prove_early(self) -> None:
         """Where no plan so far covers demand, prove that none does.

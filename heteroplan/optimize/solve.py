@@ -282,7 +282,8 @@ def _stages(search: Search, starts: Iterable[Ints], beside: bool | None) -> Iter
     small = problem.cells <= ONE_MIP_CELLS and not problem.large
     rounds = Rounds(problem, search.out_of_time, search.without, False if small else beside)
     try:
-        search.begin_with(starts)
+        for replicas in starts:
+            search.offer_sizes(replicas)
         if not problem.large:
             search.prove_early()
         yield
@@ -417,9 +418,8 @@ def _agreed(bound: float, cost: float) -> float:
 
 def outcome(search: Search) -> Outcome:
     """The best plan of a search that ended, and what was proved."""
-    counted = search.steps is not None and not search.out_of_time()
     unfinished = Termination.EXHAUSTED if search.exhausted else Termination.TIME_LIMIT
-    if counted:
+    if search.steps is not None and not search.out_of_time():
         unfinished = Termination.EFFORT_REACHED
     if search.closed(OPTIMAL_GAP):
         termination = Termination.OPTIMAL
