@@ -100,12 +100,9 @@ class _Sizes:
         top = int(wanted.max(initial=0))
         sizes = np.arange(top + 1)
         if top >= MOST_SIZES:
-            sizes = np.unique(
-                [0, *wanted, int(most.min(initial=0)), 0 if before is None else before]
-            )
-            sizes = sizes[sizes <= max(top, 0 if before is None else before)]
-        elif before is not None and before > top:
-            sizes = np.append(sizes, before)
+            sizes = np.unique([0, *wanted, min(top, int(most.min(initial=0)))])
+        if before is not None:
+            sizes = np.union1d(sizes, [before])
         missing = np.maximum(0, wanted[:, None] - sizes)
         cost = pool.run_cost[:, None] * sizes + SHORT_PRICE * (pool.plain_cost or 1.0) * missing
         return cls(

@@ -103,7 +103,7 @@ def fewer_changes(
     changes first. With `whole` the price rises on beyond that cost for it; and where there are such
     rules.
     """
-    found = _Pass(problem, plan, most_cost, stop)
+    found = _Pass(problem, plan, most_cost, stop, best=plan, gathered=problem.large)
     found.offer(plan)
     unit = _replica_cost(problem, plan)
     whole = whole or problem.has_stability
@@ -129,15 +129,12 @@ class _Pass:
     start: Incumbent
     most_cost: float
     stop: Stop
-    best: Incumbent = field(init=False)
+    best: Incumbent
+    gathered: bool
+    """Whether workloads have been tried in fewer groups; of large programs they are not."""
     key: tuple[float, ...] | None = None
     """Rank of the best plan in this pass."""
     seen: list[Calmness] = field(default_factory=list)
-    gathered: bool = field(init=False)
-    """Whether workloads have been tried in fewer groups; of large programs they are not."""
-
-    def __post_init__(self) -> None:
-        self.best, self.gathered = self.start, self.problem.large
 
     def offer(self, tried: Incumbent) -> None:
         """Keep a plan that has fewer changes at a cost that is low enough, rules kept."""
