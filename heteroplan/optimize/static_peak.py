@@ -127,9 +127,7 @@ def _cheapest(problem: Problem, effort: Effort) -> tuple[Solution | Verdict, flo
         enough = max(enough, _cost(merged.program, whole) * (1 + ROUNDING))
     best: Solution | None = None
     verdict = Verdict.LIMIT
-    for extra in (0, 1, None):
-        if extra is not None and sizes is None:
-            continue
+    for extra in (None,) if sizes is None else (0, 1, None):
         if effort.over():
             break
         model = build_model(problem, allow_short=False, constant=True)

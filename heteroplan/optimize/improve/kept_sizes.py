@@ -30,11 +30,9 @@ def keep_sizes(problem: Problem, plan: Incumbent, *, grow: bool = True) -> Incum
     """
     replicas = plan.solution.replicas.copy()
     for work in problem.workloads:
-        if not work.has_stability:
-            continue
-        broken = [p for p in work.pools if breaks_stability(problem, work, p, replicas[p])]
-        for p in broken:
-            _keep(problem, work, p, replicas, grow=grow)
+        for p in work.pools:
+            if breaks_stability(problem, work, p, replicas[p]):
+                _keep(problem, work, p, replicas, grow=grow)
     return resized(problem, plan, replicas)
 
 
@@ -52,7 +50,7 @@ def keep_urgent_sizes(problem: Problem, plan: Incumbent) -> Incumbent:
                 continue
             if not problem.fits([p], replicas):
                 replicas[p] = np.minimum(replicas[p], room_beside(problem, p, replicas))
-            if work.has_stability and breaks_stability(problem, work, p, replicas[p]):
+            if breaks_stability(problem, work, p, replicas[p]):
                 _keep(problem, work, p, replicas, grow=True)
     return of_sizes(problem, replicas)
 
