@@ -365,9 +365,8 @@ def _whole_program(search: Search, nodes: int | None = None) -> Iterator[None]:
     if found.solution is not None:
         search.offer(incumbent(problem, found.solution))
     if search.best is not None:
-        if found.unserved_bound:
-            bounds = ShortageBound(found.unserved_bound, search.plan.unserved)
-            search.shortage_bounds.append(bounds)
+        bounds = ShortageBound(found.unserved_bound, search.plan.unserved)
+        search.shortage_bounds.append(bounds)
         search.raise_bound(found.bound if found.bound is not None else _lp_bound(search))
     yield
     if problem.sized and found.solution is not None:
