@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
-from heteroplan.optimize.construct.task import Rank, Task, less
+from heteroplan.optimize.construct.task import Rank, Task, less, without
 from heteroplan.optimize.covering.blocks import Block, Path, cheapest_path
 from heteroplan.optimize.covering.choice import not_beaten, useful_counts
 from heteroplan.optimize.covering.losses import NodeLoss
@@ -300,8 +300,7 @@ def room_of(problem: Problem, p: int, left: Mapping[int, Ints], count: Ints) -> 
 
 def room_beside(problem: Problem, p: int, replicas: Ints) -> Ints:
     """[T] replicas of pool p that fit beside all others of a plan [P, T]."""
-    others = replicas.copy()
-    others[p] = 0
+    others = without([p], replicas)
     return room_of(problem, p, problem.residual_of([p], others), others[p])
 
 

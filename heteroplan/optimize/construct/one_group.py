@@ -4,7 +4,7 @@ import numpy as np
 
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.construct.one_domain import place_on_site
-from heteroplan.optimize.construct.task import task_of
+from heteroplan.optimize.construct.task import task_of, without
 from heteroplan.optimize.program.mix import group_cover, part_pairs
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.rules import is_choosy
@@ -39,8 +39,7 @@ def _refit_group(
     problem: Problem, w: int, pools: list[int], replicas: Ints, held_price: Floats, need: Floats
 ) -> None:
     """One group near its sizes, kept where it serves no less of `need` [T] for less."""
-    beside = replicas.copy()
-    beside[pools] = 0
+    beside = without(pools, replicas)
     task = task_of(problem, w, beside, held_price).near(replicas.astype(np.float64), SLACK)
     placed = place_on_site(task, pools, beside, need)
     if placed is None:

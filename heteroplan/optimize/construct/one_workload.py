@@ -13,7 +13,7 @@ import numpy as np
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.construct.one_domain import Placement, has_room, place_on_site
 from heteroplan.optimize.construct.one_group import is_plain, refit
-from heteroplan.optimize.construct.task import Rank, Task, less
+from heteroplan.optimize.construct.task import Rank, Task, less, without
 from heteroplan.optimize.program.mix import group_cover, safe_share
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.rules import open_pools, pool_choices
@@ -236,8 +236,7 @@ def _spread(task: Task, replicas: Ints) -> tuple[Rank, Ints]:
     missing = less(task.need(), np.sum(list(served.values()), axis=0))
     tries: list[tuple[Rank, Ints]] = []
     for name, members in groups.items():
-        beside = trial.copy()
-        beside[members] = 0
+        beside = without(members, trial)
         if tries and not has_room(task, members, beside, served[name] + missing):
             continue
         option = place_on_site(task, members, beside, served[name] + missing)
@@ -310,8 +309,7 @@ def _trimmed(task: Task, trial: Ints, used: list[Site]) -> Ints:
         for site in used:
             if task.stop():
                 break
-            beside = trial.copy()
-            beside[list(site.pools)] = 0
+            beside = without(site.pools, trial)
             need = _needed_of(task, site, beside, [other for other in used if other is not site])
             option = place_on_site(task, list(site.pools), beside, need)
             if option is not None:

@@ -168,6 +168,13 @@ def task_of(
     return Task(problem, w, held_price, start_price, others, problem.no_replicas(), stop=stop)
 
 
+def without(pools: Sequence[int], replicas: Ints) -> Ints:
+    """A plan [P, T] with no replicas in some pools."""
+    others = replicas.copy()
+    others[list(pools)] = 0
+    return others
+
+
 def less(rest: Floats, served: Floats) -> Floats:
     """[T] what is left of `rest`."""
     left = np.maximum(0.0, rest - served)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from heteroplan.numerics.tolerances import ROUNDING, SOLVER_TOLERANCE
 from heteroplan.optimize.bound.relaxation import mip_bound
+from heteroplan.optimize.construct.task import without
 from heteroplan.optimize.formulation.model import (
     build_model,
     cap_shortage,
@@ -50,8 +51,7 @@ def polish(problem: Problem, best: Incumbent, around: Neighbourhood, effort: Eff
     pools = [p for w in around.workloads for p in problem.workloads[w].pools]
     if not pools:
         return best
-    others = best.solution.replicas.copy()
-    others[pools] = 0
+    others = without(pools, best.solution.replicas)
     near = at_sizes(problem, best.solution.replicas)
     sub = restricted(near, around.workloads, near.residual(others), left_before(near, others))
     at = _with_edges(sub, around.times) if around.times is not None else None
@@ -163,8 +163,7 @@ def put_better_of_mip(search: Search, problem: Problem, plan: Incumbent, effort:
     found = solve_mip(problem, None, None if plan.broken else plan.solution, effort)
     if found.solution is not None:
         plan = min(plan, incumbent(problem, found.solution), key=lambda each: each.rank)
-    if found.unserved_bound:
-        search.shortage_bounds.append(ShortageBound(found.unserved_bound, plan.unserved))
+    search.shortage_bounds.append(ShortageBound(found.unserved_bound, plan.unserved))
     search.put(plan)
     if found.bound is not None:
         search.raise_bound(found.bound)

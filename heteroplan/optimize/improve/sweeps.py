@@ -11,7 +11,7 @@ from heteroplan.optimize.construct.all_workloads import (
 )
 from heteroplan.optimize.construct.one_group import is_plain, refit
 from heteroplan.optimize.construct.one_workload import placed_anew, rank_of
-from heteroplan.optimize.construct.task import task_of
+from heteroplan.optimize.construct.task import task_of, without
 from heteroplan.optimize.incumbent import Incumbent, resized, unserved_share
 from heteroplan.optimize.program.prices import pool_prices
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
@@ -58,9 +58,7 @@ def _placed_again(problem: Problem, w: int, replicas: Ints, held_price: Floats) 
     here = rank_of(task, replicas)
     if here <= (0.0, least * NEAR) or not fits_one_group(problem, w):
         return replicas
-    trial = replicas.copy()
-    trial[list(problem.workloads[w].pools)] = 0
-    rank, trial = placed_anew(task, trial)
+    rank, trial = placed_anew(task, without(problem.workloads[w].pools, replicas))
     return trial if rank < here else replicas
 
 

@@ -17,7 +17,7 @@ from heteroplan.entities.workload import Role
 from heteroplan.numerics.compiling import own
 from heteroplan.numerics.tolerances import COVER_TOLERANCE, LEAST_GAIN
 from heteroplan.optimize.construct.one_group import is_plain
-from heteroplan.optimize.construct.task import Task, task_of
+from heteroplan.optimize.construct.task import Task, task_of, without
 from heteroplan.optimize.improve.divisions import (
     Day,
     Side,
@@ -81,9 +81,7 @@ class _Pair:
     @classmethod
     def of(cls, task: Task, pools: list[int], replicas: Ints) -> "_Pair":
         problem = task.problem
-        beside = replicas.copy()
-        beside[pools] = 0
-        left = task.left(pools, beside)
+        left = task.left(pools, without(pools, replicas))
         specs = [problem.pools[p] for p in pools]
         run = np.array([spec.run_cost for spec in specs]) + task.held_price[pools]
         day = Day(
