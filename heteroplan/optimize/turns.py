@@ -4,7 +4,7 @@
 2. *A plan.* Of a small program near its LP, swept once where it goes short. Of a large one, and
    where that does not serve everything, near LPs (`guide`) in the candidate groups that LPs of
    single intervals find for each workload: some are placed, then the LP of the rest is solved again
-   (`near_guide`). Where that goes short, prices rise, and others make room. The first one is not
+   (`NearGuide`). Where that goes short, prices rise, and others make room. The first one is not
    swept: it says how many GPUs to keep free for peaks and starts in the next.
 3. *Sweeps.* Each workload again beside the others, the last placed first, while the prices fade:
    its groups one by one (`refit`), two at a time (`regroup`), then anywhere, as long as there are
@@ -29,7 +29,7 @@ from heteroplan.optimize.construct.all_workloads import (
     near_lp,
     place_all,
 )
-from heteroplan.optimize.construct.near_guide import NearGuide
+from heteroplan.optimize.construct.guide import NearGuide
 from heteroplan.optimize.improve.by_class import ByClass
 from heteroplan.optimize.improve.repair import urgent_first
 from heteroplan.optimize.improve.sweeps import nearby, repaired, swept

@@ -2,6 +2,5 @@
 
 `greedy` replays HeteroScale's scheduler on `greedy_ledger`. A `task` is one workload to place:
 `one_domain` sizes its pools in one domain, `one_workload` chooses its domains, `one_group` sizes
-one group beside the others, `all_workloads` places all. `guide` says near which LP solution to look
-on large programs, `near_guide` places all near it.
+one group beside the others, `all_workloads` places all, `guide` near LPs of large programs.
 """

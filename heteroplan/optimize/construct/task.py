@@ -159,11 +159,7 @@ def task_of(
 ) -> Task:
     """The task of placing workload w beside the others in `replicas` [P, T]."""
     pools = problem.workloads[w].pools
-    others = problem.residual_of(pools, replicas)
-    mine = [p for p in pools if replicas[p].any()]
-    for p, held in zip(mine, problem.held_by(mine, replicas[mine]), strict=True):
-        for r in problem.drawn[p]:
-            others[r] += held
+    others = problem.residual_of(pools, without(pools, replicas))
     start_price = {p: start_prices(problem, p, held_price[p]) for p in pools}
     return Task(problem, w, held_price, start_price, others, problem.no_replicas(), stop=stop)
 
