@@ -163,7 +163,7 @@ def by_class(
     w: int,
     times: Sequence[int],
     effort: Effort,
-    known: Configurations | None = None,
+    known: Configurations,
 ) -> Incumbent:
     """The plan with sizes and flow of workload w anew, or `best` where that is not better.
 
@@ -176,7 +176,7 @@ def by_class(
     part = restricted(problem, (w,), problem.residual(others), left_before(problem, others))
     most = np.array([pool.most for pool in part.pools])
     most[[i for i, p in enumerate(pools) if p not in allowed]] = 0
-    day = _Day(part, most, effort, {} if known is None else known)
+    day = _Day(part, most, effort, known)
     here = best.solution.replicas[pools]
     short = unserved_share(problem, w, best)
     for t in np.flatnonzero(short == 0).tolist():
