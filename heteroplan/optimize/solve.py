@@ -14,7 +14,7 @@
 Shortage comes first, priority class by priority class; the gap is that of the cost.
 """
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
 from time import monotonic
@@ -311,11 +311,11 @@ def _polish_stage(search: Search, rounds: Rounds) -> Iterator[None]:
     workloads = tuple(range(len(problem.workloads)))
     pairs = list(combinations(workloads, 2))
     for _ in range(NEARBY_PASSES):
-        if not any((yield from nearby(search, workloads, NEARBY))):
+        if not (yield from search.offer_each(nearby(search, workloads, NEARBY))):
             break
     keep(search, rounds.cuts())
     yield
-    yield from _polish_all(search, short_hours(problem, search.plan, None))
+    yield from search.offer_each(_polished(search, short_hours(problem, search.plan, None)))
     for neighbourhoods in (
         [Neighbourhood((w,), times, 1) for w in workloads for times in _windows(problem, 6)],
         [Neighbourhood((w,), radius=1) for w in workloads],
@@ -325,21 +325,16 @@ def _polish_stage(search: Search, rounds: Rounds) -> Iterator[None]:
     ):
         helped = True
         while helped:
-            helped = any((yield from _polish_all(search, neighbourhoods)))
+            helped = yield from search.offer_each(_polished(search, neighbourhoods))
             prove_round(search, rounds)
             yield
 
 
-def _polish_all(
-    search: Search, neighbourhoods: Iterable[Neighbourhood]
-) -> Generator[None, None, list[bool]]:
-    """Each neighbourhood once; returns which of them helped."""
-    helped = []
+def _polished(search: Search, neighbourhoods: Iterable[Neighbourhood]) -> Iterator[Incumbent]:
+    """The best plan, each neighbourhood of it once more."""
     for around in neighbourhoods:
         effort = search.effort(gap=search.gap / 10, nodes=POLISH_NODES)
-        helped.append(search.offer(polish(search.problem, search.plan, around, effort)))
-        yield
-    return helped
+        yield polish(search.problem, search.plan, around, effort)
 
 
 def _whole_program(search: Search, nodes: int | None = None) -> Iterator[None]:

@@ -128,7 +128,7 @@ def _first_plans(search: Search) -> Iterator[None]:
     if not problem.large and search.best is not None and not search.best.covered:
         _offer_constant_sizes(search)
         yield
-        yield from nearby(search, order, 1)
+        yield from search.offer_each(nearby(search, order, 1))
         if search.plan.covered and search.uses("sweeps"):
             search.offer(swept(search, search.plan, no_prices, order))
             yield

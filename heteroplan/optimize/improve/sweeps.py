@@ -1,6 +1,6 @@
 """Sweeps over large plans: each workload again beside the others, at prices of supply."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from heteroplan.optimize.construct.all_workloads import (
     fits_one_group,
@@ -62,19 +62,10 @@ def _placed_again(problem: Problem, w: int, replicas: Ints, held_price: Floats) 
     return trial if rank < here else replicas
 
 
-def nearby(
-    search: Search, workloads: Sequence[int], reach: int
-) -> Generator[None, None, list[bool]]:
-    """Each workload once more with the sizes that it has in so many intervals around.
-
-    Which of them helped.
-    """
-    helped = []
+def nearby(search: Search, workloads: Sequence[int], reach: int) -> Iterator[Incumbent]:
+    """The best plan with each workload once more, of sizes that it has so many intervals around."""
     for w in workloads:
-        tried = local_move(search.problem, search.plan, w, 0, search.out_of_time, reach)
-        helped.append(search.offer(tried))
-        yield
-    return helped
+        yield local_move(search.problem, search.plan, w, 0, search.out_of_time, reach)
 
 
 def repaired(
