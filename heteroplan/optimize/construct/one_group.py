@@ -4,7 +4,7 @@ import numpy as np
 
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.construct.one_domain import place_on_site
-from heteroplan.optimize.construct.task import task_of, without
+from heteroplan.optimize.construct.task import less, task_of, without
 from heteroplan.optimize.program.mix import group_cover, part_pairs
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.rules import is_choosy
@@ -29,9 +29,7 @@ def refit(problem: Problem, w: int, replicas: Ints, held_price: Floats) -> None:
     served = {name: group_cover(problem, m, replicas) for name, m in groups.items()}
     for name, members in groups.items():
         others = sum((served[other] for other in groups if other != name), 0.0 * asked)
-        need = np.maximum(0.0, asked - others)
-        need[need <= COVER_TOLERANCE] = 0.0
-        _refit_group(problem, w, members, replicas, held_price, need)
+        _refit_group(problem, w, members, replicas, held_price, less(asked, others))
         served[name] = group_cover(problem, members, replicas)
 
 

@@ -34,7 +34,7 @@ class Side(NamedTuple):
     """[T, M]"""
 
 
-type Sides = tuple[Side, Side, Side, Side]
+type Sides = tuple[Side, ...]
 """Prefill and decode of the first group, then of the second."""
 
 
