@@ -35,7 +35,7 @@ from heteroplan.optimize.improve.repair import urgent_first
 from heteroplan.optimize.improve.sweeps import nearby, repaired, swept
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.prices import supply_prices
-from heteroplan.optimize.program.problem import Floats, Solution
+from heteroplan.optimize.program.problem import Floats
 from heteroplan.optimize.search import Search, ShortageBound
 from heteroplan.optimize.solvers.solver import Verdict
 from heteroplan.optimize.static_peak import cheapest_constant
@@ -139,8 +139,7 @@ def _offer_constant_sizes(search: Search) -> None:
     stop, deadline = search.out_of_time, search.deadline
     found = cheapest_constant(search.problem, gap=STATIC_GAP, deadline=deadline, stop=stop)
     if not isinstance(found, Verdict):
-        replicas = found.every_interval(search.problem.intervals)
-        search.offer(incumbent(search.problem, Solution(replicas, found.flow)))
+        search.offer(incumbent(search.problem, found.solution))
 
 
 def _relaxed(search: Search) -> Generator[None, None, Relaxation | None]:
