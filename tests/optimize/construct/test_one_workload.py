@@ -89,8 +89,8 @@ def names_of(problem: Problem) -> list[tuple[str, list[str]]]:
     """Group and engine@domain of the pools of each site."""
     found = []
     for site in sites(problem, 0):
-        pools = [problem.pools[p] for p in site.pools]
-        found.append((site.group, [f"{pool.engine}@{pool.domain}" for pool in pools]))
+        pools = [problem.pools[p] for p in site]
+        found.append((pools[0].group, [f"{pool.engine}@{pool.domain}" for pool in pools]))
     return found
 
 
