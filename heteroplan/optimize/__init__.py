@@ -22,7 +22,7 @@ rules tie whole replicas. Unless one MIP comes first, all of that runs in a proc
 with two, and until the time limit the clock plays no part.
 
 **Plans.** A workload goes where it costs least (`one_workload`, `one_domain`), beside what stands
-there; `one_group` fits its groups to each other one by one, `two_groups` two at a time. Pools take
+there, its groups fitted to each other one by one; `two_groups` fits two at a time. Pools take
 their workload's classes in one `mix` there; `by_class` divides classes among engines. Plans are
 begun anew in `turns`: of a small program near its LP, of a large one near LPs of the workloads left
 (`guide`). `sweeps` improve them while prices fade, and `polish` by MIPs of a few workloads or

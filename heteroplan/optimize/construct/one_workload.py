@@ -1,7 +1,7 @@
 """One workload beside the others: which sites it lives on.
 
 A workload goes to the one site where it costs least; what that site cannot hold goes on
-to the next.
+to the next. Then its groups are sized again, one after another, each beside what the others serve.
 """
 
 from collections.abc import Hashable, Iterator
@@ -11,12 +11,12 @@ from itertools import product
 import numpy as np
 
 from heteroplan.entities.workload import Role
+from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.construct.one_domain import Placement, has_room, place_on_site
-from heteroplan.optimize.construct.one_group import is_plain, refit
-from heteroplan.optimize.construct.task import Rank, Task, less, without
-from heteroplan.optimize.program.mix import group_cover, safe_share
+from heteroplan.optimize.construct.task import Rank, Task, less, task_of, without
+from heteroplan.optimize.program.mix import group_cover, part_pairs, safe_share
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
-from heteroplan.optimize.rules import open_pools, pool_choices
+from heteroplan.optimize.rules import is_choosy, open_pools, pool_choices
 
 MOST_SITES = 64
 """Of one group: ways to choose where prefill and where decode stands that are looked at."""
@@ -30,7 +30,8 @@ TRIED_CHOICES = 8
 """Choices of pools that are tried, and as many more as it takes to serve all demand."""
 NODE_ROUNDS = 6
 """Times that a workload is given more capacity so that it can lose a node."""
-
+SLACK = 2
+"""Replicas up and down from the sizes that a pool has at a time and right before and after."""
 
 type Site = tuple[int, ...]
 """Pools of one group that serve requests from end to end on their own."""
@@ -363,3 +364,39 @@ def rank_of(task: Task, trial: Ints) -> Rank:
     served = np.minimum(np.sum(covers, axis=0), safe_share(problem, task.w, trial))
     rest = less(asked.astype(np.float64), served)
     return float(rest.sum()), task.cost(list(problem.workloads[task.w].pools), trial)
+
+
+def is_plain(problem: Problem, w: int) -> bool:
+    """Whether nothing but demand and supply ties the sizes of a workload's pools."""
+    work = problem.workloads[w]
+    limited = work.min_replicas or work.max_replicas or problem.band(w) or work.resilience
+    return not limited and not is_choosy(problem, w) and not part_pairs(problem, work.pools)
+
+
+def refit(problem: Problem, w: int, replicas: Ints, held_price: Floats) -> None:
+    """Write cheaper sizes for the groups that workload w uses into `replicas` [P, T]."""
+    if not is_plain(problem, w):
+        return
+    asked = (problem.workloads[w].rps.sum(axis=0) > 0).astype(np.float64)
+    groups = {name: m for name, m in problem.groups(w).items() if replicas[m].any()}
+    served = {name: group_cover(problem, m, replicas) for name, m in groups.items()}
+    for name, members in groups.items():
+        others = sum((served[other] for other in groups if other != name), 0.0 * asked)
+        _refit_group(problem, w, members, replicas, held_price, less(asked, others))
+        served[name] = group_cover(problem, members, replicas)
+
+
+def _refit_group(
+    problem: Problem, w: int, pools: list[int], replicas: Ints, held_price: Floats, need: Floats
+) -> None:
+    """One group near its sizes, kept where it serves no less of `need` [T] for less."""
+    beside = without(pools, replicas)
+    task = task_of(problem, w, beside, held_price).near(replicas.astype(np.float64), SLACK)
+    placed = place_on_site(task, pools, beside, need)
+    if placed is None:
+        return
+    lacking = float(np.maximum(0.0, need - group_cover(problem, pools, replicas)).sum())
+    here = (lacking, task.cost(pools, replicas))
+    (left, cost), counts, _ = placed
+    if (left, cost) < here and left <= lacking + COVER_TOLERANCE:
+        replicas[pools] = counts

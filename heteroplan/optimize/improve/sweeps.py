@@ -9,8 +9,7 @@ from heteroplan.optimize.construct.all_workloads import (
     scarce_where_short,
     steered,
 )
-from heteroplan.optimize.construct.one_group import is_plain, refit
-from heteroplan.optimize.construct.one_workload import placed_anew, rank_of
+from heteroplan.optimize.construct.one_workload import is_plain, placed_anew, rank_of, refit
 from heteroplan.optimize.construct.task import task_of, without
 from heteroplan.optimize.incumbent import Incumbent, resized, unserved_share
 from heteroplan.optimize.program.prices import pool_prices

@@ -16,7 +16,7 @@ from heteroplan.clock import Stop, never
 from heteroplan.entities.workload import Role
 from heteroplan.numerics.compiling import own
 from heteroplan.numerics.tolerances import LEAST_GAIN
-from heteroplan.optimize.construct.one_group import is_plain
+from heteroplan.optimize.construct.one_workload import is_plain
 from heteroplan.optimize.construct.task import Task, less, task_of, without
 from heteroplan.optimize.improve.divisions import (
     Day,
