@@ -108,18 +108,12 @@ def side_of(day: Day, at: _Ints, counts: _Ints, cover: _Floats, order: _Ints) ->
 @compiled
 def _splits(sides: Sides, t: int, whole: float) -> _Floats:
     """Shares of the demand that the first group may serve in interval t, of a `whole`."""
-    ways = 2
-    for side in sides:
-        ways += side.known[t]
-    splits = np.zeros(ways)
-    splits[0] = whole
-    ways = 2
+    splits = [whole, 0.0]
     for s in range(SIDES):
-        for m in range(sides[s].known[t]):
-            cover = sides[s].cover[t, m]
-            splits[ways] = min(whole, max(0.0, cover if s < SIDES // 2 else whole - cover))
-            ways += 1
-    return splits
+        for cover in sides[s].cover[t, : sides[s].known[t]]:
+            share = cover if s < SIDES // 2 else whole - cover
+            splits.append(min(whole, max(0.0, share)))
+    return np.array(splits)
 
 
 @compiled
