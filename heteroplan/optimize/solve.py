@@ -158,7 +158,7 @@ def solve(
             break
     else:
         search.exhausted = not search.out_of_time()
-    if search.best is not None and search.best.broken:
+    if search.best is not None and search.best.broken and not free.large:
         _mend_limits(search)
     if search.best is None or search.best.broken:
         late = search.out_of_time()
@@ -209,10 +209,8 @@ def solve_as_one_mip(
 
 
 def _mend_limits(search: Search) -> None:
-    """A plan that breaks no limit, however late it is, where a program is not large."""
+    """A plan that breaks no limit, however late it is."""
     problem = search.problem
-    if problem.large:
-        return
     search.offer(urgent_first(problem, search.plan, _late(search)))
     if search.plan.broken:
         no_prices = supply_prices(problem).supply

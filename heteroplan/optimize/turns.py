@@ -103,7 +103,8 @@ def _more_rounds(search: Search, rounds: Rounds, count: int) -> Generator[None, 
 def _first_plans(search: Search) -> Iterator[None]:
     """Workloads one after another where they cost least, the largest first, where they may fit.
 
-    Of small programs also a first bound, and a plan that serves everything where there is one.
+    Of small programs also a first bound, and a plan that serves everything where there is one: the
+    cheapest sizes that never change.
     """
     problem = search.problem
     order, no_prices = by_size(problem), np.zeros((len(problem.supplies), problem.intervals))
@@ -126,20 +127,16 @@ def _first_plans(search: Search) -> Iterator[None]:
         search.offer(place_all(problem, no_prices, order, search.out_of_time, whole=True))
         yield
     if not problem.large and search.best is not None and not search.best.covered:
-        _offer_constant_sizes(search)
+        found = cheapest_constant(
+            problem, gap=STATIC_GAP, deadline=search.deadline, stop=search.out_of_time
+        )
+        if not isinstance(found, Verdict):
+            search.offer(incumbent(problem, found.solution))
         yield
         yield from search.offer_each(nearby(search, order, 1))
         if search.plan.covered and search.uses("sweeps"):
             search.offer(swept(search, search.plan, no_prices, order))
             yield
-
-
-def _offer_constant_sizes(search: Search) -> None:
-    """The cheapest sizes that never change, if any cover the day: a plan that serves everything."""
-    stop, deadline = search.out_of_time, search.deadline
-    found = cheapest_constant(search.problem, gap=STATIC_GAP, deadline=deadline, stop=stop)
-    if not isinstance(found, Verdict):
-        search.offer(incumbent(search.problem, found.solution))
 
 
 def _relaxed(search: Search) -> Generator[None, None, Relaxation | None]:
