@@ -272,35 +272,29 @@ def _for_domain_loss(task: Task, replicas: Ints) -> Ints:
     return min(tries, key=lambda tried: tried[0])[1]
 
 
-def _exposed(problem: Problem, w: int, site: Site) -> set[int]:
-    """The domains that may be lost (numbers in the resilience) in which a site has pools."""
-    resilience = problem.workloads[w].resilience
-    assert resilience is not None
-    return {d for d, gone in enumerate(resilience.gone) if set(gone) & set(site)}
-
-
 def _in_shares(task: Task, replicas: Ints, share: float, m: int) -> tuple[Ints, list[Site]]:
     """Up to m + 2 sites that no two share a domain that may be lost, `share` of the demand each."""
+    resilience = task.problem.workloads[task.w].resilience
+    assert resilience is not None
     trial, wanted = replicas.copy(), share * task.need()
     left = sites(task.problem, task.w)
+    exposed = {
+        site: {d for d, gone in enumerate(resilience.gone) if set(gone) & set(site)}
+        for site in left
+    }
     used: list[Site] = []
-    lost: set[int] = set()
     while len(used) < m or (len(used) < m + 2 and rank_of(task, trial)[0] > 0):
         if task.stop():
             break
         allowed = open_pools(task.problem, task.w, trial)
-        left = [
-            site
-            for site in left
-            if not allowed.isdisjoint(site) and not _exposed(task.problem, task.w, site) & lost
-        ]
+        left = [site for site in left if not allowed.isdisjoint(site)]
         found = _cheapest_site(task, trial, left, dict.fromkeys(left, wanted)) if left else None
         if found is None:
             break
         site, (_, counts, _) = found
         trial[list(site)] = counts
         used.append(site)
-        lost |= _exposed(task.problem, task.w, site)
+        left = [other for other in left if not exposed[other] & exposed[site]]
     return trial, used
 
 
