@@ -213,8 +213,7 @@ def _mend_limits(search: Search) -> None:
     problem = search.problem
     search.offer(urgent_first(problem, search.plan, _late(search)))
     if search.plan.broken:
-        no_prices = supply_prices(problem).supply
-        search.offer(place_all(problem, no_prices, by_size(problem), _late(search)))
+        search.offer(place_all(problem, None, by_size(problem), _late(search)))
 
 
 def _late(search: Search) -> Late:

@@ -17,8 +17,6 @@
 from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 
-import numpy as np
-
 from heteroplan.numerics.tolerances import LEAST_GAIN
 from heteroplan.optimize.bound.bound import priced_bound
 from heteroplan.optimize.bound.bounding import Round, Rounds
@@ -107,12 +105,12 @@ def _first_plans(search: Search) -> Iterator[None]:
     cheapest sizes that never change.
     """
     problem = search.problem
-    order, no_prices = by_size(problem), np.zeros((len(problem.supplies), problem.intervals))
+    order = by_size(problem)
     begun = search.best is not None
     classes = {work.priority for work in problem.workloads}
     keeps_limits = begun and not search.plan.broken
     if not keeps_limits:
-        search.offer(place_all(problem, no_prices, order, search.out_of_time))
+        search.offer(place_all(problem, None, order, search.out_of_time))
         yield
     if begun and not search.plan.covered and (not problem.large or len(classes) > 1):
         search.offer(urgent_first(problem, search.plan, search.out_of_time))
@@ -124,7 +122,7 @@ def _first_plans(search: Search) -> Iterator[None]:
             yield
     fit = not problem.large and all(map(partial(fits_one_group, problem), order))
     if keeps_limits and fit:
-        search.offer(place_all(problem, no_prices, order, search.out_of_time, whole=True))
+        search.offer(place_all(problem, None, order, search.out_of_time, whole=True))
         yield
     if not problem.large and search.best is not None and not search.best.covered:
         found = cheapest_constant(
@@ -135,7 +133,7 @@ def _first_plans(search: Search) -> Iterator[None]:
         yield
         yield from search.offer_each(nearby(search, order, 1))
         if search.plan.covered and search.uses("sweeps"):
-            search.offer(swept(search, search.plan, no_prices, order))
+            search.offer(swept(search, search.plan, supply_prices(problem).supply, order))
             yield
 
 

@@ -26,7 +26,7 @@ costs."""
 
 def place_all(
     problem: Problem,
-    prices: Floats,
+    prices: Floats | None,
     order: Sequence[int],
     stop: Stop = never,
     near: tuple[Sequence[Floats], Floats] | None = None,
@@ -118,7 +118,7 @@ def steered(problem: Problem, prices: Floats | None = None, steer: float = TIE) 
 def reinsert(
     problem: Problem,
     best: Incumbent,
-    prices: Floats,
+    prices: Floats | None,
     workloads: Sequence[int],
     stop: Stop = never,
 ) -> Incumbent:

@@ -54,14 +54,13 @@ def repaired(
     until = min(deadline, monotonic() + (LARGE_REPAIR_S if problem.large else REPAIR_S))
     search = Search(problem, gap, until, stop, silent)
     search.offer(of_sizes(problem, replicas))
-    no_prices = np.zeros((len(problem.supplies), problem.intervals))
     for w in sorted(workloads, key=lambda w: problem.workloads[w].priority):
         search.offer(local_move(problem, search.plan, w, 2, search.out_of_time))
         for others in ((), *((other,) for other in _less_urgent(problem, w))):
             if search.out_of_time() or not unserved_share(problem, w, search.plan).any():
                 break
             again = (w, *others)
-            search.offer(reinsert(problem, search.plan, no_prices, again, search.out_of_time))
+            search.offer(reinsert(problem, search.plan, None, again, search.out_of_time))
     if not search.plan.covered:
         for _ in repair(search, search.plan):
             if search.plan.covered or search.out_of_time():
