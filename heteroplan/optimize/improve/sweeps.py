@@ -11,7 +11,6 @@ from heteroplan.optimize.construct.all_workloads import (
 )
 from heteroplan.optimize.construct.one_workload import is_plain, placed_anew, rank_of, refit
 from heteroplan.optimize.construct.task import task_of, without
-from heteroplan.optimize.improve.two_groups import regroup
 from heteroplan.optimize.incumbent import Incumbent, resized, unserved_share
 from heteroplan.optimize.program.prices import pool_prices
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
@@ -39,6 +38,8 @@ def swept(
         if is_plain(problem, w):
             refit(problem, w, replicas, held_price)
             if search.uses("regroup"):
+                from heteroplan.optimize.improve.two_groups import regroup
+
                 regroup(problem, w, replicas, held_price, stop)
             if moves:
                 replicas = _placed_again(problem, w, replicas, held_price)
