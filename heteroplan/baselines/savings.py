@@ -178,7 +178,7 @@ def _static(
         impossible = sizes is Verdict.INFEASIBLE
         why = BaselineRemark.NO_SIZE if impossible else _not_found(stop)
         return _without_figure(BaselineKind.STATIC_PEAK, why)
-    schedules.append(Solution(sizes.every_interval(problem.intervals), sizes.flow))
+    schedules.append(sizes.solution)
     return _baseline(plan, problem, BaselineKind.STATIC_PEAK, sizes)
 
 
@@ -218,14 +218,14 @@ def _excess(sizes: ConstantSizes) -> float:
 def _baseline(plan: Plan, problem: Problem, name: BaselineKind, sizes: ConstantSizes) -> Baseline:
     hours = problem.hours * problem.intervals
     price = {shape.name: shape.usd_per_gpu_hour for shape in plan.scenario.fleet.node_types}
+    replicas = sizes.solution.replicas
     gpu_hours = [
-        pool.gpus * int(n) * hours for pool, n in zip(problem.pools, sizes.replicas, strict=True)
+        pool.gpus * int(n) * hours for pool, n in zip(problem.pools, replicas[:, 0], strict=True)
     ]
     cost_usd = sum(
         used * price[pool.node_type] for pool, used in zip(problem.pools, gpu_hours, strict=True)
     )
-    replicas = sizes.every_interval(problem.intervals)
-    utilization = busy_share(problem, replicas, sizes.flow)
+    utilization = busy_share(problem, replicas, sizes.solution.flow)
     baseline = compared(plan, name, sum(gpu_hours), cost_usd, utilization)
     use = problem.changes(replicas), problem.starts(replicas)
     changes, starts = (int(each.sum()) for each in use)

@@ -102,3 +102,9 @@ def unserved_share(problem: Problem, w: int, plan: Incumbent) -> Floats:
     """[T] greatest share of a class of workload w that is left unserved."""
     missing = 1.0 - served_share(problem, problem.workloads[w], plan.solution.flow)
     return np.where(missing > SERVED_TOLERANCE, missing, 0.0).max(axis=0)
+
+
+def unserved_shares(problem: Problem, plan: Incumbent) -> Floats:
+    """[W, T] the same of all workloads."""
+    shares = [unserved_share(problem, w, plan) for w in range(len(problem.workloads))]
+    return np.array(shares).reshape(-1, problem.intervals)

@@ -1,6 +1,6 @@
 """The state of one solve: best plan, best bound, clock, and when enough is enough."""
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Self
@@ -156,11 +156,6 @@ class Search:
                     break
         return {priority: min(least, lost[priority]) for priority, least in proven.items()}
 
-    def begin_with(self, starts: Iterable[Ints]) -> None:
-        """Offer plans [P, T] that there are."""
-        for replicas in starts:
-            self.offer_sizes(replicas)
-
     def prove_early(self) -> None:
         """Where no plan so far covers demand, prove that none does.
 
@@ -204,6 +199,14 @@ class Search:
             self.best = tried
             self.report()
         return better
+
+    def offer_each(self, tries: Iterable[Incumbent]) -> Generator[None, None, bool]:
+        """Offer plans that are made one after another, a step each; says whether any was kept."""
+        helped = False
+        for tried in tries:
+            helped = self.offer(tried) or helped
+            yield
+        return helped
 
     def raise_covering_bound(self, value: float) -> None:
         """Keep a proven bound on plans that serve everything, if it is higher."""

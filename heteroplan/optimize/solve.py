@@ -14,7 +14,7 @@
 Shortage comes first, priority class by priority class; the gap is that of the cost.
 """
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
 from time import monotonic
@@ -158,7 +158,7 @@ def solve(
             break
     else:
         search.exhausted = not search.out_of_time()
-    if search.best is not None and search.best.broken:
+    if search.best is not None and search.best.broken and not free.large:
         _mend_limits(search)
     if search.best is None or search.best.broken:
         late = search.out_of_time()
@@ -209,14 +209,11 @@ def solve_as_one_mip(
 
 
 def _mend_limits(search: Search) -> None:
-    """A plan that breaks no limit, however late it is, where a program is not large."""
+    """A plan that breaks no limit, however late it is."""
     problem = search.problem
-    if problem.large:
-        return
     search.offer(urgent_first(problem, search.plan, _late(search)))
     if search.plan.broken:
-        no_prices = supply_prices(problem).supply
-        search.offer(place_all(problem, no_prices, by_size(problem), _late(search)))
+        search.offer(place_all(problem, None, by_size(problem), _late(search)))
 
 
 def _late(search: Search) -> Late:
@@ -282,7 +279,8 @@ def _stages(search: Search, starts: Iterable[Ints], beside: bool | None) -> Iter
     small = problem.cells <= ONE_MIP_CELLS and not problem.large
     rounds = Rounds(problem, search.out_of_time, search.without, False if small else beside)
     try:
-        search.begin_with(starts)
+        for replicas in starts:
+            search.offer_sizes(replicas)
         if not problem.large:
             search.prove_early()
         yield
@@ -310,11 +308,11 @@ def _polish_stage(search: Search, rounds: Rounds) -> Iterator[None]:
     workloads = tuple(range(len(problem.workloads)))
     pairs = list(combinations(workloads, 2))
     for _ in range(NEARBY_PASSES):
-        if not any((yield from nearby(search, workloads, NEARBY))):
+        if not (yield from search.offer_each(nearby(search, workloads, NEARBY))):
             break
     keep(search, rounds.cuts())
     yield
-    yield from _polish_all(search, short_hours(problem, search.plan, None))
+    yield from search.offer_each(_polished(search, short_hours(problem, search.plan, None)))
     for neighbourhoods in (
         [Neighbourhood((w,), times, 1) for w in workloads for times in _windows(problem, 6)],
         [Neighbourhood((w,), radius=1) for w in workloads],
@@ -324,21 +322,16 @@ def _polish_stage(search: Search, rounds: Rounds) -> Iterator[None]:
     ):
         helped = True
         while helped:
-            helped = any((yield from _polish_all(search, neighbourhoods)))
+            helped = yield from search.offer_each(_polished(search, neighbourhoods))
             prove_round(search, rounds)
             yield
 
 
-def _polish_all(
-    search: Search, neighbourhoods: Iterable[Neighbourhood]
-) -> Generator[None, None, list[bool]]:
-    """Each neighbourhood once; returns which of them helped."""
-    helped = []
+def _polished(search: Search, neighbourhoods: Iterable[Neighbourhood]) -> Iterator[Incumbent]:
+    """The best plan, each neighbourhood of it once more."""
     for around in neighbourhoods:
         effort = search.effort(gap=search.gap / 10, nodes=POLISH_NODES)
-        helped.append(search.offer(polish(search.problem, search.plan, around, effort)))
-        yield
-    return helped
+        yield polish(search.problem, search.plan, around, effort)
 
 
 def _whole_program(search: Search, nodes: int | None = None) -> Iterator[None]:
@@ -364,9 +357,8 @@ def _whole_program(search: Search, nodes: int | None = None) -> Iterator[None]:
     if found.solution is not None:
         search.offer(incumbent(problem, found.solution))
     if search.best is not None:
-        if found.unserved_bound:
-            bounds = ShortageBound(found.unserved_bound, search.plan.unserved)
-            search.shortage_bounds.append(bounds)
+        bounds = ShortageBound(found.unserved_bound, search.plan.unserved)
+        search.shortage_bounds.append(bounds)
         search.raise_bound(found.bound if found.bound is not None else _lp_bound(search))
     yield
     if problem.sized and found.solution is not None:
@@ -417,9 +409,8 @@ def _agreed(bound: float, cost: float) -> float:
 
 def outcome(search: Search) -> Outcome:
     """The best plan of a search that ended, and what was proved."""
-    counted = search.steps is not None and not search.out_of_time()
     unfinished = Termination.EXHAUSTED if search.exhausted else Termination.TIME_LIMIT
-    if counted:
+    if search.steps is not None and not search.out_of_time():
         unfinished = Termination.EFFORT_REACHED
     if search.closed(OPTIMAL_GAP):
         termination = Termination.OPTIMAL

@@ -45,18 +45,12 @@ SIZED_ROUNDS = 4
 class ConstantSizes:
     """Pool sizes that cover every interval, and what was proved about them."""
 
-    replicas: Ints
-    """[P]"""
-    flow: tuple[Floats, ...]
-    """For each pool [K, T]: share of the class's demand that it handles."""
+    solution: Solution
+    """The same sizes at all times."""
     cost: float
     """Of running them all day; objective units."""
     bound: float
     """No constant sizes cost less."""
-
-    def every_interval(self, intervals: int) -> Ints:
-        """[P, T] the sizes, as a schedule."""
-        return np.repeat(self.replicas[:, None], intervals, axis=1)
 
 
 def cheapest_constant(
@@ -83,10 +77,10 @@ def cheapest_constant(
         if not problem.sized:
             return found
         bound = min(bound, found.bound)
-        replicas = found.every_interval(problem.intervals)
+        replicas = found.solution.replicas
         flow = mixed_flow(problem, replicas)
         if not any(unserved_requests(problem, flow).values()):
-            return replace(found, flow=flow, bound=bound)
+            return replace(found, solution=Solution(replicas, flow), bound=bound)
         assumed = at_sizes(problem, replicas)
     return Verdict.LIMIT
 
@@ -100,13 +94,13 @@ def _sizes(
     found, bound = _cheapest(small, effort)
     if isinstance(found, Verdict):
         return found
-    replicas = found.replicas[:, 0]
+    replicas = np.repeat(found.replicas[:, :1], problem.intervals, axis=1)
     cost = _cost(small, found)
     flow = tuple(
         share[:, peaks[pool.workload][1]]
         for pool, share in zip(problem.pools, found.flow, strict=True)
     )
-    return ConstantSizes(replicas, flow, cost, min(cost, bound))
+    return ConstantSizes(Solution(replicas, flow), cost, min(cost, bound))
 
 
 def _cheapest(problem: Problem, effort: Effort) -> tuple[Solution | Verdict, float]:
@@ -127,9 +121,7 @@ def _cheapest(problem: Problem, effort: Effort) -> tuple[Solution | Verdict, flo
         enough = max(enough, _cost(merged.program, whole) * (1 + ROUNDING))
     best: Solution | None = None
     verdict = Verdict.LIMIT
-    for extra in (0, 1, None):
-        if extra is not None and sizes is None:
-            continue
+    for extra in (None,) if sizes is None else (0, 1, None):
         if effort.over():
             break
         model = build_model(problem, allow_short=False, constant=True)

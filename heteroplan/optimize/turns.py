@@ -4,7 +4,7 @@
 2. *A plan.* Of a small program near its LP, swept once where it goes short. Of a large one, and
    where that does not serve everything, near LPs (`guide`) in the candidate groups that LPs of
    single intervals find for each workload: some are placed, then the LP of the rest is solved again
-   (`near_guide`). Where that goes short, prices rise, and others make room. The first one is not
+   (`NearGuide`). Where that goes short, prices rise, and others make room. The first one is not
    swept: it says how many GPUs to keep free for peaks and starts in the next.
 3. *Sweeps.* Each workload again beside the others, the last placed first, while the prices fade:
    its groups one by one (`refit`), two at a time (`regroup`), then anywhere, as long as there are
@@ -17,8 +17,6 @@
 from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 
-import numpy as np
-
 from heteroplan.numerics.tolerances import LEAST_GAIN
 from heteroplan.optimize.bound.bound import priced_bound
 from heteroplan.optimize.bound.bounding import Round, Rounds
@@ -29,13 +27,13 @@ from heteroplan.optimize.construct.all_workloads import (
     near_lp,
     place_all,
 )
-from heteroplan.optimize.construct.near_guide import NearGuide
+from heteroplan.optimize.construct.guide import NearGuide
 from heteroplan.optimize.improve.by_class import ByClass
 from heteroplan.optimize.improve.repair import urgent_first
 from heteroplan.optimize.improve.sweeps import nearby, repaired, swept
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.prices import supply_prices
-from heteroplan.optimize.program.problem import Floats, Solution
+from heteroplan.optimize.program.problem import Floats
 from heteroplan.optimize.search import Search, ShortageBound
 from heteroplan.optimize.solvers.solver import Verdict
 from heteroplan.optimize.static_peak import cheapest_constant
@@ -103,15 +101,16 @@ def _more_rounds(search: Search, rounds: Rounds, count: int) -> Generator[None, 
 def _first_plans(search: Search) -> Iterator[None]:
     """Workloads one after another where they cost least, the largest first, where they may fit.
 
-    Of small programs also a first bound, and a plan that serves everything where there is one.
+    Of small programs also a first bound, and a plan that serves everything where there is one: the
+    cheapest sizes that never change.
     """
     problem = search.problem
-    order, no_prices = by_size(problem), np.zeros((len(problem.supplies), problem.intervals))
+    order = by_size(problem)
     begun = search.best is not None
     classes = {work.priority for work in problem.workloads}
     keeps_limits = begun and not search.plan.broken
     if not keeps_limits:
-        search.offer(place_all(problem, no_prices, order, search.out_of_time))
+        search.offer(place_all(problem, None, order, search.out_of_time))
         yield
     if begun and not search.plan.covered and (not problem.large or len(classes) > 1):
         search.offer(urgent_first(problem, search.plan, search.out_of_time))
@@ -123,24 +122,19 @@ def _first_plans(search: Search) -> Iterator[None]:
             yield
     fit = not problem.large and all(map(partial(fits_one_group, problem), order))
     if keeps_limits and fit:
-        search.offer(place_all(problem, no_prices, order, search.out_of_time, whole=True))
+        search.offer(place_all(problem, None, order, search.out_of_time, whole=True))
         yield
     if not problem.large and search.best is not None and not search.best.covered:
-        _offer_constant_sizes(search)
+        found = cheapest_constant(
+            problem, gap=STATIC_GAP, deadline=search.deadline, stop=search.out_of_time
+        )
+        if not isinstance(found, Verdict):
+            search.offer(incumbent(problem, found.solution))
         yield
-        yield from nearby(search, order, 1)
+        yield from search.offer_each(nearby(search, order, 1))
         if search.plan.covered and search.uses("sweeps"):
-            search.offer(swept(search, search.plan, no_prices, order))
+            search.offer(swept(search, search.plan, supply_prices(problem).supply, order))
             yield
-
-
-def _offer_constant_sizes(search: Search) -> None:
-    """The cheapest sizes that never change, if any cover the day: a plan that serves everything."""
-    stop, deadline = search.out_of_time, search.deadline
-    found = cheapest_constant(search.problem, gap=STATIC_GAP, deadline=deadline, stop=stop)
-    if not isinstance(found, Verdict):
-        replicas = found.every_interval(search.problem.intervals)
-        search.offer(incumbent(search.problem, Solution(replicas, found.flow)))
 
 
 def _relaxed(search: Search) -> Generator[None, None, Relaxation | None]:

@@ -1,13 +1,13 @@
 """A hand case of the program: what makes it, its optimum, and the families it is about."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import settings
 
-from heteroplan.clock import Stop, never
 from heteroplan.entities.scenario import Scenario
 from heteroplan.optimize.construct.one_workload import place
 from heteroplan.optimize.construct.task import task_of
@@ -66,12 +66,11 @@ def place_beside(
     replicas: Ints,
     held_price: Floats | None = None,
     parts: dict[str, Floats] | None = None,
-    limit: Ints | None = None,
-    floor: Ints | None = None,
-    *,
-    stop: Stop = never,
+    **bounds: Any,
 ) -> None:
-    """Place workload w into `replicas` [P, T], at no price of held GPUs unless one is given."""
+    """Place workload w into `replicas` [P, T], at no price of held GPUs unless one is given.
+
+    Within `bounds`: fields of its task.
+    """
     free = np.zeros(replicas.shape) if held_price is None else held_price
-    task = task_of(problem, w, replicas, free, limit, floor, stop=stop)
-    place(task, replicas, parts)
+    place(replace(task_of(problem, w, replicas, free), **bounds), replicas, parts)

@@ -1,7 +1,6 @@
 """First plans: the greedy schedule, and workloads placed one by one at prices for GPUs.
 
 `greedy` replays HeteroScale's scheduler on `greedy_ledger`. A `task` is one workload to place:
-`one_domain` sizes its pools in one domain, `one_workload` chooses its domains, `one_group` sizes
-one group beside the others, `all_workloads` places all. `guide` says near which LP solution to look
-on large programs, `near_guide` places all near it.
+`one_domain` sizes its pools in one domain, `one_workload` chooses its domains, `all_workloads`
+places all, `guide` near LPs of large programs.
 """

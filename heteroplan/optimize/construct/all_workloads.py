@@ -12,9 +12,9 @@ from heteroplan.clock import Stop, never
 from heteroplan.optimize.bound.relaxation import Relaxation
 from heteroplan.optimize.construct.one_domain import has_room
 from heteroplan.optimize.construct.one_workload import ASKS_NOTHING, place, rank_of
-from heteroplan.optimize.construct.task import task_of
-from heteroplan.optimize.incumbent import Incumbent, of_sizes, resized, unserved_share
-from heteroplan.optimize.program.prices import gpu_prices, pool_prices
+from heteroplan.optimize.construct.task import task_of, without
+from heteroplan.optimize.incumbent import Incumbent, of_sizes, resized, unserved_shares
+from heteroplan.optimize.program.prices import gpu_prices, pool_prices, supply_prices
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 
 TIE = 1e-6
@@ -26,7 +26,7 @@ costs."""
 
 def place_all(
     problem: Problem,
-    prices: Floats,
+    prices: Floats | None,
     order: Sequence[int],
     stop: Stop = never,
     near: tuple[Sequence[Floats], Floats] | None = None,
@@ -86,17 +86,16 @@ def near_lp(problem: Problem, relaxed: Relaxation, stop: Stop) -> Iterator[Incum
         yield found
         if found.covered:
             return
-        short = np.array([unserved_share(problem, w, found) for w in range(len(problem.workloads))])
-        lost += short.sum(axis=1)
+        lost += unserved_shares(problem, found).sum(axis=1)
         prices = prices + PRICE_STEP * scarce_where_short(problem, found)
 
 
 def scarce_where_short(problem: Problem, plan: Incumbent) -> Floats:
     """[R, T] what a GPU costs to run, where GPUs are out and one who draws on them goes short."""
-    short = np.array([unserved_share(problem, w, plan) for w in range(len(problem.workloads))])
+    short = unserved_shares(problem, plan)
     left = problem.residual(plan.solution.replicas)
     gpu_price = gpu_prices(problem)
-    found = np.zeros((len(problem.supplies), problem.intervals))
+    found = np.zeros_like(left, dtype=np.float64)
     for r, row in enumerate(problem.supplies):
         if row.pools:
             users = [problem.pools[p].workload for p in row.pools]
@@ -110,19 +109,16 @@ def steered(problem: Problem, prices: Floats | None = None, steer: float = TIE) 
     """[P, T] price of the GPUs that a replica holds: of supply [R, T] where it has prices, and a
     little of scarce leaves.
     """
-    most_expensive = (
-        max((pool.plain_cost / pool.gpus for pool in problem.pools), default=0.0) or 1.0
-    )
+    most_expensive = float(gpu_prices(problem).max(initial=0.0)) or 1.0
     scarcity = np.array([pool.scarcity * pool.gpus for pool in problem.pools])
-    if prices is None:
-        prices = np.zeros((len(problem.supplies), problem.intervals))
-    return pool_prices(problem, prices) + steer * most_expensive * scarcity.reshape(-1, 1)
+    supply = supply_prices(problem, prices).supply
+    return pool_prices(problem, supply) + steer * most_expensive * scarcity.reshape(-1, 1)
 
 
 def reinsert(
     problem: Problem,
     best: Incumbent,
-    prices: Floats,
+    prices: Floats | None,
     workloads: Sequence[int],
     stop: Stop = never,
 ) -> Incumbent:
@@ -135,9 +131,8 @@ def replaced(
     problem: Problem, plan: Incumbent, workloads: Sequence[int], held_price: Floats, stop: Stop
 ) -> Incumbent:
     """The plan with some workloads taken out and placed again in this order, at any cost."""
-    replicas = plan.solution.replicas.copy()
-    for w in workloads:
-        replicas[list(problem.workloads[w].pools)] = 0
+    pools = [p for w in workloads for p in problem.workloads[w].pools]
+    replicas = without(pools, plan.solution.replicas)
     for w in workloads:
         place(task_of(problem, w, replicas, held_price, stop=stop), replicas)
     return resized(problem, plan, replicas)
@@ -163,8 +158,7 @@ def local_move(
 
     Those of so many intervals before and after (`reach`) count as well.
     """
-    replicas = best.solution.replicas.copy()
-    replicas[list(problem.workloads[w].pools)] = 0
+    replicas = without(problem.workloads[w].pools, best.solution.replicas)
     task = task_of(problem, w, replicas, steered(problem), stop=stop)
     near = task.near(best.solution.replicas.astype(np.float64), slack, reach)
     place(near, replicas, parts_of(problem, w, best.solution.flow))

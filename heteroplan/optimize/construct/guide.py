@@ -1,4 +1,4 @@
-"""Guides for large programs: which groups each workload needs, and about how large its pools are.
+"""Plans of large programs near LPs: which groups a workload needs, how large its pools are there.
 
 The LP of the whole program is too large there. Two small ones say nearly as much; in both, unserved
 demand is merely expensive:
@@ -7,6 +7,9 @@ demand is merely expensive:
    no earlier one used costs a little more, so that each workload keeps to few groups.
 2. *Sizes.* The LP of the whole horizon in those groups alone, neighbouring intervals merged. Sizes
    found before say how many GPUs to keep free for what merging hides: peaks, and starts.
+
+Some workloads are placed near the sizes, at the prices of supply; then the LP of the rest is solved
+again on what is left.
 """
 
 from collections.abc import Collection, Sequence
@@ -16,9 +19,14 @@ from itertools import pairwise
 import numpy as np
 
 from heteroplan.optimize.bound.lp_prices import priced_shortage
+from heteroplan.optimize.construct.all_workloads import parts_of, steered
+from heteroplan.optimize.construct.one_workload import placed_anew
+from heteroplan.optimize.construct.task import Rank, Task, task_of
 from heteroplan.optimize.formulation.model import read_flow, read_prices, read_sizes
+from heteroplan.optimize.incumbent import Incumbent, of_sizes
 from heteroplan.optimize.program.coarser import merged_intervals, merged_starts
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
+from heteroplan.optimize.search import Search
 from heteroplan.optimize.solvers.solver import Effort, optimum
 
 MERGED_INTERVALS, FEWEST_INTERVALS = 24, 8
@@ -32,6 +40,12 @@ NEW_GROUP = 0.06
 """Share added to the cost of a replica in a group that is no candidate group yet."""
 LEAST_SHARE = 0.05
 """Of a workload's demand that a group serves in some interval to count as a candidate group."""
+SHARE = 0.4
+"""Of the workloads left that are placed before the next LP."""
+WIDE = 1 / 20
+"""Of all GPUs asked for: workloads of that size may use every group."""
+MOST_SLACK = 32
+"""Replicas up and down from the LP's sizes, at most."""
 
 type CandidateGroups = set[tuple[int, str]]
 """(workload, group)"""
@@ -180,3 +194,102 @@ def _tightest_first(problem: Problem) -> list[int]:
     ends = [*merged_starts(problem.intervals, GROUP_INTERVALS), problem.intervals]
     tight = [start + int(np.argmax(asked[start:end])) for start, end in pairwise(ends)]
     return sorted(tight, key=lambda t: -asked[t])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NearGuide:
+    """Plans near the LP of all workloads."""
+
+    search: Search
+    candidate_groups: CandidateGroups
+    first: Guide
+    """Of all workloads on an empty fleet."""
+    cells: int = FIRST_CELLS
+    """Of the LPs, at most."""
+
+    @classmethod
+    def of(cls, search: Search) -> "NearGuide | None":
+        """None where the effort ran out before there was a guide.
+
+        Where long intervals hide much, a second guide keeps GPUs free for what the first one found.
+        """
+        problem = search.problem
+        groups = candidate_groups(problem, search.effort())
+        if groups is None:
+            return None
+        groups |= _everywhere(problem)
+        first = _of_all(search, groups, None)
+        if first is not None and first.intervals < min(MERGED_INTERVALS, problem.intervals):
+            first = _of_all(search, groups, first.sizes)
+        return None if first is None else cls(search, groups, first)
+
+    def after(self, plan: Incumbent) -> "NearGuide":
+        """With GPUs kept free for the peaks and starts of a plan, and larger LPs.
+
+        This one if time is out.
+        """
+        sizes = plan.solution.replicas.astype(np.float64)
+        first = _of_all(self.search, self.candidate_groups, sizes, CELLS)
+        return self if first is None else replace(self, first=first, cells=CELLS)
+
+    def plan(self, order: Sequence[int]) -> Incumbent:
+        """Workloads in order near the guide's sizes at its prices.
+
+        After each `SHARE` of those left comes the guide of the rest on what is left. When time is
+        out, only some are placed.
+        """
+        search, problem = self.search, self.search.problem
+        replicas, rest, near = problem.no_replicas(), list(order), self.first
+        while rest and not search.out_of_time():
+            now = max(1, int(SHARE * len(rest)))
+            held_price = steered(problem, near.prices)
+            for w in rest[:now]:
+                if search.out_of_time():
+                    break
+                task = task_of(problem, w, replicas, held_price)
+                found = _near(task, replicas, near)
+                if found[0][0] > 0.0:
+                    found = min(found, placed_anew(task, replicas), key=lambda tried: tried[0])
+                replicas = found[1]
+            rest = rest[now:]
+            effort = search.effort()
+            groups = self.candidate_groups
+            again = guide(problem, rest, replicas, groups, effort, near.sizes, self.cells)
+            near = again or near
+        return of_sizes(problem, replicas)
+
+
+def _of_all(
+    search: Search, groups: CandidateGroups, before: Floats | None, cells: int = FIRST_CELLS
+) -> Guide | None:
+    problem = search.problem
+    everyone, nothing = range(len(problem.workloads)), problem.no_replicas()
+    return guide(problem, everyone, nothing, groups, search.effort(), before, cells)
+
+
+def _everywhere(problem: Problem) -> CandidateGroups:
+    """All groups of the largest workloads."""
+    asked = problem.asked_gpus()
+    large = np.flatnonzero(asked >= WIDE * asked.sum())
+    return {(int(w), group) for w in large for group in problem.groups(int(w))}
+
+
+def _near(task: Task, replicas: Ints, near: Guide) -> tuple[Rank, Ints]:
+    """With the workload near the guide's sizes, only as near as it takes to serve its demand.
+
+    Steps away double, or go as far as the last two let expect to serve it; they end where that is
+    too far, or where one serves no more.
+    """
+    parts = parts_of(task.problem, task.w, near.flow)
+    slack, gain = 1, np.inf
+    best = placed_anew(task.near(near.sizes, slack), replicas, parts)
+    lacking = best[0][0]
+    while lacking > 0.0 and gain > 0.0 and slack + lacking / gain <= MOST_SLACK:
+        before, lacking_before = slack, lacking
+        while slack < max(2 * before, before + lacking / gain):
+            slack *= 2
+        tried = placed_anew(task.near(near.sizes, slack), replicas, parts)
+        best = min(best, tried, key=lambda each: each[0])
+        lacking = tried[0][0]
+        gain = (lacking_before - lacking) / (slack - before)
+    return best

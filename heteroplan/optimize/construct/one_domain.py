@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
-from heteroplan.optimize.construct.task import Rank, Task, less
+from heteroplan.optimize.construct.task import Rank, Task, less, without
 from heteroplan.optimize.covering.blocks import Block, Path, cheapest_path
 from heteroplan.optimize.covering.choice import not_beaten, useful_counts
 from heteroplan.optimize.covering.losses import NodeLoss
@@ -232,7 +232,7 @@ def _block(
         price=price,
         start=start,
         share=share,
-        low=_floor(task, pools, replicas, high),
+        low=np.clip(task.floor[pools] - replicas[pools], 0, high),
         high=high,
         need=need,
         penalty=np.full(problem.intervals, np.inf),
@@ -253,13 +253,6 @@ def _block(
         queue=None if by_count is None else first_of_kind(problem, pools),
     )
     return block, useful
-
-
-def _floor(task: Task, pools: list[int], replicas: Ints, high: Ints) -> Ints:
-    """[*, T] sizes from which to search, no larger than `high` [*, T]."""
-    if task.floor is None:
-        return np.zeros_like(high)
-    return np.asarray(np.clip(task.floor[pools] - replicas[pools], 0, high))
 
 
 def _sides_of(stages: Sequence[tuple[int, ...]]) -> NDArray[np.bool_] | None:
@@ -297,8 +290,7 @@ def room_of(problem: Problem, p: int, left: Mapping[int, Ints], count: Ints) -> 
 
 def room_beside(problem: Problem, p: int, replicas: Ints) -> Ints:
     """[T] replicas of pool p that fit beside all others of a plan [P, T]."""
-    others = replicas.copy()
-    others[p] = 0
+    others = without([p], replicas)
     return room_of(problem, p, problem.residual_of([p], others), others[p])
 
 

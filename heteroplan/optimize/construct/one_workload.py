@@ -1,22 +1,22 @@
 """One workload beside the others: which sites it lives on.
 
-A workload goes to the one site where it costs least ; what that site cannot hold goes on
-to the next.
+A workload goes to the one site where it costs least; what that site cannot hold goes on
+to the next. Then its groups are sized again, one after another, each beside what the others serve.
 """
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 
 from heteroplan.entities.workload import Role
+from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.construct.one_domain import Placement, has_room, place_on_site
-from heteroplan.optimize.construct.one_group import is_plain, refit
-from heteroplan.optimize.construct.task import Rank, Task, less
-from heteroplan.optimize.program.mix import group_cover, safe_share
+from heteroplan.optimize.construct.task import Rank, Task, less, task_of, without
+from heteroplan.optimize.program.mix import group_cover, part_pairs, safe_share
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
-from heteroplan.optimize.rules import open_pools, pool_choices
+from heteroplan.optimize.rules import is_choosy, open_pools, pool_choices
 
 MOST_SITES = 64
 """Of one group: ways to choose where prefill and where decode stands that are looked at."""
@@ -30,14 +30,11 @@ TRIED_CHOICES = 8
 """Choices of pools that are tried, and as many more as it takes to serve all demand."""
 NODE_ROUNDS = 6
 """Times that a workload is given more capacity so that it can lose a node."""
+SLACK = 2
+"""Replicas up and down from the sizes that a pool has at a time and right before and after."""
 
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Pools of one group that serve requests from end to end on their own."""
-
-    group: str
-    pools: tuple[int, ...]
+type Site = tuple[int, ...]
+"""Pools of one group that serve requests from end to end on their own."""
 
 
 def sites(problem: Problem, w: int) -> list[Site]:
@@ -46,16 +43,16 @@ def sites(problem: Problem, w: int) -> list[Site]:
     A group is one site, unless its pools stand in narrower domains: then each choice of a place
     for prefill and one for decode is, those in one domain first.
     """
-    found = []
+    found: list[Site] = []
     for group, pools in problem.groups(w).items():
         if all(problem.pools[p].domain == group for p in pools):
-            found.append(Site(group, tuple(pools)))
+            found.append(tuple(pools))
         else:
-            found += [Site(group, mine) for mine in _choices(problem, pools)]
+            found += _choices(problem, pools)
     return found
 
 
-def _choices(problem: Problem, pools: list[int]) -> Iterator[tuple[int, ...]]:
+def _choices(problem: Problem, pools: list[int]) -> Iterator[Site]:
     by_role = {role: _places_of(problem, pools, role) for role in Role}
     pairs = sorted(
         product(by_role[Role.PREFILL], by_role[Role.DECODE]),
@@ -138,17 +135,24 @@ def _anywhere(task: Task, replicas: Ints, parts: dict[str, Floats] | None) -> In
 
 
 def _fill(task: Task, replicas: Ints, parts: dict[str, Floats] | None) -> Ints:
-    """Site after site, the cheapest next, each with as much of the rest as it can serve."""
+    """Site after site, the cheapest next, each with as much of the rest as it can serve.
+
+    Of its group's part where there are `parts`; the last one of all that is left.
+    """
     problem, trial = task.problem, replicas.copy()
     pools = list(problem.workloads[task.w].pools)
     left, rest = sites(problem, task.w), task.need()
     parts = None if parts is None else dict(parts)
+    group_of = {site: problem.pools[site[0]].group for site in left}
     while (rest.any() or not task.minimum_met(trial)) and not task.stop():
         allowed = open_pools(problem, task.w, trial)
-        left = [site for site in left if not allowed.isdisjoint(site.pools)]
+        left = [site for site in left if not allowed.isdisjoint(site)]
         if not left:
             break
-        wanted = {site: _wanted(site, rest, parts, len(left)) for site in left}
+        wanted = dict.fromkeys(left, rest)
+        if parts is not None and len(left) > 1:
+            none = np.zeros_like(rest)
+            wanted = {site: np.minimum(rest, parts.get(group_of[site], none)) for site in left}
         largest = max(left, key=lambda site: float(wanted[site].sum()))
         among = left if parts is None else [largest]
         found = _cheapest_site(task, trial, among, wanted)
@@ -157,11 +161,11 @@ def _fill(task: Task, replicas: Ints, parts: dict[str, Floats] | None) -> Ints:
         if found is None:
             break
         site, (_, counts, served) = found
-        trial[list(site.pools)] = counts
+        trial[list(site)] = counts
         left.remove(site)
         rest = less(rest, served)
-        if parts is not None and site.group in parts:
-            parts[site.group] = less(parts[site.group], served)
+        if parts is not None and (group := group_of[site]) in parts:
+            parts[group] = less(parts[group], served)
     return trial[pools]
 
 
@@ -171,21 +175,21 @@ def _cheapest_site(
     """The site that serves most of what is wanted from it, at the least cost."""
     options: dict[Site, Placement] = {}
     alike = {_likeness(task, site, trial, wanted[site]): site for site in reversed(among)}
-    least = {site: task.least_cost(list(site.pools), wanted[site]) for site in alike.values()}
-    roomy = {site: has_room(task, list(site.pools), trial, wanted[site]) for site in least}
+    least = {site: task.least_cost(list(site), wanted[site]) for site in alike.values()}
+    roomy = {site: has_room(task, list(site), trial, wanted[site]) for site in least}
     rough = replace(task, halvings=0)
     for site in sorted(least, key=lambda site: (not roomy[site], least[site])):
         best = min((rank for rank, _, _ in options.values()), default=(np.inf, 0.0))
         if best <= (0.0, least[site]) or (best[0] == 0.0 and not roomy[site]):
             continue
-        option = place_on_site(rough, list(site.pools), trial, wanted[site])
+        option = place_on_site(rough, list(site), trial, wanted[site])
         if option:
             options[site] = option
     if not options:
         return None
     if task.halvings and min(rank for rank, _, _ in options.values())[0] > 0.0:
         for site, found in options.items():
-            option = place_on_site(task, list(site.pools), trial, wanted[site])
+            option = place_on_site(task, list(site), trial, wanted[site])
             options[site] = min(found, option or found, key=lambda placement: placement[0])
     site = min(options, key=lambda site: options[site][0])
     return site, options[site]
@@ -194,8 +198,8 @@ def _cheapest_site(
 def _likeness(task: Task, site: Site, trial: Ints, wanted: Floats) -> Hashable:
     """Equal for sites where the workload would be placed alike, such as leaves still empty."""
     problem = task.problem
-    left = task.left(site.pools, trial)
-    number = {r: i for i, r in enumerate(problem.rows_of(site.pools))}
+    left = task.left(site, trial)
+    number = {r: i for i, r in enumerate(problem.rows_of(site))}
     return (
         wanted.tobytes(),
         tuple(gpus.tobytes() for gpus in left.values()),
@@ -207,10 +211,10 @@ def _likeness(task: Task, site: Site, trial: Ints, wanted: Floats) -> Hashable:
                 task.held_price[p].tobytes(),
                 trial[p].tobytes(),
                 None if task.limit is None else task.limit[p].tobytes(),
-                None if task.floor is None else task.floor[p].tobytes(),
+                task.floor[p].tobytes(),
                 None if problem.before is None else int(problem.before[p]),
             )
-            for p in site.pools
+            for p in site
         ),
     )
 
@@ -236,8 +240,7 @@ def _spread(task: Task, replicas: Ints) -> tuple[Rank, Ints]:
     missing = less(task.need(), np.sum(list(served.values()), axis=0))
     tries: list[tuple[Rank, Ints]] = []
     for name, members in groups.items():
-        beside = trial.copy()
-        beside[members] = 0
+        beside = without(members, trial)
         if tries and not has_room(task, members, beside, served[name] + missing):
             continue
         option = place_on_site(task, members, beside, served[name] + missing)
@@ -269,36 +272,29 @@ def _for_domain_loss(task: Task, replicas: Ints) -> Ints:
     return min(tries, key=lambda tried: tried[0])[1]
 
 
-def _exposed(problem: Problem, w: int, site: Site) -> set[int]:
-    """The domains that may be lost (numbers in the resilience) in which a site has pools."""
-    resilience = problem.workloads[w].resilience
-    assert resilience is not None
-    return {d for d, gone in enumerate(resilience.gone) if set(gone) & set(site.pools)}
-
-
 def _in_shares(task: Task, replicas: Ints, share: float, m: int) -> tuple[Ints, list[Site]]:
     """Up to m + 2 sites that no two share a domain that may be lost, `share` of the demand each."""
+    resilience = task.problem.workloads[task.w].resilience
+    assert resilience is not None
     trial, wanted = replicas.copy(), share * task.need()
     left = sites(task.problem, task.w)
+    exposed = {
+        site: {d for d, gone in enumerate(resilience.gone) if set(gone) & set(site)}
+        for site in left
+    }
     used: list[Site] = []
-    lost: set[int] = set()
     while len(used) < m or (len(used) < m + 2 and rank_of(task, trial)[0] > 0):
         if task.stop():
             break
         allowed = open_pools(task.problem, task.w, trial)
-        left = [
-            site
-            for site in left
-            if not allowed.isdisjoint(site.pools)
-            and not _exposed(task.problem, task.w, site) & lost
-        ]
+        left = [site for site in left if not allowed.isdisjoint(site)]
         found = _cheapest_site(task, trial, left, dict.fromkeys(left, wanted)) if left else None
         if found is None:
             break
         site, (_, counts, _) = found
-        trial[list(site.pools)] = counts
+        trial[list(site)] = counts
         used.append(site)
-        lost |= _exposed(task.problem, task.w, site)
+        left = [other for other in left if not exposed[other] & exposed[site]]
     return trial, used
 
 
@@ -310,12 +306,11 @@ def _trimmed(task: Task, trial: Ints, used: list[Site]) -> Ints:
         for site in used:
             if task.stop():
                 break
-            beside = trial.copy()
-            beside[list(site.pools)] = 0
+            beside = without(site, trial)
             need = _needed_of(task, site, beside, [other for other in used if other is not site])
-            option = place_on_site(task, list(site.pools), beside, need)
+            option = place_on_site(task, list(site), beside, need)
             if option is not None:
-                beside[list(site.pools)] = option[1]
+                beside[list(site)] = option[1]
                 tried = rank_of(task, beside)
                 if tried < rank:
                     trial, rank = beside, tried
@@ -331,7 +326,7 @@ def _needed_of(task: Task, site: Site, beside: Ints, others: list[Site]) -> Floa
     """
     problem, resilience = task.problem, task.problem.workloads[task.w].resilience
     assert resilience is not None
-    covers = {other: group_cover(problem, list(other.pools), beside) for other in others}
+    covers = {other: group_cover(problem, list(other), beside) for other in others}
     total = np.sum(list(covers.values()), axis=0) if covers else np.zeros(problem.intervals)
     lacking = 1.0 - total
     for other in others:
@@ -365,8 +360,37 @@ def rank_of(task: Task, trial: Ints) -> Rank:
     return float(rest.sum()), task.cost(list(problem.workloads[task.w].pools), trial)
 
 
-def _wanted(site: Site, rest: Floats, parts: dict[str, Floats] | None, left: int) -> Floats:
-    """What a site is asked to serve: all that is left, or its group's part; the last the rest."""
-    if parts is None or left == 1:
-        return rest
-    return np.minimum(rest, parts.get(site.group, np.zeros_like(rest)))
+def is_plain(problem: Problem, w: int) -> bool:
+    """Whether nothing but demand and supply ties the sizes of a workload's pools."""
+    work = problem.workloads[w]
+    limited = work.min_replicas or work.max_replicas or problem.band(w) or work.resilience
+    return not limited and not is_choosy(problem, w) and not part_pairs(problem, work.pools)
+
+
+def refit(problem: Problem, w: int, replicas: Ints, held_price: Floats) -> None:
+    """Write cheaper sizes for the groups that workload w uses into `replicas` [P, T]."""
+    if not is_plain(problem, w):
+        return
+    asked = (problem.workloads[w].rps.sum(axis=0) > 0).astype(np.float64)
+    groups = {name: m for name, m in problem.groups(w).items() if replicas[m].any()}
+    served = {name: group_cover(problem, m, replicas) for name, m in groups.items()}
+    for name, members in groups.items():
+        others = sum((served[other] for other in groups if other != name), 0.0 * asked)
+        _refit_group(problem, w, members, replicas, held_price, less(asked, others))
+        served[name] = group_cover(problem, members, replicas)
+
+
+def _refit_group(
+    problem: Problem, w: int, pools: list[int], replicas: Ints, held_price: Floats, need: Floats
+) -> None:
+    """One group near its sizes, kept where it serves no less of `need` [T] for less."""
+    beside = without(pools, replicas)
+    task = task_of(problem, w, beside, held_price).near(replicas.astype(np.float64), SLACK)
+    placed = place_on_site(task, pools, beside, need)
+    if placed is None:
+        return
+    lacking = float(np.maximum(0.0, need - group_cover(problem, pools, replicas)).sum())
+    here = (lacking, task.cost(pools, replicas))
+    (left, cost), counts, _ = placed
+    if (left, cost) < here and left <= lacking + COVER_TOLERANCE:
+        replicas[pools] = counts

@@ -31,9 +31,9 @@ class Task:
     """[T] of each pool of the workload."""
     beside: dict[int, Ints]
     """GPUs left [T] on the rows of its pools by all other workloads."""
-    limit: Ints | None
-    floor: Ints | None = None
+    floor: Ints
     """[P, T] sizes that a search near a guide need not go below."""
+    limit: Ints | None = None
     extra: Floats | float = 0.0
     """[T] share of the demand to have capacity for beyond all of it."""
     in_parts: bool = False
@@ -155,23 +155,20 @@ class Task:
 
 
 def task_of(
-    problem: Problem,
-    w: int,
-    replicas: Ints,
-    held_price: Floats,
-    limit: Ints | None = None,
-    floor: Ints | None = None,
-    stop: Stop = never,
+    problem: Problem, w: int, replicas: Ints, held_price: Floats, stop: Stop = never
 ) -> Task:
     """The task of placing workload w beside the others in `replicas` [P, T]."""
     pools = problem.workloads[w].pools
-    others = problem.residual_of(pools, replicas)
-    mine = [p for p in pools if replicas[p].any()]
-    for p, held in zip(mine, problem.held_by(mine, replicas[mine]), strict=True):
-        for r in problem.drawn[p]:
-            others[r] += held
+    others = problem.residual_of(pools, without(pools, replicas))
     start_price = {p: start_prices(problem, p, held_price[p]) for p in pools}
-    return Task(problem, w, held_price, start_price, others, limit, floor, stop=stop)
+    return Task(problem, w, held_price, start_price, others, problem.no_replicas(), stop=stop)
+
+
+def without(pools: Sequence[int], replicas: Ints) -> Ints:
+    """A plan [P, T] with no replicas in some pools."""
+    others = replicas.copy()
+    others[list(pools)] = 0
+    return others
 
 
 def less(rest: Floats, served: Floats) -> Floats:

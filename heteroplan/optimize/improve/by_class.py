@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from heteroplan.numerics.tolerances import COVER_TOLERANCE, LEAST_GAIN
 from heteroplan.optimize.bound.relaxation import Relaxation, relax
 from heteroplan.optimize.construct.all_workloads import by_size
+from heteroplan.optimize.construct.task import without
 from heteroplan.optimize.covering.role_blocks import cover_share, cover_weights
 from heteroplan.optimize.formulation.model import build_model, read_flow, read_solution
 from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
@@ -162,7 +163,7 @@ def by_class(
     w: int,
     times: Sequence[int],
     effort: Effort,
-    known: Configurations | None = None,
+    known: Configurations,
 ) -> Incumbent:
     """The plan with sizes and flow of workload w anew, or `best` where that is not better.
 
@@ -170,13 +171,12 @@ def by_class(
     workload from calls before.
     """
     pools = list(problem.workloads[w].pools)
-    others = best.solution.replicas.copy()
-    others[pools] = 0
+    others = without(pools, best.solution.replicas)
     allowed = open_pools(problem, w, best.solution.replicas, opening=False)
     part = restricted(problem, (w,), problem.residual(others), left_before(problem, others))
     most = np.array([pool.most for pool in part.pools])
     most[[i for i, p in enumerate(pools) if p not in allowed]] = 0
-    day = _Day(part, most, effort, {} if known is None else known)
+    day = _Day(part, most, effort, known)
     here = best.solution.replicas[pools]
     short = unserved_share(problem, w, best)
     for t in np.flatnonzero(short == 0).tolist():

@@ -34,7 +34,7 @@ class Side(NamedTuple):
     """[T, M]"""
 
 
-type Sides = tuple[Side, Side, Side, Side]
+type Sides = tuple[Side, ...]
 """Prefill and decode of the first group, then of the second."""
 
 
@@ -98,8 +98,7 @@ def side_of(day: Day, at: _Ints, counts: _Ints, cover: _Floats, order: _Ints) ->
                 here = known[t]
                 if here > 0 and kept_cover[t, here - 1] == cover[t, m]:
                     here -= 1
-                for i in range(len(at)):
-                    kept[t, here, i] = counts[t, m, i]
+                kept[t, here] = counts[t, m]
                 kept_cover[t, here] = cover[t, m]
                 kept_cost[t, here] = cost
                 known[t] = here + 1
@@ -109,18 +108,12 @@ def side_of(day: Day, at: _Ints, counts: _Ints, cover: _Floats, order: _Ints) ->
 @compiled
 def _splits(sides: Sides, t: int, whole: float) -> _Floats:
     """Shares of the demand that the first group may serve in interval t, of a `whole`."""
-    ways = 2
-    for side in sides:
-        ways += side.known[t]
-    splits = np.zeros(ways)
-    splits[0] = whole
-    ways = 2
+    splits = [whole, 0.0]
     for s in range(SIDES):
-        for m in range(sides[s].known[t]):
-            cover = sides[s].cover[t, m]
-            splits[ways] = min(whole, max(0.0, cover if s < SIDES // 2 else whole - cover))
-            ways += 1
-    return splits
+        for cover in sides[s].cover[t, : sides[s].known[t]]:
+            share = cover if s < SIDES // 2 else whole - cover
+            splits.append(min(whole, max(0.0, share)))
+    return np.array(splits)
 
 
 @compiled
@@ -156,16 +149,6 @@ def _among(found: _Ints, counts: _Ints) -> bool:
 
 
 @compiled
-def _least(values: _Floats) -> int:
-    """The place of the least."""
-    least = 0
-    for i in range(1, len(values)):
-        if values[i] < values[least]:
-            least = i
-    return least
-
-
-@compiled
 def divisions(day: Day, sides: Sides, need: _Floats, most: int) -> tuple[_Ints, _Ints]:
     """Sizes [T, K, P] that serve `need` [T], the present ones first, then the cheapest; how many.
 
@@ -176,23 +159,21 @@ def divisions(day: Day, sides: Sides, need: _Floats, most: int) -> tuple[_Ints, 
     found = np.zeros((intervals, most, pools), dtype=np.int64)
     known = np.ones(intervals, dtype=np.int64)
     for t in range(intervals):
-        for p in range(pools):
-            found[t, 0, p] = day.sizes[t, p]
+        found[t, 0] = day.sizes[t]
         splits = _splits(sides, t, need[t])
         cost = np.zeros(len(splits))
         counts = np.zeros((len(splits), pools), dtype=np.int64)
         for s in range(SIDES):
             _serve(sides[s], t, splits if s < SIDES // 2 else need[t] - splits, cost, counts)
         while known[t] < most:
-            split = _least(cost)
+            split = cost.argmin()
             if cost[split] == np.inf:
                 break
             cost[split] = np.inf
             if _holds(gpus, left[t], counts[split]) and not _among(
                 found[t, 1 : known[t]], counts[split]
             ):
-                for p in range(pools):
-                    found[t, known[t], p] = counts[split, p]
+                found[t, known[t]] = counts[split]
                 known[t] += 1
     return found, known
 
@@ -269,12 +250,11 @@ def cheapest_path(
         here, last = found[t, : len(reached)], 1 if i == intervals - 1 else known[after]
         there = found[after, :last]
         reached = _arrive(day, t, after, here, there, reached, came_from[i + 1])
-    at = _least(reached)
+    at = reached.argmin()
     total = reached[at]
     path = np.zeros((intervals, pools), dtype=np.int64)
     for i in range(steps, -1, -1):
         t = (first + i) % intervals
-        for p in range(pools):
-            path[t, p] = found[t, at, p]
+        path[t] = found[t, at]
         at = came_from[i, at]
     return total, path

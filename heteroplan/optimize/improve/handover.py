@@ -66,25 +66,17 @@ def starting_later(problem: Problem, plan: Incumbent) -> Incumbent:
     """
     replicas = plan.solution.replicas.copy()
     starts = starts_before(problem, replicas)
-    changed = False
-    for r in range(len(problem.supplies)):
+    priority = [problem.workloads[pool.workload].priority for pool in problem.pools]
+    for r, row in enumerate(problem.supplies):
         left = left_before(problem, replicas)[r]
         over = -left if left is not None else 0
-        priority = {
-            p: problem.workloads[problem.pools[p].workload].priority
-            for p in problem.supplies[r].pools
-            if starts[p]
-        }
-        for p in sorted(priority, key=lambda p: -priority[p]):
+        for p in sorted(row.pools, key=lambda p: -priority[p]):
             gpus = problem.pools[p].gpus
             fewer = min(int(starts[p]), -(-max(0, over) // gpus))
             if fewer:
                 starts[p] -= fewer
                 over -= fewer * gpus
                 _start_at_most(problem, replicas, p, int(starts[p]))
-                changed = True
-    if not changed:
-        return plan
     return of_sizes(problem, replicas)
 
 

@@ -30,11 +30,9 @@ def keep_sizes(problem: Problem, plan: Incumbent, *, grow: bool = True) -> Incum
     """
     replicas = plan.solution.replicas.copy()
     for work in problem.workloads:
-        if not work.has_stability:
-            continue
-        broken = [p for p in work.pools if breaks_stability(problem, work, p, replicas[p])]
-        for p in broken:
-            _keep(problem, work, p, replicas, grow=grow)
+        for p in work.pools:
+            if breaks_stability(problem, work, p, replicas[p]):
+                _keep(problem, work, p, replicas, grow=grow)
     return resized(problem, plan, replicas)
 
 
@@ -52,7 +50,7 @@ def keep_urgent_sizes(problem: Problem, plan: Incumbent) -> Incumbent:
                 continue
             if not problem.fits([p], replicas):
                 replicas[p] = np.minimum(replicas[p], room_beside(problem, p, replicas))
-            if work.has_stability and breaks_stability(problem, work, p, replicas[p]):
+            if breaks_stability(problem, work, p, replicas[p]):
                 _keep(problem, work, p, replicas, grow=True)
     return of_sizes(problem, replicas)
 
@@ -65,6 +63,12 @@ def _keep(problem: Problem, work: ProgramWorkload, p: int, replicas: Ints, *, gr
         replicas[p] = _Sizes.of(problem, work, p, wanted, most).cheapest()
         if problem.fits([p], replicas):
             return
+
+
+type _Opening = tuple[int, int | None, int]
+"""Where a dynamic program begins: its interval; the number of the size there on a cyclic day, which
+it has not grown to lately, else of the size before, where that is known; and the changes that the
+first day has to count before."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,12 +104,9 @@ class _Sizes:
         top = int(wanted.max(initial=0))
         sizes = np.arange(top + 1)
         if top >= MOST_SIZES:
-            sizes = np.unique(
-                [0, *wanted, int(most.min(initial=0)), 0 if before is None else before]
-            )
-            sizes = sizes[sizes <= max(top, 0 if before is None else before)]
-        elif before is not None and before > top:
-            sizes = np.append(sizes, before)
+            sizes = np.unique([0, *wanted, min(top, int(most.min(initial=0)))])
+        if before is not None:
+            sizes = np.union1d(sizes, [before])
         missing = np.maximum(0, wanted[:, None] - sizes)
         cost = pool.run_cost[:, None] * sizes + SHORT_PRICE * (pool.plain_cost or 1.0) * missing
         return cls(
@@ -125,14 +126,14 @@ class _Sizes:
         found = map(self._from, self._openings())
         return min(found, key=lambda each: each[0])[1]
 
-    def _openings(self) -> list["_Opening"]:
+    def _openings(self) -> list[_Opening]:
         """Where to begin: where a pool is least wanted; of several days, where one of them begins.
 
         A cyclic day may begin with a change that its first day has to count.
         """
         if not self.cyclic:
             known = None if self.before is None else int(np.searchsorted(self.sizes, self.before))
-            return [_Opening(0, known, 0)]
+            return [(0, known, 0)]
         least = self.cost.min(axis=1)
         starts = np.flatnonzero(self.days != np.roll(self.days, 1))
         among = np.arange(len(least)) if self.most is None or not len(starts) else starts
@@ -140,27 +141,26 @@ class _Sizes:
         cheap = np.argsort(self.cost[first], kind="stable")[:OPENINGS].tolist()
         constant = int(np.argmin(self.cost.sum(axis=0)))
         counts = (0, 1) if self.most and len(starts) else (0,)
-        return [
-            _Opening(first, v, count) for v in dict.fromkeys([*cheap, constant]) for count in counts
-        ]
+        return [(first, v, count) for v in dict.fromkeys([*cheap, constant]) for count in counts]
 
-    def _from(self, opening: "_Opening") -> tuple[float, Ints]:
+    def _from(self, opening: _Opening) -> tuple[float, Ints]:
         """Cost and sizes [T] of the cheapest way from an opening once around."""
         intervals = len(self.cost)
-        order = [(opening.first + i) % intervals for i in range(intervals)]
+        first, number, count = opening
+        order = [(first + i) % intervals for i in range(intervals)]
         value = self._begun(opening)
         pointers: list[Ints] = []
         turns = [*order, order[0]] if self.cyclic else order
         for b, t in pairwise(turns):
             value, pointer = self._next(value, t, new_day=bool(self.days[b] != self.days[t]))
             pointers.append(pointer)
-        if self.cyclic and opening.number is not None:
-            again = self.cost[order[0], opening.number]
+        if self.cyclic and number is not None:
+            again = self.cost[first, number]
             value = value - (again if np.isfinite(again) else 0.0)
             several = bool((self.days != self.days[0]).any())
-            rows = value[: opening.count + 1] if several else value
-            row = int(rows[:, 0, opening.number].argmin())
-            state = int(np.ravel_multi_index((row, 0, opening.number), value.shape))
+            rows = value[: count + 1] if several else value
+            row = int(rows[:, 0, number].argmin())
+            state = int(np.ravel_multi_index((row, 0, number), value.shape))
         else:
             state = int(value.argmin())
         cost = float(value.flat[state])
@@ -175,20 +175,20 @@ class _Sizes:
                 state = int(pointers[i - 1].flat[state])
         return cost, sizes
 
-    def _begun(self, opening: "_Opening") -> Floats:
+    def _begun(self, opening: _Opening) -> Floats:
         """[C, H, V] cost of the first interval."""
+        first, number, count = opening
         counts = 1 if self.most is None else self.most + 1
         value = np.full((counts, self.hold + 1, len(self.sizes)), np.inf)
         if self.cyclic:
-            if opening.count < counts:
-                at = opening.number
-                value[opening.count, 0, at] = self.cost[opening.first][at]
+            if count < counts:
+                value[count, 0, number] = self.cost[first, number]
             return value
-        if opening.number is None:
+        if number is None:
             value[0, 0] = 0.0
             begun: Floats = value + self.cost[0]
             return begun
-        value[0, 0, opening.number] = 0.0
+        value[0, 0, number] = 0.0
         return self._next(value, 0, new_day=False)[0]
 
     def _next(self, value: Floats, t: int, *, new_day: bool) -> tuple[Floats, Ints]:
@@ -223,19 +223,6 @@ class _Sizes:
         offer(more, holds - 1, grown, np.take_along_axis(at, places, axis=1))
         cost: Floats = reached + self.cost[t]
         return cost, came_from
-
-
-@dataclass(frozen=True, slots=True)
-class _Opening:
-    """Where a dynamic program begins."""
-
-    first: int
-    """Interval."""
-    number: int | None
-    """Of the size there on a cyclic day, which it has not grown to lately; else of the size before,
-    where that is known."""
-    count: int
-    """Changes that the first day has to count before."""
 
 
 def _least_before(values: Floats) -> tuple[Floats, Ints]:

@@ -21,7 +21,7 @@ from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import ROUNDING
 from heteroplan.optimize.construct.all_workloads import local_move, steered
 from heteroplan.optimize.construct.one_workload import place
-from heteroplan.optimize.construct.task import task_of
+from heteroplan.optimize.construct.task import task_of, without
 from heteroplan.optimize.improve.kept_sizes import keep_sizes, keep_urgent_sizes
 from heteroplan.optimize.improve.polish import put_better_of_mip
 from heteroplan.optimize.incumbent import Incumbent, incumbent, resized
@@ -103,7 +103,7 @@ def fewer_changes(
     changes first. With `whole` the price rises on beyond that cost for it; and where there are such
     rules.
     """
-    found = _Pass(problem, plan, most_cost, stop)
+    found = _Pass(problem, plan, most_cost, stop, best=plan, gathered=problem.large)
     found.offer(plan)
     unit = _replica_cost(problem, plan)
     whole = whole or problem.has_stability
@@ -129,15 +129,12 @@ class _Pass:
     start: Incumbent
     most_cost: float
     stop: Stop
-    best: Incumbent = field(init=False)
+    best: Incumbent
+    gathered: bool
+    """Whether workloads have been tried in fewer groups; of large programs they are not."""
     key: tuple[float, ...] | None = None
     """Rank of the best plan in this pass."""
     seen: list[Calmness] = field(default_factory=list)
-    gathered: bool = field(init=False)
-    """Whether workloads have been tried in fewer groups; of large programs they are not."""
-
-    def __post_init__(self) -> None:
-        self.best, self.gathered = self.start, self.problem.large
 
     def offer(self, tried: Incumbent) -> None:
         """Keep a plan that has fewer changes at a cost that is low enough, rules kept."""
@@ -154,29 +151,29 @@ class _Pass:
     def take_parts(self, plan: Incumbent, over: Incumbent) -> None:
         """Put parts of a plan that costs too much into another, the cheapest for a change first."""
         problem = self.problem.without_stability()
-        steps: list[tuple[float, int, _Part]] = []
+        steps: list[tuple[float, _Part]] = []
         for part in _parts(problem, plan.solution.replicas, over.solution.replicas):
             spared, cost = self._spared(problem, plan, part)
             if spared > 0:
-                steps.append((cost / spared, len(steps), part))
-        for _, _, (w, there) in sorted(steps, key=lambda step: step[:2]):
+                steps.append((cost / spared, part))
+        for _, part in sorted(steps, key=lambda step: step[0]):
             if self.stop():
                 return
-            spared, cost = self._spared(problem, plan, (w, there))
+            spared, cost = self._spared(problem, plan, part)
             if spared <= 0 or problem.cost(plan.solution.replicas) + cost > self.most_cost:
                 continue
-            replicas = _put(plan.solution.replicas, there)
+            replicas = _put(plan.solution.replicas, part)
             tried = resized(problem, plan, replicas)
-            if problem.fits(sorted(there), replicas) and tried.rank[:-1] <= plan.rank[:-1]:
+            if problem.fits(sorted(part), replicas) and tried.rank[:-1] <= plan.rank[:-1]:
                 plan = tried
                 self.offer(plan)
 
     @staticmethod
     def _spared(problem: Problem, plan: Incumbent, part: "_Part") -> tuple[int, float]:
         """Changes that a part spares, and what it costs more."""
-        pools = sorted(part[1])
+        pools = sorted(part)
         before = plan.solution.replicas[pools]
-        after = _put(plan.solution.replicas, part[1])[pools]
+        after = _put(plan.solution.replicas, part)[pools]
         spared = problem.changes_in(pools, before).sum() - problem.changes_in(pools, after).sum()
         return int(spared), problem.cost_of(pools, after) - problem.cost_of(pools, before)
 
@@ -216,8 +213,8 @@ class _Pass:
         return plan
 
 
-type _Part = tuple[int, dict[int, tuple[Ints, Ints]]]
-"""(workload, by pool the intervals and the sizes there)"""
+type _Part = dict[int, tuple[Ints, Ints]]
+"""By pool the intervals and the sizes there."""
 
 
 def _parts(problem: Problem, one: Ints, other: Ints) -> Iterator[_Part]:
@@ -230,10 +227,10 @@ def _parts(problem: Problem, one: Ints, other: Ints) -> Iterator[_Part]:
                 ends = np.flatnonzero(np.diff(differs)) + 1
                 for times in np.split(np.arange(len(differs)), ends):
                     if differs[times[0]]:
-                        yield w, {p: (times, other[p, times]) for p in pools}
+                        yield {p: (times, other[p, times]) for p in pools}
 
 
-def _put(replicas: Ints, part: dict[int, tuple[Ints, Ints]]) -> Ints:
+def _put(replicas: Ints, part: _Part) -> Ints:
     changed = replicas.copy()
     for p, (times, sizes) in part.items():
         changed[p, times] = sizes
@@ -249,15 +246,14 @@ def _replica_cost(problem: Problem, plan: Incumbent) -> float:
 
 def _gathered(problem: Problem, plan: Incumbent, w: int, stop: Stop) -> Incumbent:
     """Workload w anew in the groups that it uses or ran in before, where there are several."""
-    replicas, pools = plan.solution.replicas, list(problem.workloads[w].pools)
+    replicas = plan.solution.replicas
     in_use = replicas.any(axis=1)
     if problem.before is not None:
         in_use |= problem.before > 0
     used = [members for members in problem.groups(w).values() if in_use[members].any()]
     if len(used) < 2:
         return plan
-    trial = replicas.copy()
-    trial[pools] = 0
+    trial = without(problem.workloads[w].pools, replicas)
     task = task_of(problem, w, trial, steered(problem), stop=stop)
     place(task.within(p for members in used for p in members), trial)
     return resized(problem, plan, trial)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from heteroplan.numerics.tolerances import ROUNDING, SOLVER_TOLERANCE
 from heteroplan.optimize.bound.relaxation import mip_bound
+from heteroplan.optimize.construct.task import without
 from heteroplan.optimize.formulation.model import (
     build_model,
     cap_shortage,
@@ -50,8 +51,7 @@ def polish(problem: Problem, best: Incumbent, around: Neighbourhood, effort: Eff
     pools = [p for w in around.workloads for p in problem.workloads[w].pools]
     if not pools:
         return best
-    others = best.solution.replicas.copy()
-    others[pools] = 0
+    others = without(pools, best.solution.replicas)
     near = at_sizes(problem, best.solution.replicas)
     sub = restricted(near, around.workloads, near.residual(others), left_before(near, others))
     at = _with_edges(sub, around.times) if around.times is not None else None
@@ -59,9 +59,8 @@ def polish(problem: Problem, best: Incumbent, around: Neighbourhood, effort: Eff
     sub = sub if at is None else sub.window(at)
     here = best.solution.replicas[pools][:, where]
     share = tuple(best.solution.flow[p][:, where] for p in pools)
-    still = None
-    if around.times is not None:
-        still = ~np.isin(np.arange(problem.intervals)[where], around.times)
+    every = np.arange(problem.intervals)
+    still = ~np.isin(every[where], every if around.times is None else around.times)
     box = _box(sub, here, around.radius, still)
     box.high[_closed(problem, best.solution.replicas, others, around, pools)] = 0
     found = solve_mip(sub, box, Solution(here, share), effort).solution
@@ -106,15 +105,13 @@ def _with_edges(problem: Problem, times: Sequence[int]) -> list[int] | None:
     return [t for t in wide if 0 <= t < problem.intervals]
 
 
-def _box(problem: Problem, here: Ints, radius: int | None, still: NDArray[np.bool_] | None) -> Box:
+def _box(problem: Problem, here: Ints, radius: int | None, still: NDArray[np.bool_]) -> Box:
     most = np.array([pool.most for pool in problem.pools])
     low, high = np.zeros_like(here), np.maximum(most, here)
     if radius is not None:
         low = np.maximum(low, here - radius)
         high = np.minimum(high, here + radius)
-    if still is not None:
-        low, high = np.where(still, here, low), np.where(still, here, high)
-    return Box(low, high)
+    return Box(np.where(still, here, low), np.where(still, here, high))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,8 +163,7 @@ def put_better_of_mip(search: Search, problem: Problem, plan: Incumbent, effort:
     found = solve_mip(problem, None, None if plan.broken else plan.solution, effort)
     if found.solution is not None:
         plan = min(plan, incumbent(problem, found.solution), key=lambda each: each.rank)
-    if found.unserved_bound:
-        search.shortage_bounds.append(ShortageBound(found.unserved_bound, plan.unserved))
+    search.shortage_bounds.append(ShortageBound(found.unserved_bound, plan.unserved))
     search.put(plan)
     if found.bound is not None:
         search.raise_bound(found.bound)
@@ -194,12 +190,13 @@ def _warm_start(model: Model, start: Solution) -> None:
     starts = model.problem.starts(start.replicas)
     changes = model.problem.changes(start.replicas)
     for p in range(len(model.problem.pools)):
-        for t, variable in enumerate(model.n[p]):
-            variable.varValue = float(start.replicas[p, t])
-        for t, variable in enumerate(model.up[p]):
-            variable.varValue = float(starts[p, t])
-        for t, variable in enumerate(model.changed[p]):
-            variable.varValue = float(changes[p, t])
+        for variables, values in (
+            (model.n[p], start.replicas[p]),
+            (model.up[p], starts[p]),
+            (model.changed[p], changes[p]),
+        ):
+            for variable, value in zip(variables, values, strict=False):
+                variable.varValue = float(value)
         for k, over_time in enumerate(model.x[p]):
             for t, flow in enumerate(over_time):
                 if flow is not None:

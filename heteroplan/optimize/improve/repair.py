@@ -17,7 +17,13 @@ from heteroplan.optimize.construct.all_workloads import (
 from heteroplan.optimize.construct.one_workload import place
 from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.improve.polish import Neighbourhood, polish
-from heteroplan.optimize.incumbent import Incumbent, of_sizes, resized, unserved_share
+from heteroplan.optimize.incumbent import (
+    Incumbent,
+    of_sizes,
+    resized,
+    unserved_share,
+    unserved_shares,
+)
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.rules import open_pools
 from heteroplan.optimize.search import Search
@@ -48,14 +54,13 @@ def repaired(
     until = min(deadline, monotonic() + (LARGE_REPAIR_S if problem.large else REPAIR_S))
     search = Search(problem, gap, until, stop, silent)
     search.offer(of_sizes(problem, replicas))
-    no_prices = np.zeros((len(problem.supplies), problem.intervals))
     for w in sorted(workloads, key=lambda w: problem.workloads[w].priority):
         search.offer(local_move(problem, search.plan, w, 2, search.out_of_time))
         for others in ((), *((other,) for other in _less_urgent(problem, w))):
             if search.out_of_time() or not unserved_share(problem, w, search.plan).any():
                 break
             again = (w, *others)
-            search.offer(reinsert(problem, search.plan, no_prices, again, search.out_of_time))
+            search.offer(reinsert(problem, search.plan, None, again, search.out_of_time))
     if not search.plan.covered:
         for _ in repair(search, search.plan):
             if search.plan.covered or search.out_of_time():
@@ -146,9 +151,7 @@ def repair(search: Search, plan: Incumbent) -> Iterator[None]:
 def short_hours(problem: Problem, plan: Incumbent, radius: int | None) -> list[Neighbourhood]:
     """All workloads around each run of intervals in which demand is left unserved."""
     workloads = tuple(range(len(problem.workloads)))
-    short = np.zeros(problem.intervals, dtype=bool)
-    for w in workloads:
-        short |= unserved_share(problem, w, plan) > 0
+    short = (unserved_shares(problem, plan) > 0).any(axis=0)
     near = short | np.roll(short, 1) | np.roll(short, -1)
     runs = np.split(np.arange(problem.intervals), np.flatnonzero(np.diff(near)) + 1)
     return [

@@ -53,18 +53,13 @@ def scarce_use(problem: Problem, replicas: Ints) -> Use:
 
 def spare_scarce(problem: Problem, plan: Incumbent, stop: Stop) -> Incumbent:
     """The plan with less on scarce leaves, at the same service and cost, until no move helps."""
-    use = scarce_use(problem, plan.solution.replicas)
-    improved = True
-    while improved and any(use):
-        improved = False
-        moves = _moves(problem, plan, stop)
-        while not stop() and (tried := next(moves, None)) is not None:
-            new_use = scarce_use(problem, tried.solution.replicas)
-            serves = tried.rank[:-1] <= plan.rank[:-1]
-            less = [round(hours, 6) for hours in new_use] < [round(hours, 6) for hours in use]
-            if serves and less and tried.cost <= plan.cost * (1 + SAME_COST):
-                plan, use, improved = tried, new_use, True
-                break
+    use, moves = scarce_use(problem, plan.solution.replicas), _moves(problem, plan, stop)
+    while any(use) and not stop() and (tried := next(moves, None)) is not None:
+        new_use = scarce_use(problem, tried.solution.replicas)
+        serves = tried.rank[:-1] <= plan.rank[:-1]
+        less = [round(hours, 6) for hours in new_use] < [round(hours, 6) for hours in use]
+        if serves and less and tried.cost <= plan.cost * (1 + SAME_COST):
+            plan, use, moves = tried, new_use, _moves(problem, tried, stop)
     return plan
 
 

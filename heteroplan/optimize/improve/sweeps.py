@@ -1,6 +1,6 @@
 """Sweeps over large plans: each workload again beside the others, at prices of supply."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from heteroplan.optimize.construct.all_workloads import (
     fits_one_group,
@@ -9,9 +9,8 @@ from heteroplan.optimize.construct.all_workloads import (
     scarce_where_short,
     steered,
 )
-from heteroplan.optimize.construct.one_group import is_plain, refit
-from heteroplan.optimize.construct.one_workload import placed_anew, rank_of
-from heteroplan.optimize.construct.task import task_of
+from heteroplan.optimize.construct.one_workload import is_plain, placed_anew, rank_of, refit
+from heteroplan.optimize.construct.task import task_of, without
 from heteroplan.optimize.incumbent import Incumbent, resized, unserved_share
 from heteroplan.optimize.program.prices import pool_prices
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
@@ -58,25 +57,14 @@ def _placed_again(problem: Problem, w: int, replicas: Ints, held_price: Floats) 
     here = rank_of(task, replicas)
     if here <= (0.0, least * NEAR) or not fits_one_group(problem, w):
         return replicas
-    trial = replicas.copy()
-    trial[list(problem.workloads[w].pools)] = 0
-    rank, trial = placed_anew(task, trial)
+    rank, trial = placed_anew(task, without(problem.workloads[w].pools, replicas))
     return trial if rank < here else replicas
 
 
-def nearby(
-    search: Search, workloads: Sequence[int], reach: int
-) -> Generator[None, None, list[bool]]:
-    """Each workload once more with the sizes that it has in so many intervals around.
-
-    Which of them helped.
-    """
-    helped = []
+def nearby(search: Search, workloads: Sequence[int], reach: int) -> Iterator[Incumbent]:
+    """The best plan with each workload once more, of sizes that it has so many intervals around."""
     for w in workloads:
-        tried = local_move(search.problem, search.plan, w, 0, search.out_of_time, reach)
-        helped.append(search.offer(tried))
-        yield
-    return helped
+        yield local_move(search.problem, search.plan, w, 0, search.out_of_time, reach)
 
 
 def repaired(

@@ -15,9 +15,9 @@ import numpy as np
 from heteroplan.clock import Stop, never
 from heteroplan.entities.workload import Role
 from heteroplan.numerics.compiling import own
-from heteroplan.numerics.tolerances import COVER_TOLERANCE, LEAST_GAIN
-from heteroplan.optimize.construct.one_group import is_plain
-from heteroplan.optimize.construct.task import Task, task_of
+from heteroplan.numerics.tolerances import LEAST_GAIN
+from heteroplan.optimize.construct.one_workload import is_plain
+from heteroplan.optimize.construct.task import Task, less, task_of, without
 from heteroplan.optimize.improve.divisions import (
     Day,
     Side,
@@ -81,9 +81,7 @@ class _Pair:
     @classmethod
     def of(cls, task: Task, pools: list[int], replicas: Ints) -> "_Pair":
         problem = task.problem
-        beside = replicas.copy()
-        beside[pools] = 0
-        left = task.left(pools, beside)
+        left = task.left(pools, without(pools, replicas))
         specs = [problem.pools[p] for p in pools]
         run = np.array([spec.run_cost for spec in specs]) + task.held_price[pools]
         day = Day(
@@ -179,16 +177,11 @@ def _divide_anew(
         (group_cover(problem, group, replicas) for group in all_groups if group not in groups),
         cover_of(problem, alone, replicas[alone]),
     )
-    need = np.maximum(0.0, task.need() - others)
-    need[need <= COVER_TOLERANCE] = 0.0
     pair = _Pair.of(task, pools, replicas)
-    first_prefill, first_decode, other_prefill, other_decode = (
-        pair.side(places, known) for places in at
-    )
-    sides = (first_prefill, first_decode, other_prefill, other_decode)
+    sides = tuple(pair.side(places, known) for places in at)
     quietest = int(pair.day.sizes.sum(axis=1).argmin())
     first = (quietest + turn * problem.intervals // PASSES) % problem.intervals
-    found = pair.cheapest(sides, need, first if problem.cyclic else 0)
+    found = pair.cheapest(sides, less(task.need(), others), first if problem.cyclic else 0)
     if found is None:
         return
     tried = replicas.copy()

@@ -8,7 +8,7 @@ import numpy as np
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
-from heteroplan.optimize.construct.one_group import is_plain
+from heteroplan.optimize.construct.one_workload import is_plain
 from heteroplan.optimize.program.mix import group_cover, safe_share
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.rules import open_pools

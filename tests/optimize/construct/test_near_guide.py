@@ -9,7 +9,7 @@ import pytest
 from heteroplan.clock import never, silent
 from heteroplan.entities.workload import Engine, Role
 from heteroplan.optimize.construct.all_workloads import by_size
-from heteroplan.optimize.construct.near_guide import NearGuide
+from heteroplan.optimize.construct.guide import NearGuide
 from heteroplan.optimize.incumbent import Incumbent
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.search import Search

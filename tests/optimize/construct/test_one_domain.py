@@ -47,7 +47,7 @@ def none_of(problem: Problem) -> Ints:
 def free(problem: Problem, held_price: Floats | None = None, **given: Any) -> Task:
     """The task of the first workload where nothing stands yet."""
     price = np.zeros((len(problem.pools), problem.intervals)) if held_price is None else held_price
-    return task_of(problem, 0, none_of(problem), price, **given)
+    return replace(task_of(problem, 0, none_of(problem), price), **given)
 
 
 def sizes_of(problem: Problem, **sizes: Sequence[int]) -> Ints:

@@ -8,7 +8,7 @@ import pytest
 
 from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
-from heteroplan.optimize.construct.one_group import is_plain, refit
+from heteroplan.optimize.construct.one_workload import is_plain, refit
 from heteroplan.optimize.improve.two_groups import regroup
 from heteroplan.optimize.program.mix import group_cover
 from heteroplan.optimize.program.prices import pool_prices, start_prices

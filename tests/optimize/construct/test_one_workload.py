@@ -89,8 +89,8 @@ def names_of(problem: Problem) -> list[tuple[str, list[str]]]:
     """Group and engine@domain of the pools of each site."""
     found = []
     for site in sites(problem, 0):
-        pools = [problem.pools[p] for p in site.pools]
-        found.append((site.group, [f"{pool.engine}@{pool.domain}" for pool in pools]))
+        pools = [problem.pools[p] for p in site]
+        found.append((pools[0].group, [f"{pool.engine}@{pool.domain}" for pool in pools]))
     return found
 
 
@@ -331,7 +331,8 @@ def test_of_leaves_that_differ_in_one_thing_the_better_is_home(given: dict[str, 
 def test_a_task_says_where_its_workload_may_stand() -> None:
     problem = alike()
     replicas = none_of(problem)
-    place(task_of(problem, 0, replicas, np.zeros(replicas.shape), np.array([[0], [1]])), replicas)
+    task = task_of(problem, 0, replicas, np.zeros(replicas.shape))
+    place(replace(task, limit=np.array([[0], [1]])), replicas)
     assert by_domain(problem, replicas) == {"l2": [1]}
 
 

@@ -38,7 +38,7 @@ def two_engines(
 
 def apart(problem: Problem, sizes: list[list[int]], times: range | None = None) -> Incumbent:
     start = of_sizes(problem, np.array(sizes))
-    return by_class(problem, start, 0, times or range(problem.intervals), Effort())
+    return by_class(problem, start, 0, times or range(problem.intervals), Effort(), {})
 
 
 def test_each_engine_serves_the_class_that_it_is_fast_at() -> None:
@@ -75,7 +75,7 @@ def test_a_plan_that_is_short_is_covered_where_it_can_be() -> None:
     problem = two_engines([40.0], nodes=2)
     start = of_sizes(problem, np.array([[2], [2]]))
     assert not start.covered
-    assert by_class(problem, start, 0, range(1), Effort()).covered
+    assert by_class(problem, start, 0, range(1), Effort(), {}).covered
 
 
 def test_intervals_are_looked_at_where_the_plan_costs_most_beside_the_cheapest_engines() -> None:
@@ -114,7 +114,7 @@ def test_no_plan_is_worse_or_breaks_a_rule_or_costs_less_than_the_optimum(
         best = optimum(problem)
         plan = start = of_sizes(problem, problem.no_replicas())
         for w in divided:
-            plan = by_class(problem, plan, w, range(problem.intervals), Effort())
+            plan = by_class(problem, plan, w, range(problem.intervals), Effort(), {})
         assert faults_of(problem, plan) == []
         assert best.rank[:-1] <= plan.rank[:-1] <= start.rank[:-1]
         if plan.rank[:-1] == best.rank[:-1]:

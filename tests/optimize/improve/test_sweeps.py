@@ -9,7 +9,7 @@ import pytest
 from heteroplan.clock import never, silent
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.construct.all_workloads import steered
-from heteroplan.optimize.construct.one_group import is_plain
+from heteroplan.optimize.construct.one_workload import is_plain
 from heteroplan.optimize.improve import sweeps as sweeping
 from heteroplan.optimize.improve.sweeps import REPAIRS, RISE, repaired
 from heteroplan.optimize.incumbent import Incumbent, incumbent

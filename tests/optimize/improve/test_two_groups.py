@@ -7,7 +7,7 @@ import pytest
 
 from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
-from heteroplan.optimize.construct.one_group import refit
+from heteroplan.optimize.construct.one_workload import refit
 from heteroplan.optimize.improve.two_groups import regroup
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from tests.builders import engine, fleet, node_type, scenario, workload
