@@ -31,7 +31,7 @@ def test_nested_rows_and_leaf_by_leaf_have_one_optimum(
         nested = optimum_or_none(problem)
         with monkeypatch.context() as patched:
             patched.setattr(
-                SupplyRule, "define", lambda rule, model, box, of=of: stand_on_leaves(model, of)
+                SupplyRule, "define", lambda rule, model, of=of: stand_on_leaves(model, of)
             )
             explicit = optimum_or_none(problem)
         if nested is None or explicit is None:
