@@ -95,7 +95,7 @@ def scarce_where_short(problem: Problem, plan: Incumbent) -> Floats:
     short = unserved_shares(problem, plan)
     left = problem.residual(plan.solution.replicas)
     gpu_price = gpu_prices(problem)
-    found = np.zeros_like(left, dtype=np.float64)
+    found = np.zeros((len(problem.supplies), problem.intervals))
     for r, row in enumerate(problem.supplies):
         if row.pools:
             users = [problem.pools[p].workload for p in row.pools]
