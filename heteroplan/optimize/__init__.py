@@ -22,15 +22,15 @@ rules tie whole replicas. Unless one MIP comes first, all of that runs in a proc
 with two, and until the time limit the clock plays no part.
 
 **Plans.** A workload goes where it costs least (`one_workload`, `one_domain`), beside what stands
-there, its groups fitted to each other one by one; `two_groups` fits two at a time. Pools take
-their workload's classes in one `mix` there; `by_class` divides classes among engines. Plans are
-begun anew in `turns`: of a small program near its LP, of a large one near LPs of the workloads left
+there, its groups fitted to each other one by one; `two_groups` fits two at a time. Pools take their
+workload's classes in one `mix` there; `by_class` divides classes among engines. Plans are begun
+anew in `turns`: of a small program near its LP, of a large one near LPs of the workloads left
 (`guide`). `sweeps` improve them while prices fade, and `polish` by MIPs of a few workloads or
 hours: on tight fleets of some nodes that is worth 1 to 2 %. Plans that find no room on nodes are
 repaired (`repair`). Shortage counts first, by priority class; where the best plan has some,
 programs of single intervals say what no plan serves (`least_short`). Last, free moves spare mixed
-hardware (`scarce`), and `last_pass` changes of sizes; the rules of stability would break
-every plan on the way, so they come in there.
+hardware (`scarce`), and `last_pass` changes of sizes; the rules of stability would break every plan
+on the way, so they come in there.
 
 **Where the bound of large programs is weak.** Ratio bands, limits on groups and on single roles,
 and resilience are dropped but for what they add to capacity; several classes are added up with

@@ -177,7 +177,9 @@ class Attempt:
         spot = self._stands(piece.life) if piece.first == 0 else None
         if spot is None:
             spot = self.nodes.find(rows, footprint.count, hold)
-        if spot is None or not self.nodes.has_room(spot, hold):
+        elif not self.nodes.has_room(spot, hold):
+            return False
+        if spot is None:
             return False
         self.nodes.take(spot, hold)
         self.placed.append(replace(piece, first=piece.first % self.intervals, spot=spot))

@@ -97,14 +97,14 @@ def rounds(
 
 def _beginnings(problem: Problem, without: frozenset[str]) -> list[tuple[Find, ...]]:
     """LPs whose prices may begin; the longest one at last."""
-    quick: tuple[Find, ...] = (one_domain_prices, _inside)
+    quick: tuple[Find, ...] = (one_domain_prices, _of_some_intervals)
     if "one domain" in without:
-        quick = (_inside,)
+        quick = (_of_some_intervals,)
     return [quick, (whole_day_prices,)] if problem.cells <= WHOLE_DAY_CELLS else [quick]
 
 
-def _inside(problem: Problem, effort: Effort) -> Prices | None:
-    """Of some single intervals, from inside the optimal face.
+def _of_some_intervals(problem: Problem, effort: Effort) -> Prices | None:
+    """Duals of the LPs of some single intervals, from inside the optimal face.
 
     At a corner the prices of domains that are alike differ by chance, and blocks prove 0.1 to
     1.2 % less (six fleets of 5 to 50 workloads).
@@ -197,7 +197,7 @@ class Rounds:
                 self._talker.join()
 
     def _talk(self, process: Popen[bytes], order: bytes) -> None:
-        """Hand the program over and take rounds until there are no more."""
+        """Hand the pickled program over and take rounds until there are no more."""
         assert process.stdin is not None
         assert process.stdout is not None
         with suppress(OSError, EOFError, pickle.UnpicklingError):

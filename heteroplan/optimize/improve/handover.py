@@ -77,6 +77,8 @@ def starting_later(problem: Problem, plan: Incumbent) -> Incumbent:
                 starts[p] -= fewer
                 over -= fewer * gpus
                 _start_at_most(problem, replicas, p, int(starts[p]))
+    if (replicas == plan.solution.replicas).all():
+        return plan
     return of_sizes(problem, replicas)
 
 

@@ -84,6 +84,7 @@ class FreeCapacity:
         """What is packed of `replicas` [P, T]."""
         types = dict.fromkeys(pool.node_type for pool in problem.pools)
         nodes = {name: nodes_of(scenario, name) for name in types}
+        index = {name: {node: i for i, node in enumerate(on.names)} for name, on in nodes.items()}
         footprints = [footprint_of(nodes[pool.node_type], pool) for pool in problem.pools]
         plain = [is_plain(problem, w) for w in range(len(problem.workloads))]
         if is_known(problem):
@@ -96,8 +97,8 @@ class FreeCapacity:
         for stay in packing.stays:
             number = numbers.setdefault(stay.replica_id, len(numbers) + 1)
             life = Lifetime(stay.pool, number, stay.first, stay.intervals)
-            on = nodes[problem.pools[stay.pool].node_type]
-            spot = tuple(on.standing(stay.leaf, stay.nodes).tolist())
+            at = index[problem.pools[stay.pool].node_type]
+            spot = tuple(at[name] for name in stay.nodes)
             piece = Placed(life, stay.first, stay.intervals, stay.lead, spot, stay.moved)
             free_capacity._add(piece, free_capacity._held_by(piece))
         for each in packing.unplaced:

@@ -109,6 +109,7 @@ def test_starts_of_the_least_urgent_come_later() -> None:
     assert plan.broken == 4
     kept = starting_later(tight, plan)
     assert (kept.broken, kept.solution.replicas.tolist()) == (0, [[0, 1], [1, 1]])
+    assert starting_later(tight, kept) is kept
 
 
 def least(problem: Problem) -> tuple[float, ...]:

@@ -18,7 +18,7 @@ from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution
 from heteroplan.optimize.search import Search
 from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of
-from tests.optimize.construct.test_one_group import cost_at, lacking, wasteful
+from tests.optimize.construct.test_one_workload_groups import cost_at, lacking, wasteful
 from tests.optimize.plan_checks import faults_of
 from tests.optimize.random_cases import random_problem
 

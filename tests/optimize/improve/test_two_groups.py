@@ -12,7 +12,7 @@ from heteroplan.optimize.improve.two_groups import regroup
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of
-from tests.optimize.construct.test_one_group import cases, cost_at, lacking
+from tests.optimize.construct.test_one_workload_groups import cases, cost_at, lacking
 from tests.optimize.reference import optimum
 
 
