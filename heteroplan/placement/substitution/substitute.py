@@ -28,10 +28,11 @@ def substituted(
 ) -> tuple[Ints, Packing]:
     """`replicas` [P, T] without the unplaced and with those that serve instead, as packed.
 
-    A substitute starts anew, or starts earlier or stops later than it would. Where none
-    can and demand goes short, others make room: they serve a while less, and others again, on
-    other nodes, serve instead, as long as that helps. All that until `stop()`. What is short then
-    stays so.
+    A substitute starts anew, or starts earlier or stops later than it would. All groups serve what
+    they can of their own losses before others do: another group needs prefill and decode for it.
+    Where none can and demand goes short, others make room: they serve a while less, and others
+    again, on other nodes, serve instead, as long as that helps. All that until `stop()`. What is
+    short then stays so.
     """
     free_capacity = FreeCapacity.of(scenario, candidates, problem, replicas, packing)
     lost = [
@@ -39,10 +40,11 @@ def substituted(
         for each in sorted(packing.unplaced, key=lambda each: each.first)
         for t in problem.times(each.first, each.intervals)
     ]
-    for pool, t in lost:
-        if stop():
-            break
-        _serve_instead(free_capacity, pool, t)
+    for serve in (_in_own_group, _in_other_groups):
+        for pool, t in lost:
+            if stop():
+                break
+            serve(free_capacity, pool, t)
     where = {(problem.pools[pool].workload, t) for pool, t in lost}
     short = sorted(where, key=lambda each: (problem.workloads[each[0]].priority, *each))
     before = len(short) + 1
@@ -57,15 +59,17 @@ def substituted(
 
 
 def _serve_instead(free_capacity: FreeCapacity, pool: int, t: int) -> None:
-    """Others serve in interval `t` until nothing is short or what one of `pool` would have.
+    """Others serve in interval `t` until nothing is short or what one of `pool` would have."""
+    _in_own_group(free_capacity, pool, t)
+    _in_other_groups(free_capacity, pool, t)
 
-    First those of its own group; then of others, first where some serve already.
-    """
+
+def _in_own_group(free_capacity: FreeCapacity, pool: int, t: int) -> None:
+    """Others of the group of `pool` serve what one of it would have, as far as that is short."""
     problem = free_capacity.problem
     w, own = problem.pools[pool].workload, problem.pools[pool].group
-    groups = problem.groups(w)
-    lost = float(problem.pools[pool].mix_share[t])
-    alike = _whole(problem, groups[own], problem.pools[pool].stages)
+    lost = min(float(problem.pools[pool].mix_share[t]), free_capacity.missing(w, t))
+    alike = _whole(problem, problem.groups(w)[own], problem.pools[pool].stages)
     for other in _cheapest_first(problem, alike, t, lost):
         gives = float(problem.pools[other].mix_share[t])
         while (
@@ -74,15 +78,20 @@ def _serve_instead(free_capacity: FreeCapacity, pool: int, t: int) -> None:
             and free_capacity.serve_more(other, t)
         ):
             lost -= gives
+
+
+def _in_other_groups(free_capacity: FreeCapacity, pool: int, t: int) -> None:
+    """Groups beside that of `pool` serve what is short, first where some serve already."""
+    problem = free_capacity.problem
+    w, own = problem.pools[pool].workload, problem.pools[pool].group
+    groups = problem.groups(w)
     used = {name: bool(free_capacity.replicas[members].any()) for name, members in groups.items()}
     for name in sorted(groups, key=lambda name: not used[name]):
         if name != own and (used[name] or not is_choosy(problem, w)):
-            _elsewhere(free_capacity, w, groups[name], t, lost)
+            _elsewhere(free_capacity, w, groups[name], t)
 
 
-def _elsewhere(
-    free_capacity: FreeCapacity, w: int, members: Sequence[int], t: int, lost: float
-) -> None:
+def _elsewhere(free_capacity: FreeCapacity, w: int, members: Sequence[int], t: int) -> None:
     """Replicas of another group until nothing is short, on the side that could serve less."""
     problem = free_capacity.problem
     if not free_capacity.missing(w, t):
@@ -99,6 +108,7 @@ def _elsewhere(
             sides, key=lambda role: role_cover(problem, members, free_capacity.replicas, role)[t]
         )
         alike = [p for p in able if problem.pools[p].role is less]
+        lost = free_capacity.missing(w, t)
         if not any(
             free_capacity.serve_more(p, t) for p in _cheapest_first(problem, alike, t, lost)
         ):

@@ -542,6 +542,16 @@ def test_others_stand_in_in_a_group_that_is_used_first(
     assert at(of, stood) == found
 
 
+def test_groups_stand_in_for_their_own_before_others_do() -> None:
+    """Two on s have no room: two of 4 GPUs there serve instead, none on t, which could as well."""
+    load = workload("w0", rps=rates(ONCE, 20.0), engines=[lone("big"), lone("small", gpus=4)])
+    of = spread(load, {("big", "s"): [0, 2, 0, 0]}, "22")
+    one = lost_at_s(of, "big")
+    stood, full = substitutes(of, replace(one, unplaced=one.unplaced * 2))
+    assert faults(of, stood, full) == []
+    assert at(of, stood) == {("small", "s"): 2}
+
+
 @pytest.mark.parametrize("lost", ["prefill", "decode"])
 def test_pairs_elsewhere_have_as_much_of_both_as_it_takes(lost: str) -> None:
     """20 requests/s: on t two of one half stand beside one of the other."""
