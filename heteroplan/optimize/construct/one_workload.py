@@ -363,33 +363,44 @@ def rank_of(task: Task, trial: Ints) -> Rank:
 def is_plain(problem: Problem, w: int) -> bool:
     """Whether nothing but demand and supply ties the sizes of a workload's pools."""
     work = problem.workloads[w]
-    limited = work.min_replicas or work.max_replicas or problem.band(w) or work.resilience
-    return not limited and not is_choosy(problem, w) and not part_pairs(problem, work.pools)
+    return not (work.min_replicas or work.max_replicas) and _is_loose(problem, w)
 
 
-def refit(problem: Problem, w: int, replicas: Ints, held_price: Floats) -> None:
-    """Write cheaper sizes for the groups that workload w uses into `replicas` [P, T]."""
-    if not is_plain(problem, w):
+def _is_loose(problem: Problem, w: int) -> bool:
+    """Whether nothing ties the sizes of a workload's pools to one another or to nodes."""
+    work = problem.workloads[w]
+    tied = problem.band(w) or work.resilience or is_choosy(problem, w)
+    return not tied and not part_pairs(problem, work.pools)
+
+
+def refit(
+    problem: Problem, w: int, replicas: Ints, held_price: Floats, *, grow: bool = True
+) -> None:
+    """Write cheaper sizes for the groups that workload w uses into `replicas` [P, T].
+
+    No pool is larger at any time unless they may `grow`.
+    """
+    if not (is_plain if grow else _is_loose)(problem, w):
         return
     asked = (problem.workloads[w].rps.sum(axis=0) > 0).astype(np.float64)
     groups = {name: m for name, m in problem.groups(w).items() if replicas[m].any()}
     served = {name: group_cover(problem, m, replicas) for name, m in groups.items()}
     for name, members in groups.items():
         others = sum((served[other] for other in groups if other != name), 0.0 * asked)
-        _refit_group(problem, w, members, replicas, held_price, less(asked, others))
+        task = task_of(problem, w, without(members, replicas), held_price)
+        task = task.near(replicas.astype(np.float64), SLACK)
+        if not grow:
+            task = replace(task, limit=replicas.copy())
+        _refit_group(task, members, replicas, less(asked, others))
         served[name] = group_cover(problem, members, replicas)
 
 
-def _refit_group(
-    problem: Problem, w: int, pools: list[int], replicas: Ints, held_price: Floats, need: Floats
-) -> None:
-    """One group near its sizes, kept where it serves no less of `need` [T] for less."""
-    beside = without(pools, replicas)
-    task = task_of(problem, w, beside, held_price).near(replicas.astype(np.float64), SLACK)
-    placed = place_on_site(task, pools, beside, need)
+def _refit_group(task: Task, pools: list[int], replicas: Ints, need: Floats) -> None:
+    """One group within the task's sizes, kept where it serves no less of `need` [T] for less."""
+    placed = place_on_site(task, pools, without(pools, replicas), need)
     if placed is None:
         return
-    lacking = float(np.maximum(0.0, need - group_cover(problem, pools, replicas)).sum())
+    lacking = float(np.maximum(0.0, need - group_cover(task.problem, pools, replicas)).sum())
     here = (lacking, task.cost(pools, replicas))
     (left, cost), counts, _ = placed
     if (left, cost) < here and left <= lacking + COVER_TOLERANCE:

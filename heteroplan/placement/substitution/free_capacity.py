@@ -153,7 +153,7 @@ class FreeCapacity:
         w = self.problem.pools[pool].workload
         if way is None or pool not in open_pools(self.problem, w, self.replicas):
             return False
-        if not self._stands(pool, way.instead, way.piece):
+        if not self._stands(pool, way.instead, [way.piece]):
             return False
         if way.instead is None:
             self._add(way.piece, way.hold)
@@ -163,13 +163,11 @@ class FreeCapacity:
         self._changed(pool, t, 1)
         return True
 
-    def _stands(self, pool: int, instead: int | None, piece: Placed | None) -> bool:
-        """Whether no replica of a pool is in two places, with a piece in the place of another."""
-        there = self.of_pool.get(pool, ())
-        after = [piece if i == instead else self.pieces[i] for i in there]
-        pieces = [each for each in (*after, *([piece] if instead is None else [])) if each]
+    def _stands(self, pool: int, instead: int | None, parts: Sequence[Placed]) -> bool:
+        """Whether no replica of a pool is in two places, with `parts` in the place of a piece."""
+        pieces = [self.pieces[i] for i in self.of_pool.get(pool, ()) if i != instead]
         length, cyclic = self.problem.intervals, self.problem.cyclic
-        return replicas_of(pieces, length, cyclic=cyclic) is not None
+        return replicas_of([*pieces, *parts], length, cyclic=cyclic) is not None
 
     def in_the_way(self, pool: int, t: int) -> list[Cut]:
         """Cuts that make room for one more of `pool` in `t`, those that lose least first.
@@ -217,19 +215,50 @@ class FreeCapacity:
 
     def make(self, cut: Cut) -> bool:
         """A piece serves less; False where a replica would then be in two places."""
-        piece = self.pieces[cut.number]
-        if not self._stands(piece.life.pool, cut.number, cut.kept):
+        pool = self.pieces[cut.number].life.pool
+        if not self._divided(cut.number, [] if cut.kept is None else [cut.kept]):
             return False
-        pool, nodes = piece.life.pool, self._nodes(piece.life.pool)
-        nodes.give(piece.spot, self._held_by(piece))
-        if cut.kept is None:
-            del self.pieces[cut.number]
-            self.of_pool[pool] = tuple(i for i in self.of_pool[pool] if i != cut.number)
-        else:
-            nodes.take(piece.spot, self._held_by(cut.kept))
-            self.pieces[cut.number] = cut.kept
         self._changed(pool, list(cut.lost), -1)
         return True
+
+    def _divided(self, number: int, parts: Sequence[Placed]) -> bool:
+        """Parts of a piece are left of it; False where a replica would then be in two places."""
+        piece = self.pieces[number]
+        pool = piece.life.pool
+        if not self._stands(pool, number, parts):
+            return False
+        self._nodes(pool).give(piece.spot, self._held_by(piece))
+        del self.pieces[number]
+        self.of_pool[pool] = tuple(i for i in self.of_pool[pool] if i != number)
+        for part in parts:
+            self._add(part, self._held_by(part))
+        return True
+
+    def serve_less(self, pool: int, times: Sequence[int]) -> bool:
+        """One replica less in intervals in a row; False where none could stop, start, or pause.
+
+        One that pauses needs its time to start again.
+        """
+        length, end = self.problem.intervals, (times[-1] + 1) % self.problem.intervals
+        lead = self._lead(pool, end)
+        ways: list[tuple[bool, int, list[Placed]]] = []
+        for number in self.of_pool.get(pool, ()):
+            piece = self.pieces[number]
+            before = (times[0] - piece.first) % length
+            after = piece.intervals - before - len(times)
+            pauses = before > 0 and after > 0
+            too_short = (pauses and len(times) < lead) or (after > 0 and self._early(pool, end))
+            if after < 0 or too_short or piece.lead + piece.intervals >= length:
+                continue
+            parts = [replace(piece, intervals=before)] if before else []
+            if after:
+                parts.append(replace(piece, first=end, intervals=after, lead=lead))
+            ways.append((pauses, number, parts))
+        for _, number, parts in sorted(ways, key=lambda way: way[:2]):
+            if self._divided(number, parts):
+                self._changed(pool, list(times), -1)
+                return True
+        return False
 
     def way(self, pool: int, t: int) -> Extension | None:
         """One stops later or starts earlier; or one serves on nodes of its own."""

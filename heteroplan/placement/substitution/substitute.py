@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Iterator, Sequence
 from math import ceil
 
+import numpy as np
+
 from heteroplan.clock import Stop, never
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
+from heteroplan.optimize.construct.one_workload import refit
 from heteroplan.optimize.program.mix import role_cover
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.rules import is_choosy
@@ -55,7 +58,23 @@ def substituted(
                 break
             free_capacity = _with_room_made(free_capacity, w, t, stop)
         short = [each for each in short if free_capacity.missing(*each)]
+    for w in sorted({w for w, _ in where}):
+        if stop():
+            break
+        _serve_less(free_capacity, w)
     return free_capacity.replicas, free_capacity.packed()
+
+
+def _serve_less(free_capacity: FreeCapacity, w: int) -> None:
+    """What others serve of workload w now makes replicas needless."""
+    problem = free_capacity.problem
+    fewer = free_capacity.replicas.copy()
+    refit(problem, w, fewer, np.zeros(fewer.shape), grow=False)
+    for pool in problem.workloads[w].pools:
+        while (times := np.flatnonzero(free_capacity.replicas[pool] > fewer[pool])).size:
+            row = np.split(times, np.flatnonzero(np.diff(times) > 1) + 1)[0].tolist()
+            if not free_capacity.serve_less(pool, row):
+                fewer[pool, row] = free_capacity.replicas[pool, row]
 
 
 def _serve_instead(free_capacity: FreeCapacity, pool: int, t: int) -> None:

@@ -288,6 +288,45 @@ def test_who_goes_gives_all_of_its_gpus_back() -> None:
     assert free_capacity.of_pool[0] == (1,)
 
 
+@pytest.mark.parametrize(
+    ("startup_s", "times", "left"),
+    [
+        pytest.param(3600.0, [1, 2, 3, 4, 5], [], id="all"),
+        pytest.param(3600.0, [4, 5], [(1, 3, 1)], id="stops earlier"),
+        pytest.param(3600.0, [1, 2], [(3, 3, 1)], id="starts later"),
+        pytest.param(3600.0, [3], [(1, 2, 1), (4, 2, 1)], id="pauses"),
+        pytest.param(7200.0, [3], None, id="no time to start again"),
+        pytest.param(3600.0, [5, 6], None, id="not there"),
+    ],
+)
+def test_one_serves_less(
+    startup_s: float, times: list[int], left: list[tuple[int, int, int]] | None
+) -> None:
+    """One that serves from 1 to 5, on node 1."""
+    sizes = [0, 1, 1, 1, 1, 1, 0, 0]
+    free_capacity = alone(sizes, (ONE, 1, 5), startup_s=startup_s)
+    before = told(free_capacity)
+    assert free_capacity.serve_less(0, times) == (left is not None)
+    if left is None:
+        assert told(free_capacity) == before
+        return
+    assert told(free_capacity) == [(ONE, *each, False) for each in left]
+    served = [t for first, intervals, _ in left for t in range(first, first + intervals)]
+    assert free_capacity.replicas.tolist() == [[int(t in served) for t in range(8)]]
+    held = {t for first, intervals, lead in left for t in range(first - lead, first + intervals)}
+    assert free(free_capacity)[0] == [0 if t in held else 8 for t in range(8)]
+
+
+def test_who_stops_or_starts_serves_less_before_one_pauses() -> None:
+    free_capacity = alone([1, 2, 2, 2, 1, 0], (ONE, 0, 5), (TWO, 1, 3))
+    assert free_capacity.serve_less(0, [3])
+    assert told(free_capacity) == [(ONE, 0, 5, 0, False), (TWO, 1, 2, 0, False)]
+
+
+def test_one_that_never_stops_serves_no_less() -> None:
+    assert not alone([1, 1, 1, 1], (ONE, 0, 4)).serve_less(0, [2])
+
+
 @pytest.mark.parametrize("band", [None, RatioBand(1.0, 1.0)])
 def test_those_in_the_way_are_named_by_the_gpu_hours_that_are_lost(band: RatioBand | None) -> None:
     """8 GPUs at 2 are wanted: 2 GPUs for 3 hours give way before 4 for 2, on nodes of their own.
@@ -379,9 +418,9 @@ def check(of: Case, free_capacity: FreeCapacity) -> None:
 
 
 def test_whatever_is_served_more_or_less_keeps_every_rule() -> None:
-    """Random replicas more and random cuts."""
-    more = less = 0
-    for seed in range(30):
+    """Random replicas more and less, and random cuts."""
+    more = less = fewer = 0
+    for seed in range(60):
         random = Random(seed)
         of = two_engines(random, cyclic=seed % 2 == 0)
         free_capacity = rooms_of(of)
@@ -398,6 +437,13 @@ def test_whatever_is_served_more_or_less_keeps_every_rule() -> None:
                 made = free_capacity.make(cut)
                 less += made
                 assert (lost - free_capacity.replicas).sum() == made * len(cut.lost)
+            elif random.random() < 0.5:
+                times = of.problem.times(t, random.randint(1, 3))
+                sizes = free_capacity.replicas.copy()
+                done = free_capacity.serve_less(pool, times)
+                fewer += done
+                sizes[pool, times] -= done
+                assert (free_capacity.replicas == sizes).all()
             else:
                 before = free_capacity.replicas[pool, t]
                 grown = free_capacity.serve_more(pool, t)
@@ -406,6 +452,7 @@ def test_whatever_is_served_more_or_less_keeps_every_rule() -> None:
             check(of, free_capacity)
     assert more > 20
     assert less > 20
+    assert fewer > 20
 
 
 def test_who_began_before_the_day_and_starts_later_takes_all_the_time_to_start() -> None:

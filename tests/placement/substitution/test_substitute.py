@@ -571,6 +571,28 @@ def test_pairs_elsewhere_have_as_much_of_both_as_it_takes(lost: str) -> None:
     assert at_t == {(name, "t"): 1 + (name != lost) for name in both}
 
 
+@pytest.mark.parametrize(
+    "limits",
+    [
+        pytest.param({}, id="no limits"),
+        pytest.param({"min_replicas": {Role.PREFILL: 1}}, id="a minimum"),
+    ],
+)
+def test_what_substitutes_make_needless_serves_no_more(limits: dict[str, Any]) -> None:
+    """Decode on s finds no room; with decode beside prefill on t, prefill on s is left over."""
+    halves = [
+        engine(role.value, role=role, gpu="A", gpus=4, capacity_rps=10.0)
+        for role in (Role.PREFILL, Role.DECODE)
+    ]
+    load = workload("w0", rps=rates(ONCE), engines=halves, **limits)
+    on_t = {("prefill", "t"): [1] * 4}
+    of = spread(load, {("prefill", "s"): ONCE, ("decode", "s"): ONCE, **on_t}, "11")
+    stood, full = substitutes(of, lost_at_s(of, "decode"))
+    assert faults(of, stood, full) == []
+    assert not unserved(of, stood).any()
+    assert at(of, stood) == {("prefill", "t"): 1, ("decode", "t"): 1}
+
+
 PARTS = [
     engine(name, gpu="A", gpus=1, part=Part("moe", name, index, None))
     for index, name in enumerate(("attention", "ffn"))
