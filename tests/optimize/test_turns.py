@@ -1,0 +1,67 @@
+"""Turns: when the best plan is swept again, by hand."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from heteroplan.numerics.tolerances import LEAST_GAIN
+from heteroplan.optimize import turns
+from heteroplan.optimize.incumbent import Incumbent
+from heteroplan.optimize.program.problem import Floats
+from heteroplan.optimize.search import Search
+from tests.optimize.improve.test_sweeps import plan_of, search_of, sized, two_spines
+
+ENOUGH = 1.0 - 2 * LEAST_GAIN
+TOO_LITTLE = 1.0 - LEAST_GAIN / 2
+
+
+@pytest.mark.parametrize(
+    ("costs", "passes"),
+    [
+        pytest.param([1.0, 1.0, 1.0], 1, id="no gain"),
+        pytest.param([1.1, 1.05, ENOUGH, 1.0, 1.0, 1.0], 2, id="a gain, after dearer plans"),
+        pytest.param([1.0, 1.0, TOO_LITTLE], 1, id="too little"),
+    ],
+)
+def test_the_best_plan_is_swept_again_while_that_gains(
+    monkeypatch: pytest.MonkeyPatch, costs: list[float], passes: int
+) -> None:
+    """Each pass begins with the best plan, at whole prices, and goes through the other order."""
+    problem = two_spines(3, 3, {"rps": 30.0}, {"rps": 30.0})
+    search = search_of(problem)
+    first = plan_of(problem, sized(problem, (0, 3), (3, 0)))
+    search.best = first
+    prices = np.ones((len(problem.supplies), problem.intervals))
+    told: list[tuple[float, float, tuple[int, ...], bool]] = []
+
+    def swept(
+        _: Search, plan: Incumbent, at: Floats, order: Sequence[int], *, moves: bool
+    ) -> Incumbent:
+        told.append((plan.cost / first.cost, float(at.max()), tuple(order), moves))
+        return replace(plan, cost=costs[len(told) - 1] * first.cost)
+
+    monkeypatch.setattr(turns, "swept", swept)
+    for _ in turns.swept_again(search, prices, (0, 1)):
+        pass
+    begins = [1.0, ENOUGH][:passes]
+    parts, orders = turns.AGAIN, ((1, 0), (0, 1))
+    assert parts[0] == 1.0
+    assert parts[-1] == 0.0
+    expected = []
+    for number, begin in enumerate(begins):
+        before = [begin, *costs[number * len(parts) :]]
+        for part, cost in zip(parts, before, strict=False):
+            expected.append((pytest.approx(cost), part, orders[number], part > 0.0))
+    assert told == expected
+    assert search.plan.cost == pytest.approx(min(1.0, *costs) * first.cost)
+
+
+def test_a_plan_that_costs_nothing_is_swept_again_once() -> None:
+    problem = two_spines(1, 1, {"rps": 0.0})
+    search = search_of(problem)
+    search.best = plan_of(problem, sized(problem, (0, 0)))
+    assert search.plan.cost == 0.0
+    prices = np.ones((len(problem.supplies), problem.intervals))
+    assert len(list(turns.swept_again(search, prices, (0,)))) == len(turns.AGAIN)
