@@ -174,13 +174,10 @@ class FreeCapacity:
 
         Of replicas that stand where it could, and of workloads without limits that might break.
         """
-        nodes, own = self._nodes(pool), self.problem.pools[pool]
-        footprint, hold = self.footprints[pool], self._start(pool, t)
-        found: list[Cut] = []
-        for number, piece in self.pieces.items():
-            other = self.problem.pools[piece.life.pool]
-            if other.node_type != own.node_type or not self.plain[other.workload]:
-                continue
+        nodes, footprint, hold = self._nodes(pool), self.footprints[pool], self._start(pool, t)
+        found: list[tuple[int, int, Cut]] = []
+        for number in self._near(pool):
+            piece = self.pieces[number]
             spot = piece.spot[: footprint.count]
             inside = footprint.rows.start <= spot[0] and spot[-1] < footprint.rows.stop
             if inside and len(spot) == footprint.count:
@@ -191,9 +188,20 @@ class FreeCapacity:
                     0 < missing.max() <= self.footprints[piece.life.pool].share
                     and (times < self.problem.intervals).all()
                 ):
-                    found += self.cuts(number, times)
-        gpus = {n: self.problem.pools[piece.life.pool].gpus for n, piece in self.pieces.items()}
-        return sorted(found, key=lambda cut: (len(cut.lost) * gpus[cut.number], cut.number))
+                    gpus = self.problem.pools[piece.life.pool].gpus
+                    found += [
+                        (len(cut.lost) * gpus, number, cut) for cut in self.cuts(number, times)
+                    ]
+        return [cut for *_, cut in sorted(found, key=lambda each: each[:2])]
+
+    def _near(self, pool: int) -> Iterator[int]:
+        """Numbers of pieces where those of `pool` may stand, of workloads without limits."""
+        node_type, rows = self.problem.pools[pool].node_type, self.footprints[pool].rows
+        for other, numbers in self.of_pool.items():
+            spec, theirs = self.problem.pools[other], self.footprints[other].rows
+            meet = theirs.start < rows.stop and rows.start < theirs.stop
+            if meet and spec.node_type == node_type and self.plain[spec.workload]:
+                yield from numbers
 
     def cuts(self, number: int, times: Ints) -> Iterator[Cut]:
         """Without a piece, or with it only before or only after `times`."""

@@ -171,14 +171,27 @@ def _exchanged(
     for cut in free_capacity.in_the_way(pool, t):
         if stop():
             break
+        other = free_capacity.pieces[cut.number].life.pool
+        if t in cut.lost and _serves_as_much(free_capacity.problem, other, pool, t):
+            continue
         tried = free_capacity.copy()
-        other = tried.pieces[cut.number].life.pool
         grown = tried.make(cut) and tried.serve_more(pool, t)
         if not grown or not _lose(tried, free_capacity, w, t):
             continue
         if _replaced(free_capacity, tried, other, cut.lost) and _lose(tried, free_capacity, w, t):
             return tried
     return None
+
+
+def _serves_as_much(problem: Problem, one: int, other: int, t: int) -> bool:
+    """Whether pools serve alike for one group, and one of the first at least as much in `t`."""
+    mine, theirs = problem.pools[one], problem.pools[other]
+    alike = (mine.group, mine.stages) == (theirs.group, theirs.stages)
+    return (
+        alike
+        and mine.workload == theirs.workload
+        and bool(mine.mix_share[t] >= theirs.mix_share[t])
+    )
 
 
 def _replaced(before: FreeCapacity, tried: FreeCapacity, pool: int, times: Iterable[int]) -> bool:
