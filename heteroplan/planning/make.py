@@ -33,7 +33,7 @@ COMPARE_SHARE, COMPARE_CPU_S = 0.15, 8e-6
 """Of the time limit, and CPU seconds a GPU and interval, kept for baselines: the greater."""
 GREEDY_SHARE, GREEDY_CPU_S = 0.5, 2.0
 """Of the time of a plan, and in CPU seconds however little there is, for the greedy schedule."""
-SETTLE_SHARE, LARGE_SETTLE_SHARE = 0.05, 0.15
+SETTLE_SHARE, LARGE_SETTLE_SHARE = 0.05, 0.2
 """Of the time of a plan, kept for packing at least: of a large program more, as it is not solved
 again."""
 PACK_CPU_S, LEAST_PACK_CPU_S, VERIFY_CPU_S = 6e-6, 1e-6, 2e-7

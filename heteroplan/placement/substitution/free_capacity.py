@@ -174,20 +174,20 @@ class FreeCapacity:
 
         Of replicas that stand where it could, and of workloads without limits that might break.
         """
-        nodes, footprint, hold = self._nodes(pool), self.footprints[pool], self._start(pool, t)
+        footprint, hold = self.footprints[pool], self._start(pool, t)
+        first = footprint.rows.start
+        short = hold.gpus - self._nodes(pool).free[hold.at][:, footprint.rows]
+        most = short.max(axis=0).tolist()
         found: list[tuple[int, int, Cut]] = []
         for number in self._near(pool):
             piece = self.pieces[number]
-            spot = piece.spot[: footprint.count]
-            inside = footprint.rows.start <= spot[0] and spot[-1] < footprint.rows.stop
-            if inside and len(spot) == footprint.count:
-                free = nodes.free[hold.at[:, None], list(spot)]
-                missing = (hold.gpus - free).max(axis=1)
-                times = hold.at[missing > 0]
-                if (
-                    0 < missing.max() <= self.footprints[piece.life.pool].share
-                    and (times < self.problem.intervals).all()
-                ):
+            spot = [node - first for node in piece.spot[: footprint.count]]
+            if len(spot) < footprint.count or spot[0] < 0 or spot[-1] >= len(most):
+                continue
+            gives = self.footprints[piece.life.pool].share
+            if 0 < max(most[node] for node in spot) <= gives:
+                times = hold.at[(short[:, spot] > 0).any(axis=1)]
+                if (times < self.problem.intervals).all():
                     gpus = self.problem.pools[piece.life.pool].gpus
                     found += [
                         (len(cut.lost) * gpus, number, cut) for cut in self.cuts(number, times)
