@@ -45,7 +45,7 @@ FADING = (0.6, 0.2, 0.0, 0.0)
 """Parts of supply prices at which sweeps follow."""
 AGAIN = (1.0, 0.3, 0.0)
 """Parts of the bound's supply prices at which the best plan is swept again, after the third turn.
-From the best plans of five fleets three times gain 0.05 to 0.19 %, more than as much time for plans
+From the best plans of five fleets three times gain 0.04 to 0.19 %, more than as much time for plans
 begun anew; after the second turn the best plan of tight fleets is often not yet worth it."""
 TOO_EXPENSIVE = 1.005
 """Multiple of the best plan's cost from which no further sweeps follow."""

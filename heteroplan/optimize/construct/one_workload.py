@@ -390,7 +390,7 @@ def refit(
         task = task_of(problem, w, without(members, replicas), held_price)
         task = task.near(replicas.astype(np.float64), SLACK)
         if not grow:
-            task = replace(task, limit=replicas.copy())
+            task = replace(task, limit=replicas)
         _refit_group(task, members, replicas, less(asked, others))
         served[name] = group_cover(problem, members, replicas)
 

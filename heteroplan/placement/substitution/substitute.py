@@ -34,8 +34,8 @@ def substituted(
     A substitute starts anew, or starts earlier or stops later than it would. All groups serve what
     they can of their own losses before others do: another group needs prefill and decode for it.
     Where none can and demand goes short, others make room: they serve a while less, and others
-    again, on other nodes, serve instead, as long as that helps. All that until `stop()`. What is
-    short then stays so.
+    again, on other nodes, serve instead, as long as that helps. What all this makes needless serves
+    no more. All that until `stop()`. What is short then stays so.
     """
     free_capacity = FreeCapacity.of(scenario, candidates, problem, replicas, packing)
     lost = [
@@ -121,13 +121,13 @@ def _elsewhere(free_capacity: FreeCapacity, w: int, members: Sequence[int], t: i
     if not roles.issuperset(sides):
         return
     for _ in range(MOST):
-        if not free_capacity.missing(w, t):
+        lost = free_capacity.missing(w, t)
+        if not lost:
             return
         less = min(
             sides, key=lambda role: role_cover(problem, members, free_capacity.replicas, role)[t]
         )
         alike = [p for p in able if problem.pools[p].role is less]
-        lost = free_capacity.missing(w, t)
         if not any(
             free_capacity.serve_more(p, t) for p in _cheapest_first(problem, alike, t, lost)
         ):
@@ -186,12 +186,12 @@ def _exchanged(
 def _serves_as_much(problem: Problem, one: int, other: int, t: int) -> bool:
     """Whether pools serve alike for one group, and one of the first at least as much in `t`."""
     mine, theirs = problem.pools[one], problem.pools[other]
-    alike = (mine.group, mine.stages) == (theirs.group, theirs.stages)
-    return (
-        alike
-        and mine.workload == theirs.workload
-        and bool(mine.mix_share[t] >= theirs.mix_share[t])
+    alike = (mine.workload, mine.group, mine.stages) == (
+        theirs.workload,
+        theirs.group,
+        theirs.stages,
     )
+    return alike and bool(mine.mix_share[t] >= theirs.mix_share[t])
 
 
 def _replaced(before: FreeCapacity, tried: FreeCapacity, pool: int, times: Iterable[int]) -> bool:

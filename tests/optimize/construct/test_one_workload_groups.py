@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -66,22 +67,49 @@ def cases(first: int, feature: str | None = None) -> Iterator[tuple[int, Problem
         yield seed, problem, replicas, pool_prices(problem, of_row * (seed % 2))
 
 
+def changed(
+    change: Callable[[Problem, int, Ints, Floats], None],
+    problem: Problem,
+    w: int,
+    replicas: Ints,
+    held_price: Floats,
+) -> tuple[float, float, float]:
+    """Cost of workload w after a change and before, and demand that it serves less [intervals].
+
+    No other workload's sizes change, all fits, and no less is served.
+    """
+    before = replicas.copy()
+    change(problem, w, replicas, held_price)
+    others = np.delete(np.arange(len(problem.pools)), list(problem.workloads[w].pools))
+    assert (replicas[others] == before[others]).all()
+    assert all((left >= 0).all() for left in problem.residual(replicas))
+    served_less = lacking(problem, w, replicas) - lacking(problem, w, before)
+    assert served_less <= COVER_TOLERANCE * (1 + problem.intervals)
+    cost, was = (cost_at(problem, w, each, held_price) for each in (replicas, before))
+    return cost, was, served_less
+
+
 @pytest.mark.parametrize("feature", [None, "leads", "nested_supply", "already_running"])
 @pytest.mark.parametrize("first", [7000, 7010])
 def test_no_less_is_served_and_nothing_costs_more(first: int, feature: str | None) -> None:
     """At a price and without; what fits still fits, and no other workload's sizes change."""
     cheaper = 0
     for seed, problem, replicas, held_price in cases(first, feature):
-        for w, work in enumerate(problem.workloads):
-            before = replicas.copy()
-            refit(problem, w, replicas, held_price)
-            others = np.delete(np.arange(len(problem.pools)), list(work.pools))
-            assert (replicas[others] == before[others]).all(), seed
-            assert all((left >= 0).all() for left in problem.residual(replicas)), seed
-            served_less = lacking(problem, w, replicas) - lacking(problem, w, before)
-            assert served_less <= COVER_TOLERANCE * (1 + problem.intervals), seed
-            cost, was = (cost_at(problem, w, each, held_price) for each in (replicas, before))
+        for w in range(len(problem.workloads)):
+            cost, was, served_less = changed(refit, problem, w, replicas, held_price)
             assert cost <= was + 1e-9 * abs(was) or served_less < -COVER_TOLERANCE, seed
+            cheaper += cost < was - 1e-9
+    assert cheaper > 2
+
+
+def test_no_pool_grows_that_may_not() -> None:
+    cheaper = 0
+    for seed, problem, replicas, held_price in cases(7000, None):
+        for w in range(len(problem.workloads)):
+            before = replicas.copy()
+            cost, was, _ = changed(partial(refit, grow=False), problem, w, replicas, held_price)
+            assert (replicas <= before).all(), seed
+            assert cost <= was + 1e-9 * abs(was), seed
             cheaper += cost < was - 1e-9
     assert cheaper > 2
 
