@@ -1,6 +1,6 @@
 """Replicas on their nodes as they grow and go, and the GPUs that are left on all nodes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -43,6 +43,21 @@ class Cut:
     """What is left of it."""
     lost: tuple[int, ...]
     """Intervals in which it no longer serves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A cut, and what it gives of the room that a replica wants."""
+
+    cut: Cut
+    spot: tuple[int, ...]
+    """Numbers of nodes."""
+    wanted: int
+    """GPUs of one of these that the replica lacks at most."""
+    gives: int
+    """GPUs of each that the cut frees."""
+    lost: int
+    """GPUs times intervals in which they no longer serve."""
 
 
 @dataclass(slots=True, eq=False)
@@ -169,30 +184,34 @@ class FreeCapacity:
         length, cyclic = self.problem.intervals, self.problem.cyclic
         return replicas_of([*pieces, *parts], length, cyclic=cyclic) is not None
 
-    def in_the_way(self, pool: int, t: int) -> list[Cut]:
-        """Cuts that make room for one more of `pool` in `t`, those that lose least first.
+    def in_the_way(self, pool: int, t: int) -> Iterator[tuple[Cut, ...]]:
+        """Cuts that together make room for one more of `pool` in `t`, those that lose least first.
 
-        Of replicas that stand where it could, and of workloads without limits that might break.
+        Of replicas that stand where it could, and of workloads without limits that might break: of
+        one, then of several on a node.
         """
+        parts = list(self._parts(pool, t))
+        alone = [each for each in parts if each.gives >= each.wanted]
+        yield from ((each.cut,) for each in sorted(alone, key=_by_loss))
+        yield from _together(parts)
+
+    def _parts(self, pool: int, t: int) -> Iterator[Part]:
+        """What each cut gives of the room that one more of `pool` in `t` wants."""
         footprint, hold = self.footprints[pool], self._start(pool, t)
         first = footprint.rows.start
         short = hold.gpus - self._nodes(pool).free[hold.at][:, footprint.rows]
         most = short.max(axis=0).tolist()
-        found: list[tuple[int, int, Cut]] = []
         for number in self._near(pool):
             piece = self.pieces[number]
             spot = [node - first for node in piece.spot[: footprint.count]]
             if len(spot) < footprint.count or spot[0] < 0 or spot[-1] >= len(most):
                 continue
-            gives = self.footprints[piece.life.pool].share
-            if 0 < max(most[node] for node in spot) <= gives:
-                times = hold.at[(short[:, spot] > 0).any(axis=1)]
-                if (times < self.problem.intervals).all():
-                    gpus = self.problem.pools[piece.life.pool].gpus
-                    found += [
-                        (len(cut.lost) * gpus, number, cut) for cut in self.cuts(number, times)
-                    ]
-        return [cut for *_, cut in sorted(found, key=lambda each: each[:2])]
+            wanted, own = max(most[node] for node in spot), piece.life.pool
+            times = hold.at[(short[:, spot] > 0).any(axis=1)]
+            if wanted > 0 and (times < self.problem.intervals).all():
+                gives, gpus = self.footprints[own].share, self.problem.pools[own].gpus
+                for cut in self.cuts(number, times):
+                    yield Part(cut, tuple(spot), wanted, gives, len(cut.lost) * gpus)
 
     def _near(self, pool: int) -> Iterator[int]:
         """Numbers of pieces where those of `pool` may stand, of workloads without limits."""
@@ -345,3 +364,32 @@ class FreeCapacity:
     def _hold(self, pool: int, begin: int, end: int) -> Hold:
         times = np.arange(begin, end)
         return Hold.of(self.footprints[pool].share, times, len(self._nodes(pool).free))
+
+
+def _by_loss(part: Part) -> tuple[int, int]:
+    return part.lost, part.cut.number
+
+
+def _together(parts: Iterable[Part]) -> Iterator[tuple[Cut, ...]]:
+    """Cuts of several pieces on a node, where none is enough alone; those that lose least first.
+
+    Of each piece the cut that loses least, and of a node those first that lose least for what they
+    give.
+    """
+    least: dict[int, Part] = {}
+    for part in parts:
+        number = part.cut.number
+        if part.gives < part.wanted and len(part.spot) == 1:
+            least[number] = min(part, least.get(number, part), key=lambda each: each.lost)
+    of_node: dict[tuple[int, ...], list[Part]] = {}
+    for part in sorted(least.values(), key=lambda each: each.lost / each.gives):
+        chosen = of_node.setdefault(part.spot, [])
+        if sum(each.gives for each in chosen) < part.wanted:
+            chosen.append(part)
+    enough = [
+        chosen
+        for chosen in of_node.values()
+        if sum(each.gives for each in chosen) >= chosen[0].wanted
+    ]
+    for chosen in sorted(enough, key=lambda chosen: sum(each.lost for each in chosen)):
+        yield tuple(each.cut for each in chosen)

@@ -15,7 +15,7 @@ from heteroplan.optimize.program.mix import role_cover
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.rules import is_choosy
 from heteroplan.placement.pack import Packing
-from heteroplan.placement.substitution.free_capacity import FreeCapacity
+from heteroplan.placement.substitution.free_capacity import Cut, FreeCapacity
 
 MOST = 16
 """Replicas that may serve instead of one in an interval."""
@@ -167,18 +167,19 @@ def _wanting(free_capacity: FreeCapacity, w: int, t: int) -> Iterator[int]:
 def _exchanged(
     free_capacity: FreeCapacity, w: int, pool: int, t: int, stop: Stop
 ) -> FreeCapacity | None:
-    """With one more of `pool`, of workload w, on the GPUs of one instead of which others serve."""
-    for cut in free_capacity.in_the_way(pool, t):
+    """With one more of `pool`, of workload w, on GPUs of those instead of which others serve."""
+    for cuts in free_capacity.in_the_way(pool, t):
         if stop():
             break
-        other = free_capacity.pieces[cut.number].life.pool
-        if t in cut.lost and _serves_as_much(free_capacity.problem, other, pool, t):
+        of = [free_capacity.pieces[cut.number].life.pool for cut in cuts]
+        if t in cuts[0].lost and _serves_as_much(free_capacity.problem, of[0], pool, t):
             continue
         tried = free_capacity.copy()
-        grown = tried.make(cut) and tried.serve_more(pool, t)
+        grown = all(map(tried.make, cuts)) and tried.serve_more(pool, t)
         if not grown or not _lose(tried, free_capacity, w, t):
             continue
-        if _replaced(free_capacity, tried, other, cut.lost) and _lose(tried, free_capacity, w, t):
+        again = _replaced(free_capacity, tried, zip(of, cuts, strict=True))
+        if again and _lose(tried, free_capacity, w, t):
             return tried
     return None
 
@@ -194,11 +195,17 @@ def _serves_as_much(problem: Problem, one: int, other: int, t: int) -> bool:
     return alike and bool(mine.mix_share[t] >= theirs.mix_share[t])
 
 
-def _replaced(before: FreeCapacity, tried: FreeCapacity, pool: int, times: Iterable[int]) -> bool:
-    """Whether others serve instead of one of `pool` in some intervals, no less than before."""
-    for t in times:
-        _serve_instead(tried, pool, t)
-        if _lose(before, tried, tried.problem.pools[pool].workload, t):
+def _replaced(before: FreeCapacity, tried: FreeCapacity, cuts: Iterable[tuple[int, Cut]]) -> bool:
+    """Whether others serve instead of what was cut of some pools, no less than before."""
+    problem = tried.problem
+    lost: dict[int, list[int]] = {}
+    for pool, cut in cuts:
+        for t in cut.lost:
+            lost.setdefault(t, []).append(pool)
+    for t, pools in lost.items():
+        for pool in pools:
+            _serve_instead(tried, pool, t)
+        if any(_lose(before, tried, problem.pools[pool].workload, t) for pool in pools):
             return False
     return True
 

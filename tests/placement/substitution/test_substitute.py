@@ -185,6 +185,28 @@ def test_another_makes_room(startup_s: float, first: bool) -> None:
     assert by_engine(here, stood)["big"] == on_big
 
 
+@pytest.mark.parametrize("others", [1, 2])
+def test_several_of_a_node_make_room_together(others: int) -> None:
+    """For an hour of 8 GPUs two of 4, of one workload or two, stand on B, where there is room."""
+    big = engine("big", role=Role.AGGREGATED, gpu="A", gpus=8)
+    made, sizes = [workload("w0", rps=[0.0, 10.0, 0.0], engines=[big])], {("w0", "big"): [0, 1, 0]}
+    for w in range(1, 1 + others):
+        own = [
+            engine(f"{name}{w}", role=Role.AGGREGATED, gpu=gpu, gpus=4)
+            for name, gpu in (("small", "A"), ("other", "B"))
+        ]
+        hours = [2 // others * n for n in (0, 1, 1)]
+        made.append(workload(f"w{w}", rps=[10.0 * n for n in hours], engines=own))
+        sizes |= {(f"w{w}", f"small{w}"): hours, (f"w{w}", f"other{w}"): [0, 0, 0]}
+    here = sized(scenario(made, in_fleet=fleet({"l1": {"A": 1, "B": 1}}, node_types=(A, B))), sizes)
+    stood, full = substitutes(here, without(here, "big"))
+    assert faults(here, stood, full) == []
+    assert not unserved(here, stood).any()
+    found = by_engine(here, stood)
+    assert found["big"] == [0, 1, 0]
+    assert sum(found[f"small{w}"][1] for w in range(1, 1 + others)) == 0
+
+
 def test_nobody_makes_room_who_would_go_short() -> None:
     """Without B the other keeps its GPUs."""
     big, small = (
