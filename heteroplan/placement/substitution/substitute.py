@@ -1,7 +1,8 @@
 """Service that found no room goes to other pools, into room that is left on nodes or is made."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from math import ceil
+from itertools import chain
+from math import ceil, inf
 
 import numpy as np
 
@@ -50,19 +51,27 @@ def substituted(
             serve(free_capacity, pool, t)
     where = {(problem.pools[pool].workload, t) for pool, t in lost}
     short = sorted(where, key=lambda each: (problem.workloads[each[0]].priority, *each))
-    before = len(short) + 1
-    while len(short) < before:
-        before = len(short)
-        for w, t in short:
-            if stop():
-                break
-            free_capacity = _with_room_made(free_capacity, w, t, stop)
-        short = [each for each in short if free_capacity.missing(*each)]
+    free_capacity = _with_room_for_all(free_capacity, short, stop)
     for w in sorted({w for w, _ in where}):
         if stop():
             break
         _serve_less(free_capacity, w)
+    free_capacity = _with_room_for_all(free_capacity, short, stop)
     return free_capacity.replicas, free_capacity.packed()
+
+
+def _with_room_for_all(
+    free_capacity: FreeCapacity, short: Sequence[tuple[int, int]], stop: Stop
+) -> FreeCapacity:
+    """Others make room for workloads in intervals in which they are short, while that helps."""
+    missing, before = sum(free_capacity.missing(*each) for each in short), inf
+    while missing < before - COVER_TOLERANCE and not stop():
+        for w, t in short:
+            if stop():
+                break
+            free_capacity = _with_room_made(free_capacity, w, t, stop)
+        missing, before = sum(free_capacity.missing(*each) for each in short), missing
+    return free_capacity
 
 
 def _serve_less(free_capacity: FreeCapacity, w: int) -> None:
@@ -167,12 +176,16 @@ def _wanting(free_capacity: FreeCapacity, w: int, t: int) -> Iterator[int]:
 def _exchanged(
     free_capacity: FreeCapacity, w: int, pool: int, t: int, stop: Stop
 ) -> FreeCapacity | None:
-    """With one more of `pool`, of workload w, on GPUs of those instead of which others serve."""
-    for cuts in free_capacity.in_the_way(pool, t):
+    """With one more of `pool`, of workload w, on GPUs of those instead of which others serve.
+
+    Or on free ones, where there are enough.
+    """
+    room: list[tuple[Cut, ...]] = [()] if free_capacity.way(pool, t) is not None else []
+    for cuts in chain(room, free_capacity.in_the_way(pool, t)):
         if stop():
             break
         of = [free_capacity.pieces[cut.number].life.pool for cut in cuts]
-        if t in cuts[0].lost and _serves_as_much(free_capacity.problem, of[0], pool, t):
+        if cuts and t in cuts[0].lost and _serves_as_much(free_capacity.problem, of[0], pool, t):
             continue
         tried = free_capacity.copy()
         grown = all(map(tried.make, cuts)) and tried.serve_more(pool, t)

@@ -1,6 +1,6 @@
 """Who stands in for what found no room, and who makes room for it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import inf
 from random import Random
@@ -309,9 +309,10 @@ def test_room_made_for_some_harms_nobody() -> None:
     assert helped > 5
 
 
-def test_room_that_was_made_for_others_may_help_who_came_before() -> None:
-    """All is served only once what had found no way is looked at again after all others."""
-    of = contended(Random(1061), cyclic=False)
+@pytest.mark.parametrize(("seed", "cyclic"), [(1148, False), (1242, True), (1329, False)])
+def test_room_that_is_left_free_is_for_who_is_short(seed: int, cyclic: bool) -> None:
+    """Nodes that others left, or that a first look did not want, serve what is short at last."""
+    of = contended(Random(seed), cyclic=cyclic)
     stood, full = substitutes(of)
     assert faults(of, stood, full) == []
     assert not unserved(of, stood).any()
@@ -356,8 +357,8 @@ def test_nobody_stands_in_once_time_is_up() -> None:
     assert here.replicas.sum() == 1
 
 
-def test_no_more_stand_in_than_serve_what_was_lost() -> None:
-    """40 requests/s are asked for; one of 10 that found no room is two of 5, with room for more."""
+def test_who_is_short_has_all_the_room_that_there_is() -> None:
+    """Of 40 requests/s one of 10 that found no room was to serve some: eight of 5 serve all."""
     of = scenario(
         [
             workload(
@@ -370,7 +371,7 @@ def test_no_more_stand_in_than_serve_what_was_lost() -> None:
     )
     here = sized(of, {("w0", "big"): ONCE, ("w0", "small"): NEVER})
     stood, full = substitutes(here, without(here, "big"))
-    assert by_engine(here, stood) == {"big": NEVER, "small": [0, 2, 0, 0]}
+    assert by_engine(here, stood) == {"big": NEVER, "small": [0, 8, 0, 0]}
     assert faults(here, stood, full) == []
 
 
@@ -502,25 +503,31 @@ def test_room_is_made_for_the_half_that_serves_less(lost: Role) -> None:
     assert used(here, stood) == {"prefill", "decode", "other"}
 
 
-def spread(load: Workload, sizes: Mapping[tuple[str, str], list[int]], nodes: str) -> Case:
-    """A workload on spines s, t, u ... of so many nodes each; half of s is taken all day."""
+def spread(
+    load: Workload,
+    sizes: Mapping[tuple[str, str], list[int]],
+    nodes: str,
+    others: Sequence[int] = (1, 1, 1, 1),
+) -> Case:
+    """A workload on spines s, t, u ... of so many nodes each; others of 4 GPUs stand on s."""
     on = fleet(
         {f"l{i}": {"A": int(count)} for i, count in enumerate(nodes)},
         node_types=(A,),
         spines={f"l{i}": spine for i, spine in zip(range(len(nodes)), "stuv", strict=False)},
     )
-    beside = workload("w1", rps=[10.0] * 4, engines=[lone("beside", gpus=4)], pin=["s"])
+    beside = workload(
+        "w1", rps=[10.0 * n for n in others], engines=[lone("beside", gpus=4)], pin=["s"]
+    )
     of = scenario([load, beside], in_fleet=on)
     considered = candidates(of)
     problem = build_problem(of, considered)
-    nothing, always = NEVER, [1] * 4
     return Case(
         of,
         considered,
         problem,
         np.array(
             [
-                always if pool.workload else sizes.get((pool.engine, pool.domain), nothing)
+                others if pool.workload else sizes.get((pool.engine, pool.domain), NEVER)
                 for pool in problem.pools
             ]
         ),
@@ -539,7 +546,9 @@ def at(of: Case, replicas: Ints) -> dict[tuple[str, str], int]:
 def lost_at_s(of: Case, engine_name: str) -> Packing:
     """All packed but what an engine has on s."""
     gone = [(pool.engine, pool.domain) == (engine_name, "s") for pool in of.problem.pools]
-    left = replace(of, replicas=np.where(np.array(gone)[:, None], 0, of.replicas)).packed()
+    stays = of.replicas.copy()
+    stays[gone, 1] = 0
+    left = replace(of, replicas=stays).packed()
     assert left.unplaced == ()
     return replace(left, unplaced=(Unplaced(gone.index(True), 1, 1),))
 
@@ -550,7 +559,6 @@ def lost_at_s(of: Case, engine_name: str) -> Packing:
         pytest.param("122", {}, {("big", "u"): 2}, id="where one serves already"),
         pytest.param("121", {}, {("big", "u"): 1, ("big", "t"): 1}, id="elsewhere"),
         pytest.param("124", {"min_replicas": {Role.AGGREGATED: 1}}, {("big", "u"): 2}, id="one"),
-        pytest.param("121", {"max_groups": 2}, {("big", "u"): 1}, id="in no more groups"),
     ],
 )
 def test_others_stand_in_in_a_group_that_is_used_first(
@@ -562,6 +570,15 @@ def test_others_stand_in_in_a_group_that_is_used_first(
     stood, full = substitutes(of, lost_at_s(of, "big"))
     assert faults(of, stood, full) == []
     assert at(of, stood) == found
+
+
+def test_others_stand_in_in_no_more_groups_than_a_workload_may_use() -> None:
+    """One on s has no room beside three at hour 1; s serves at hour 0, u at hour 1: t may not."""
+    load = workload("w0", rps=[10.0, 20.0, 0.0, 0.0], engines=[lone("big")], max_groups=2)
+    of = spread(load, {("big", "s"): [1, 1, 0, 0], ("big", "u"): ONCE}, "221", [1, 3, 1, 1])
+    stood, full = substitutes(of, lost_at_s(of, "big"))
+    assert faults(of, stood, full) == []
+    assert at(of, stood) == {("big", "u"): 1}
 
 
 def test_groups_stand_in_for_their_own_before_others_do() -> None:
