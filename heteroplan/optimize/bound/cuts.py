@@ -96,14 +96,16 @@ def cut_intervals(model: Model, effort: Effort) -> None:
             if effort.over():
                 return
             pools = list(work.pools)
+            scale = float(np.abs(cost[pools, t]).max(initial=0.0))
+            if scale == 0.0:
+                continue
             part = restricted(alone, (w,), supplies, [None] * len(supplies))
             priced = [
                 replace(pool, run_cost=cost[p, [t]])
                 for p, pool in zip(pools, part.pools, strict=True)
             ]
             least = _least_cost(replace(part, pools=tuple(priced)), effort)
-            scale = float(np.abs(cost[pools, t]).max(initial=0.0))
-            if least is not None and scale > 0.0:
+            if least is not None:
                 row = [(model.n[p][t], float(cost[p, t]) / scale) for p in pools]
                 model.add(row, ">=", (least - CUT_MARGIN * abs(least)) / scale, f"cut_{w}_{t}")
 

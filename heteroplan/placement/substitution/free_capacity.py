@@ -51,7 +51,7 @@ class Part:
 
     cut: Cut
     spot: tuple[int, ...]
-    """Numbers of nodes."""
+    """Nodes, numbered from the first on which the replica may stand."""
     wanted: int
     """GPUs of one of these that the replica lacks at most."""
     gives: int

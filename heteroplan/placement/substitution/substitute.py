@@ -36,7 +36,8 @@ def substituted(
     they can of their own losses before others do: another group needs prefill and decode for it.
     Where none can and demand goes short, others make room: they serve a while less, and others
     again, on other nodes, serve instead, as long as that helps. What all this makes needless serves
-    no more. All that until `stop()`. What is short then stays so.
+    no more, and what is still short may have its nodes. All that until `stop()`. What is short then
+    stays so.
     """
     free_capacity = FreeCapacity.of(scenario, candidates, problem, replicas, packing)
     lost = [
@@ -63,7 +64,10 @@ def substituted(
 def _with_room_for_all(
     free_capacity: FreeCapacity, short: Sequence[tuple[int, int]], stop: Stop
 ) -> FreeCapacity:
-    """Others make room for workloads in intervals in which they are short, while that helps."""
+    """Workloads in intervals in which they are short get free nodes, or others make room for them.
+
+    As long as that helps.
+    """
     missing, before = sum(free_capacity.missing(*each) for each in short), inf
     while missing < before - COVER_TOLERANCE and not stop():
         for w, t in short:
@@ -144,7 +148,7 @@ def _elsewhere(free_capacity: FreeCapacity, w: int, members: Sequence[int], t: i
 
 
 def _with_room_made(free_capacity: FreeCapacity, w: int, t: int, stop: Stop) -> FreeCapacity:
-    """Others make room for workload w until it is not short in `t`, as far as they can."""
+    """Workload w grows until it is not short in `t`, as far as there is room or others make it."""
     for _ in range(MOST):
         if not free_capacity.missing(w, t):
             break
