@@ -182,7 +182,7 @@ def _near_lp(
 def _swept(search: Search, plan: Incumbent, prices: Floats, order: Sequence[int]) -> Iterator[None]:
     """Sweeps from `plan` while supply prices [R, T] fade, as long as that may help.
 
-    Without moves: with them a sweep takes three times as long for 0.04 to 0.06 % (A1, seed126).
+    Without moves: with them a sweep takes three times as long for 0.04 to 0.06 % (two fleets).
     """
     for part in FADING:
         before = plan
