@@ -76,7 +76,7 @@ class Search:
     least_unserved: float = 0.0
     """Requests of all classes together that any plan leaves unserved at least."""
     prices: Prices | None = None
-    """Those that proved the bound of a large program."""
+    """Those at which a round of the bound proved most; None before the first."""
     interrupted: bool = False
     exhausted: bool = False
     """Whether no step of the method was left, and time was."""

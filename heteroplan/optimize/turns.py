@@ -44,9 +44,9 @@ FIRST_ROUNDS, MEANWHILE = 3, 1
 FADING = (0.6, 0.2, 0.0, 0.0)
 """Parts of supply prices at which sweeps follow."""
 AGAIN = (1.0, 0.3, 0.0)
-"""Parts of the bound's supply prices at which the best plan is swept again, with moves. From the
-best plans of five fleets three times gain 0.04 to 0.19 %, more than as much time for plans begun
-anew."""
+"""Parts of the bound's supply prices at which the best plan is swept again, with moves while GPUs
+have a price. From the best plans of five fleets three times gain 0.04 to 0.19 %, more than as much
+time for plans begun anew."""
 TOO_EXPENSIVE = 1.005
 """Multiple of the best plan's cost from which no further sweeps follow."""
 STATIC_GAP = 0.01
