@@ -20,6 +20,10 @@ class Role(StrEnum):
     AGGREGATED = "aggregated"
 
 
+PAIRED = (Role.PREFILL, Role.DECODE)
+"""Roles that serve a request together."""
+
+
 class SourceKind(StrEnum):
     """Where a number comes from."""
 

@@ -1,7 +1,7 @@
-"""The integer program and the method that solves it; the only package that calls the solver.
+"""The integer program of a plan and the method that solves it.
 
 **Packages**, each importing only those before it: `program` (sets, coefficients), `solvers`,
-`rules` (what plans keep), `formulation` (the whole as one MIP), `covering` (exact blocks), `bound`,
+`rules` (what plans keep), `model` (the whole as one MIP), `covering` (exact blocks), `bound`,
 `construct` (first plans), `improve` (better plans from a plan). `incumbent` ranks plans, `search`
 is the state of one solve, `turns` and `solve` the method; `static_peak` plans sizes that never
 change; `first_use` compiles loops before a clock counts. `solve_as_one_mip` is what all of it is
@@ -19,7 +19,7 @@ prove most of it; `balancing` improves its prices of balances by itself. Of a pr
 large the LP of the whole, with a MIP solver's `cuts`, proves more where classes, losses and other
 rules tie whole replicas. Unless one MIP comes first, all of that runs in a process beside
 (`bounding`), in rounds that depend on the program alone: the outcome is the same with one core and
-with two, and until the time limit the clock plays no part.
+with two, unless the time limit ends the search.
 
 **Plans.** A workload goes where it costs least (`one_workload`, `one_domain`), beside what stands
 there, its groups fitted to each other one by one; `two_groups` fits two at a time. Pools take their
@@ -32,11 +32,11 @@ programs of single intervals say what no plan serves (`least_short`). Last, free
 hardware (`scarce`), and `last_pass` changes of sizes; the rules of stability would break every plan
 on the way, so they come in there.
 
-**Where the bound of large programs is weak.** Ratio bands, limits on groups and on single roles,
-and resilience are dropped but for what they add to capacity; several classes are added up with
-weights, and prices of balances are of little use for them; engines that serve several stages share
-one grid or are split. Where large plans leave demand unserved, the bound pays for it at a price a
-request: the more is left, the weaker.
+**Where the bound of large programs is weak.** Ratio bands, limits on groups and engines, and
+limits of roles that share a block are dropped, resilience but for what it adds to capacity. Several
+classes are added up with weights, and prices of balances are of little use for them; engines that
+serve several stages share one grid or are split. Where large plans leave demand unserved, the bound
+pays for it at a price a request: the more is left, the weaker.
 
 **What each ingredient is worth** says `python -m tests.benchmarks.scale --only ablation --cpu`:
 it leaves them out one at a time (`search.INGREDIENTS`), on a clock of CPU seconds.

@@ -26,15 +26,15 @@ LOST = 1e-6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Incumbent:
-    """A plan and its rank: first broken replica limits, then shortage by priority, then cost.
+    """A plan and its rank: first broken limits, then shortage by priority, then cost.
 
-    Supply, capacity and balance always hold. Limits on replicas (minimum, maximum, ratio band)
-    may be broken on the way; such a plan is never the answer.
+    Supply, capacity and balance always hold. Limits of users may be broken on the way; such a plan
+    is never the answer.
     """
 
     solution: Solution
     broken: float
-    """Replicas missing or too many for the limits, summed over the horizon."""
+    """By how much limits are broken, each in its own unit, summed; 0 for an answer."""
     unserved: dict[int, float]
     """Requests by priority class."""
     cost: float
@@ -105,6 +105,6 @@ def unserved_share(problem: Problem, w: int, plan: Incumbent) -> Floats:
 
 
 def unserved_shares(problem: Problem, plan: Incumbent) -> Floats:
-    """[W, T] the same of all workloads."""
+    """[W, T] greatest share of a class of each workload that is left unserved."""
     shares = [unserved_share(problem, w, plan) for w in range(len(problem.workloads))]
     return np.array(shares).reshape(-1, problem.intervals)

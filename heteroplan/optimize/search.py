@@ -41,7 +41,7 @@ INGREDIENTS = (
 )
 """What the method can do without, to see what each is worth: see `optimize`."""
 FOR_A_TRIAL = frozenset({"fewer changes", "cuts"})
-"""Those that a plan has no use for that is only to be compared with others."""
+"""Ingredients left out where a plan is only compared with others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +159,16 @@ class Search:
     def prove_early(self) -> None:
         """Where no plan so far covers demand, prove that none does.
 
-        This takes part of the time at most: without a proof the search goes on. Where the best plan
-        breaks limits, one that does not comes first.
+        This takes part of the time at most, or where steps are counted LPs alone, so that the clock
+        decides nothing: without a proof the search goes on. Where the best plan breaks limits, one
+        that does not comes first.
         """
         if self.best is None or self.best.broken or self.best.covered:
             return
         if self.least_unserved <= 0:
+            if self.steps is not None:
+                self.prove_shortage(self.effort(), whole=False)
+                return
             left_s = self.deadline - monotonic()
             until = monotonic() + max(EARLY_PROOF_S, EARLY_PROOF_SHARE * left_s)
             effort = Effort(deadline=until, stop=self.out_of_time)

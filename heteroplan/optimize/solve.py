@@ -2,13 +2,14 @@
 
 1. *Starts.* Plans that the caller has, such as a greedy schedule, are where the search begins.
    Where they go short, urgent workloads go first (`repair.urgent_first`), also at the end.
-2. *A first plan.* Workloads placed one after another, the largest first, each where it costs least.
+2. *One MIP.* Tiny programs are solved whole, up to some nodes.
 3. *Turns.* Plans begun anew and improved, while rounds of the bound find better prices (`turns`).
 4. *Polish.* MIPs near the best plan; on programs that are not large the whole program at last, from
    the best plan, until the gap or the time is reached.
 5. *Scarce hardware.* Moves that cost nothing take workloads off leaves that mix GPU types
    (`scarce`).
-6. *Handover.* Where more starts before the horizon than what ran then leaves room for, old pools
+6. *Last pass.* Fewer changes of sizes within the gap, and the rules of stability (`last_pass`).
+7. *Handover.* Where more starts before the horizon than what ran then leaves room for, old pools
    serve a while longer (`improve.handover`).
 
 Shortage comes first, priority class by priority class; the gap is that of the cost.
@@ -136,7 +137,10 @@ def solve(
     frontier: bool = False,
     steps: int | None = None,
 ) -> Outcome:
-    """The best plan found, with a proven bound; no worse than any of `starts` [P, T].
+    """The best plan found, with a proven bound.
+
+    Until the last pass, which may spend the gap on fewer changes, and the handover it is no worse
+    than any of `starts` [P, T].
 
     Starts may be computed when they are asked for; bounds are, meanwhile: in a process beside where
     there are two cores or as `beside` says, unless one MIP comes first. The outcome is the same.
@@ -144,8 +148,10 @@ def solve(
     pass goes on to plans that cost more than the gap allows.
 
     Ends when the relative `gap` is reached, after `time_limit_s` or so many `steps` of the method,
-    or when `stop()` says so; else than by the gap with the best plan so far. What ends by its gap
-    or by steps is the same on every machine. Raises NoPlanError where there is none.
+    or when `stop()` says so; else than by the gap with the best plan so far. What ends by steps is
+    the same on every machine; so is what ends by its gap, but for what the clock leaves to early
+    proofs of shortage and, where capacity depends on sizes, to the first MIPs. Raises NoPlanError
+    where there is none.
     """
     calm = without_handover(problem)
     free = calm.without_stability()
@@ -163,8 +169,9 @@ def solve(
     if search.best is None or search.best.broken:
         late = search.out_of_time()
         raise NoPlanError(
-            "no plan was found that keeps min_replicas, max_replicas, pd_ratio, part_ratio and "
-            f"max_groups{' within the time limit' if late else ''}; relax them"
+            "no plan was found that keeps min_replicas, max_replicas, pd_ratio, part_ratio, "
+            "max_groups, max_engines and anti_affinity"
+            f"{' within the time limit' if late else ''}; relax them"
             f"{' or raise --time-limit' if late else ''}"
         )
     _finish(search)
@@ -180,7 +187,7 @@ def solve(
             "no plan was found that keeps min_replicas, pd_ratio and the other limits beside what "
             "runs until the horizon starts: its GPUs are not free before; relax them"
         )
-    _bound_cost(search, Late(lambda: search.interrupted or search.stop(), search.end))
+    _bound_cost(search, _over(search))
     return replace(outcome(search), calming=calming)
 
 
@@ -218,7 +225,11 @@ def _mend_limits(search: Search) -> None:
 
 def _late(search: Search) -> Late:
     """Until the time limit, or a little later of a program that is not large."""
-    least_s = 0.0 if search.problem.large else LEAST_FINISH_S
+    return _over(search, 0.0 if search.problem.large else LEAST_FINISH_S)
+
+
+def _over(search: Search, least_s: float = 0.0) -> Late:
+    """Until the time limit, and for so many seconds at least; not when the user stops it."""
     end = max(search.end, monotonic() + least_s)
     return Late(lambda: search.interrupted or search.stop(), end)
 
@@ -229,8 +240,7 @@ def _finish(search: Search) -> None:
     Until the time limit, or until the user stops it. Of programs that are not large a little later,
     so that there is a bound, and urgent workloads go first.
     """
-    over = Late(lambda: search.interrupted or search.stop(), search.end)
-    late = _late(search)
+    over, late = _over(search), _late(search)
     if not search.plan.covered:
         search.offer(urgent_first(search.problem, search.plan, late))
     if not search.plan.covered and search.unproven_shortage():
@@ -345,10 +355,9 @@ def _whole_program(search: Search, nodes: int | None = None) -> Iterator[None]:
         yield
     effort = search.effort(gap=search.gap, nodes=nodes)
     if problem.sized:
-        third_s = (search.deadline - monotonic()) / 3
-        early = replace(effort, deadline=monotonic() + third_s)
-        none = problem.no_replicas()
-        yield from _at_sizes_found(search, none, early)
+        third_s = (search.deadline - monotonic()) / 3 if search.steps is None else 0.0
+        early = replace(effort, deadline=search.deadline - 2 * third_s)
+        yield from _at_sizes_found(search, problem.no_replicas(), early)
         effort = replace(effort, deadline=search.deadline - third_s)
     start = None
     if search.best is not None and not search.best.broken:

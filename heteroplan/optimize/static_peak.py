@@ -17,8 +17,8 @@ import numpy as np
 
 from heteroplan.clock import Stop
 from heteroplan.numerics.tolerances import BASELINE_GAP, ROUNDING
-from heteroplan.optimize.formulation.model import build_model, read_solution
 from heteroplan.optimize.improve.polish import run_from
+from heteroplan.optimize.model import build_model, read_solution
 from heteroplan.optimize.program.coarser import one_domain
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import (

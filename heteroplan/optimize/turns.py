@@ -6,13 +6,14 @@
    single intervals find for each workload: some are placed, then the LP of the rest is solved again
    (`NearGuide`). Where that goes short, prices rise, and others make room. The first one is not
    swept: it says how many GPUs to keep free for peaks and starts in the next.
-3. *Sweeps.* Each workload again beside the others, the last placed first, while the prices fade:
-   its groups one by one (`refit`), two at a time (`regroup`), then anywhere, as long as there are
-   prices (`sweeps`).
+3. *Sweeps.* Each workload again beside the others while the prices fade: its groups one by one
+   (`refit`), then two at a time (`regroup`). Of a large program the last placed comes first, of a
+   small one the smallest.
 4. *Classes.* Where a workload has several, its pools serve them apart (`by_class`).
 5. *Again*, in the other order of workloads and with GPUs kept free by what the best plan holds,
-   until gap, time or turns end it. From the third turn on the best plan of all is swept again as
-   well, while the prices of the bound rise and fade, as long as that helps.
+   until gap, time or turns end it. At the end of each turn the best plan of all is swept again,
+   while the prices of the bound rise and fade, as long as that helps; while there are prices a
+   workload may then move to other groups.
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -59,7 +60,7 @@ cost 0.05 to 0.6 % less than after sweeps of the first, in the time of one place
 
 
 def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
-    """The method in order; the caller may stop at each yield."""
+    """Turns, and first plans before them; the caller may stop at each yield."""
     problem = search.problem
     yield from _first_plans(search)
     order = by_size(problem)[::-1]
@@ -105,10 +106,11 @@ def _more_rounds(search: Search, rounds: Rounds, count: int) -> Generator[None, 
 
 
 def _first_plans(search: Search) -> Iterator[None]:
-    """Workloads one after another where they cost least, the largest first, where they may fit.
+    """Workloads one after another where they cost least, the largest first.
 
-    Of small programs also a first bound, and a plan that serves everything where there is one: the
-    cheapest sizes that never change.
+    Where no plan keeps the limits yet, or all of a small program may fit one group each. Of small
+    programs also a first bound, and where nothing serves everything the cheapest sizes that never
+    change.
     """
     problem = search.problem
     order = by_size(problem)

@@ -12,7 +12,7 @@ import numpy as np
 
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.placement import Stay
-from heteroplan.entities.scenario import Running, Scenario
+from heteroplan.entities.scenario import Running
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.program.supply import Places
 from heteroplan.placement.first_fit import Placed, Unplaced
@@ -34,28 +34,26 @@ def from_before(problem: Problem, replicas: Ints) -> Ints:
 
 
 def nodes_from_before(
-    scenario: Scenario, nodes: Nodes, node_type: str, strangers: Sequence[Running]
+    place: Places, nodes: Nodes, node_type: str, strangers: Sequence[Running]
 ) -> Nodes:
     """The nodes with one interval more, in which `strangers` stand that no pool may keep."""
-    free, gpus = _there_before(scenario, nodes, node_type), scenario.replica_gpus()
+    free, gpus = _there_before(place, nodes, node_type), place.scenario.replica_gpus()
     for each in strangers:
         if each.node_type == node_type and each.nodes:
             _take(nodes, free, each, gpus[each.workload, each.engine])
     return replace(nodes, free=np.vstack([np.maximum(0, free), nodes.free]).astype(np.int32))
 
 
-def standing(
-    scenario: Scenario, nodes: Mapping[str, Nodes]
-) -> tuple[list[Running], dict[str, Ints]]:
+def standing(place: Places, nodes: Mapping[str, Nodes]) -> tuple[list[Running], dict[str, Ints]]:
     """What runs before the horizon, by node type on `nodes`, each with the names of its nodes.
 
     And [n] GPUs that it leaves on nodes of each type. One of which only the leaf is known stands on
     the fullest of its nodes that have room.
     """
-    gpus = scenario.replica_gpus()
-    free = {name: _there_before(scenario, on, name) for name, on in nodes.items()}
+    gpus = place.scenario.replica_gpus()
+    free = {name: _there_before(place, on, name) for name, on in nodes.items()}
     found = []
-    for each in sorted(scenario.current or (), key=lambda each: not each.nodes):
+    for each in sorted(place.scenario.current or (), key=lambda each: not each.nodes):
         on, needed = nodes.get(each.node_type), gpus[each.workload, each.engine]
         if on is None:
             continue
@@ -87,14 +85,14 @@ def in_horizon[Each: (Placed, Unplaced)](found: Iterable[Each]) -> Iterator[Each
 
 
 def left_on_nodes(
-    scenario: Scenario,
+    place: Places,
     candidates: Sequence[Candidate],
     problem: Problem,
     nodes: Mapping[str, Nodes],
     stays: Sequence[Stay],
 ) -> dict[str, Ints]:
     """[n] GPUs left before the horizon on nodes of each type, by what runs then and what starts."""
-    ran, left = standing(scenario, nodes)
+    ran, left = standing(place, nodes)
     running = Counter(
         (each.workload, each.engine, each.node_type, each.leaf, frozenset(each.nodes))
         for each in ran
@@ -120,13 +118,12 @@ def _goes_on(
     return True
 
 
-def _there_before(scenario: Scenario, nodes: Nodes, node_type: str) -> Ints:
+def _there_before(place: Places, nodes: Nodes, node_type: str) -> Ints:
     """[n] GPUs of nodes that are there in the interval before the horizon."""
-    count = Places(scenario).on_leaf_before
     there = np.zeros(len(nodes.names), dtype=np.int64)
     for number, leaf in enumerate(nodes.leaves):
         on = np.flatnonzero(nodes.leaf_of == number)
-        there[on[: count[leaf.name, node_type]]] = nodes.gpus
+        there[on[: place.on_leaf_before[leaf.name, node_type]]] = nodes.gpus
     return there
 
 

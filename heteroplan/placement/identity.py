@@ -91,7 +91,7 @@ def replicas_of(
 
 
 def _orders(pieces: Sequence[Placed]) -> Iterator[Sequence[Placed]]:
-    """Orders in which pieces look for what they go on as, from the one that there is on."""
+    """Orders in which pieces look for what they go on as, the given one first."""
     yield pieces
     yield pieces[::-1]
     shortest_first = sorted(pieces, key=lambda piece: piece.intervals)

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.network import Affinity, Leaf, SubgroupPriority
 from heteroplan.entities.placement import node_names
-from heteroplan.entities.scenario import Scenario
 from heteroplan.optimize.program.problem import Ints
 from heteroplan.optimize.program.supply import Places
 
@@ -170,12 +169,12 @@ _LARGE = 1 << 24
 """More than a node's free GPUs add up to over a horizon."""
 
 
-def nodes_of(scenario: Scenario, node_type: str) -> Nodes:
+def nodes_of(place: Places, node_type: str) -> Nodes:
     """All nodes of a type, empty; those away for maintenance have no GPUs free.
 
     Nor have the first ones of a leaf where GPUs stay free for rolling updates.
     """
-    fleet, place = scenario.fleet, Places(scenario)
+    fleet = place.scenario.fleet
     leaves = _side_by_side_leaves(fleet)
     counts = [leaf.nodes.get(node_type, 0) for leaf in leaves]
     leaf_of = np.repeat(np.arange(len(leaves)), counts)

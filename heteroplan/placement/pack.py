@@ -68,17 +68,18 @@ def pack(
     known = {} if known is None else known
     known_before = before.is_known(problem)
     whole = before.from_before(problem, replicas) if known_before else replicas
+    place = Places(scenario)
     on = {
-        name: nodes_of(scenario, name)
+        name: nodes_of(place, name)
         for name in dict.fromkeys(pool.node_type for pool in problem.pools)
     }
-    ran = before.standing(scenario, on)[0] if known_before else scenario.current or ()
+    ran = before.standing(place, on)[0] if known_before else scenario.current or ()
     now = running_now(scenario, candidates, problem.pools, ran)
-    waiting = lifetimes(problem, whole, _by_pool(scenario, now))
+    waiting = lifetimes(problem, whole, _by_pool(place, now))
     for node_type, nodes in on.items():
         if known_before:
             strangers = [running for running, _, p in now if p is None]
-            nodes = before.nodes_from_before(scenario, nodes, node_type, strangers)
+            nodes = before.nodes_from_before(place, nodes, node_type, strangers)
         footprints = {
             p: footprint_of(nodes, pool)
             for p, pool in enumerate(problem.pools)
@@ -103,9 +104,9 @@ def pack(
     return Packing(tuple(stays), tuple(unplaced))
 
 
-def _by_pool(scenario: Scenario, now: Iterable[RunningNow]) -> dict[int, list[Running]]:
+def _by_pool(place: Places, now: Iterable[RunningNow]) -> dict[int, list[Running]]:
     """What runs already of each pool, on low priority first: it stays longest."""
-    place, order = Places(scenario), list(SubgroupPriority)
+    order = list(SubgroupPriority)
     found: dict[int, list[Running]] = {}
     for running, _, p in sorted(now, key=lambda each: order.index(place.priority[each[0].leaf])):
         if p is not None:

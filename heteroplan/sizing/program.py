@@ -34,7 +34,7 @@ import pulp
 
 from heteroplan.entities.offers import Offer
 from heteroplan.numerics.tolerances import SHORT_MARGIN, SOLVER_TOLERANCE
-from heteroplan.optimize.formulation.model import (
+from heteroplan.optimize.model import (
     build_model,
     cap_shortage,
     minimise_shortage,

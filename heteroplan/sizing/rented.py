@@ -20,8 +20,8 @@ import numpy as np
 import pulp
 
 from heteroplan.numerics.tolerances import SOLVER_TOLERANCE
-from heteroplan.optimize.formulation.model import build_model
 from heteroplan.optimize.incumbent import of_sizes
+from heteroplan.optimize.model import build_model
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.program.sizes import at_sizes
 from heteroplan.optimize.rules.mip import INTEGER, Model, Terms

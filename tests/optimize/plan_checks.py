@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from heteroplan.optimize.formulation.model import build_model, cap_shortage
 from heteroplan.optimize.incumbent import Incumbent
+from heteroplan.optimize.model import build_model, cap_shortage
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.rules.mip import Box
 from heteroplan.optimize.solvers import solver

@@ -1,13 +1,13 @@
 """The reference model solved in the plainest way: one MIP an objective, no start, no box."""
 
-from heteroplan.optimize.formulation.model import (
+from heteroplan.optimize.incumbent import Incumbent, incumbent
+from heteroplan.optimize.model import (
     build_model,
     cap_shortage,
     minimise_cost,
     minimise_shortage,
     read_solution,
 )
-from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.rules.mip import Model
 from heteroplan.optimize.solvers import solver

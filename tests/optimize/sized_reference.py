@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from heteroplan.optimize.formulation.model import build_model
+from heteroplan.optimize.model import build_model
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.rules.mip import INTEGER, Model, Terms
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from heteroplan.optimize.bound.bound import priced_bound
-from heteroplan.optimize.formulation.model import build_model
+from heteroplan.optimize.model import build_model
 from heteroplan.optimize.program.prices import supply_prices
 from heteroplan.optimize.program.problem import Problem
 from tests.optimize.random_cases import random_problem

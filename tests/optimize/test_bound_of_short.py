@@ -11,8 +11,8 @@ from heteroplan.entities.workload import Role
 from heteroplan.optimize.bound import bound as bounds
 from heteroplan.optimize.bound.bound import bound_of_short, priced_bound
 from heteroplan.optimize.bound.bounding import rounds
-from heteroplan.optimize.formulation.model import build_model, cap_shortage, minimise_cost
 from heteroplan.optimize.incumbent import Incumbent
+from heteroplan.optimize.model import build_model, cap_shortage, minimise_cost
 from heteroplan.optimize.program.prices import supply_prices
 from heteroplan.optimize.program.problem import Problem
 from tests.builders import engine, fleet, node_type, scenario, workload

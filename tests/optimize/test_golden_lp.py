@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from heteroplan.entities.workload import Loss, RatioBand, Resilience, Role
-from heteroplan.optimize.formulation.model import build_model
+from heteroplan.optimize.model import build_model
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.rules.mip import Model
 from tests.builders import candidates, engine, fleet, scenario, workload

@@ -6,8 +6,8 @@ from contextlib import suppress
 import pytest
 
 from heteroplan.errors import NoPlanError
-from heteroplan.optimize.formulation.model import cap_shortage
 from heteroplan.optimize.incumbent import Incumbent
+from heteroplan.optimize.model import cap_shortage
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.solve import Outcome, solve

@@ -9,8 +9,8 @@ import pytest
 from heteroplan.entities.workload import Role
 from heteroplan.errors import NoPlanError
 from heteroplan.optimize.bound import bound
-from heteroplan.optimize.formulation.model import build_model, cap_shortage
 from heteroplan.optimize.incumbent import Incumbent, incumbent
+from heteroplan.optimize.model import build_model, cap_shortage
 from heteroplan.optimize.program.problem import Problem, Solution
 from heteroplan.optimize.search import Search
 from heteroplan.optimize.solve import Outcome, solve

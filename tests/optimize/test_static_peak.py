@@ -15,7 +15,7 @@ from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import RatioBand, RequestClass, Role
 from heteroplan.inputs import load
-from heteroplan.optimize.formulation.model import build_model
+from heteroplan.optimize.model import build_model
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.solvers import solver

@@ -15,6 +15,7 @@ from heteroplan.entities.scenario import Running, Scenario
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.problem import Ints, Problem
+from heteroplan.optimize.program.supply import Places
 from heteroplan.placement import Packing, pack
 from heteroplan.placement.lifetimes import Lifetime, lifetimes
 from heteroplan.placement.nodes import nodes_of
@@ -111,7 +112,8 @@ def afresh(of: Case) -> tuple[int, int]:
         range(len(problem.pools)),
         key=lambda p: (list(Affinity).index(problem.pools[p].level), -problem.pools[p].gpus),
     )
-    nodes = {pool.node_type: nodes_of(of.scenario, pool.node_type) for pool in problem.pools}
+    place = Places(of.scenario)
+    nodes = {pool.node_type: nodes_of(place, pool.node_type) for pool in problem.pools}
     before: list[Counter[tuple[int, ...]]] | None = None
     first: list[Counter[tuple[int, ...]]] = []
     moves = lost = 0
@@ -198,7 +200,7 @@ def fewest_moves(of: Case, *, tries: int = 20_000) -> int | None:
 def _ways(of: Case, life: Lifetime) -> list[tuple[int, Counter[tuple[int, int]]]]:
     """(moves, GPUs by (interval, node)) of every way to place a lifetime, fewest moves first."""
     pool, length, cyclic = of.problem.pools[life.pool], of.problem.intervals, of.problem.cyclic
-    nodes = nodes_of(of.scenario, pool.node_type)
+    nodes = nodes_of(Places(of.scenario), pool.node_type)
     rows = range(len(nodes.names))[nodes.rows(pool.level, pool.domain)]
     count, share = max(1, pool.gpus // nodes.gpus), min(pool.gpus, nodes.gpus)
     spots = [

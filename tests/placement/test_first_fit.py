@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heteroplan.entities.scenario import Running
+from heteroplan.optimize.program.supply import Places
 from heteroplan.placement.first_fit import Attempt, Footprint, Placed, Unplaced, _pieces
 from heteroplan.placement.lifetimes import Lifetime
 from heteroplan.placement.nodes import nodes_of
@@ -75,7 +76,7 @@ def test_every_piece_that_goes_on_from_another_is_a_move(cyclic: bool) -> None:
 
     On a cyclic day it comes back, a second move.
     """
-    nodes = nodes_of(scenario(in_fleet=fleet({"l1": {"h100x8": 2}})), "h100x8")
+    nodes = nodes_of(Places(scenario(in_fleet=fleet({"l1": {"h100x8": 2}}))), "h100x8")
     free = np.array([[8, 0], [0, 8], [0, 8]], dtype=np.int32)
     attempt = Attempt(replace(nodes, free=free), {0: Footprint(slice(0, 2), 1, 8, 0)}, cyclic)
     attempt.place_all([Lifetime(0, 1, 0, 3)])
@@ -90,7 +91,7 @@ def test_what_finds_no_room_counts_first_then_moves_then_high_then_medium_priori
     Two intervals and one of start on low and high, one that moved on medium and high: 4·3 + 4·1 on
     high, 4·1 on medium. Three intervals of 8 GPUs find no room.
     """
-    nodes = nodes_of(scenario(in_fleet=fleet({"l1": {"h100x8": 3}})), "h100x8")
+    nodes = nodes_of(Places(scenario(in_fleet=fleet({"l1": {"h100x8": 3}}))), "h100x8")
     life = Lifetime(0, 1, 0, 3)
     attempt = Attempt(
         replace(nodes, scarcity=np.array([0, 1, 2])),
@@ -105,7 +106,7 @@ def test_what_finds_no_room_counts_first_then_moves_then_high_then_medium_priori
 def on(free: list[list[int]], *, lead: int = 0, cyclic: bool = False, share: int = 8) -> Attempt:
     """Nodes n0, n1, ... of one leaf with so many free GPUs by interval, and a pool on all."""
     count = len(free[0])
-    nodes = nodes_of(scenario(in_fleet=fleet({"l1": {"h100x8": count}})), "h100x8")
+    nodes = nodes_of(Places(scenario(in_fleet=fleet({"l1": {"h100x8": count}}))), "h100x8")
     nodes = replace(nodes, free=np.array(free, dtype=np.int32))
     return Attempt(nodes, {0: Footprint(slice(0, count), 1, share, lead)}, cyclic)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from heteroplan.entities.fleet import Fleet, Outage
 from heteroplan.entities.network import Affinity
+from heteroplan.optimize.program.supply import Places
 from heteroplan.placement.nodes import Hold, Nodes, nodes_of
 from tests.builders import fleet, horizon, node_type, scenario, workload
 
@@ -19,7 +20,7 @@ ALL = slice(0, 6)
 
 
 def nodes_on(on: Fleet, intervals: int = 1, name: str = "h100x8") -> Nodes:
-    return nodes_of(scenario([workload(rps=[1.0] * intervals)], in_fleet=on), name)
+    return nodes_of(Places(scenario([workload(rps=[1.0] * intervals)], in_fleet=on)), name)
 
 
 def with_free(free: Sequence[Sequence[int]], scarcity: Sequence[int] = (0,) * 6) -> Nodes:

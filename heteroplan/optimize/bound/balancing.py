@@ -24,15 +24,16 @@ STEPS = 12
 """Prices that are tried for each workload. A fleet of 50 workloads (seed81): the bound rises by
 4,700 in 8, by 5,300 in 14 that take 14 CPU s."""
 HOPED, LEAST_HOPED = 5e-3, 1e-5
-"""Part of a workload's cost that the first step would gain on the first line; the last step, as
-the lines have it."""
+"""Parts of a workload's cost: what the first step is long enough to gain by the first line, and
+what the lines must still promise for another step."""
 ENOUGH = 0.1
 """Part of what the lines promise that a step must gain to be the best one."""
 LONGER, SHORTER = 2.0, 0.5
 """The next step after one that gained enough, and after `PATIENCE` that did not."""
 PATIENCE = 3
+"""Steps in a row that gain too little before the step gets shorter."""
 MOST_MOVES = 10_000
-"""Of weight from one line to another for a step; some dozens are enough as a rule."""
+"""Times that weight moves from one line to another to find a step; dozens mostly do."""
 
 
 def balanced(problem: Problem, prices: Prices, stop: Stop, cells: int) -> Prices:

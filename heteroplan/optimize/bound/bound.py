@@ -9,10 +9,11 @@ is at most the cost of every plan that serves all demand:
 
 1. For a feasible plan mu·(held - supply) <= 0 and lambda·(left - right) = 0: adding them to its
    cost does not raise it.
-2. Dropping the priced rows then only enlarges the choice; likewise ratio bands, limits on groups,
-   and maxima of a role that shares a block. Of resilience to a loss the capacity stays that
-   it needs in all (`ProgramResilience.need`), and in whole replicas of each engine that is in use:
-   of n replicas in D places one has n / D or more to lose (`losses.LeastLost`).
+2. Dropping the priced rows then only enlarges the choice; likewise ratio bands, limits on groups
+   and engines, limits of a role that shares a block, and minima beside fillers. Of resilience to a
+   loss the capacity stays that it needs in all (`ProgramResilience.need`), and in whole replicas of
+   each engine that is in use: of n replicas in D places one has n / D or more to lose
+   (`losses.LeastLost`).
 3. Without them every stage of a workload's requests stands alone: a constant and replicas, some
    of them at a rebate (`stages`). Pools of one engine in several domains are added up and priced at
    the cheapest of them: the sum is an integer again, it still covers the demand, and starts

@@ -36,7 +36,7 @@ from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort
 
 EVERY = 4
-"""Intervals of which one stands for all."""
+"""Of so many neighbouring intervals one is solved, for all of them."""
 CELLS, MORE_CELLS, MOST_CELLS = 4_000, 40_000, 200_000
 """States an interval while prices are chosen and improved, for the bounds that count, and for the
 best prices at last. Five fleets: 40,000 prove 0.02 to 0.13 % more than 4,000, and 200,000 another
@@ -100,7 +100,12 @@ def _beginnings(problem: Problem, without: frozenset[str]) -> list[tuple[Find, .
     quick: tuple[Find, ...] = (one_domain_prices, _of_some_intervals)
     if "one domain" in without:
         quick = (_of_some_intervals,)
-    return [quick, (whole_day_prices,)] if problem.cells <= WHOLE_DAY_CELLS else [quick]
+    return [quick, (_of_the_day,)] if problem.cells <= WHOLE_DAY_CELLS else [quick]
+
+
+def _of_the_day(problem: Problem, effort: Effort) -> Prices | None:
+    """Duals of the LP of the whole program, from inside the optimal face."""
+    return whole_day_prices(problem, replace(effort, interior=True))
 
 
 def _of_some_intervals(problem: Problem, effort: Effort) -> Prices | None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from heteroplan.optimize.bound.relaxation import is_servable, mip_bound
-from heteroplan.optimize.formulation.model import build_model, read_prices
+from heteroplan.optimize.model import build_model, read_prices
 from heteroplan.optimize.program.coarser import one_interval, restricted
 from heteroplan.optimize.program.mix import part_pairs
 from heteroplan.optimize.program.prices import pool_prices, start_prices

@@ -11,8 +11,8 @@ from dataclasses import replace
 import numpy as np
 
 from heteroplan.numerics.tolerances import SHORT_MARGIN
-from heteroplan.optimize.formulation.model import build_model, minimise_shortage
 from heteroplan.optimize.incumbent import Incumbent, unserved_share
+from heteroplan.optimize.model import build_model, minimise_shortage
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict

@@ -1,4 +1,4 @@
-"""Prices from LPs of parts of the program, where one of the whole would be too large.
+"""Prices from LPs: of the whole program, or of parts where that would be too large.
 
 The LP of all domains merged sees the whole day, but not where GPUs stand. LPs of single intervals
 see that, but no starts.
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.optimize.bound.relaxation import relax
-from heteroplan.optimize.formulation.model import (
+from heteroplan.optimize.model import (
     build_model,
     minimise_cost,
     minimise_shortage,
@@ -79,7 +79,7 @@ def interval_prices(problem: Problem, effort: Effort, every: int = 1) -> Prices 
 
 def whole_day_prices(problem: Problem, effort: Effort) -> Prices | None:
     """Duals of the LP of the whole program; None where the effort ran out."""
-    relaxed = relax(problem, replace(effort, interior=True))
+    relaxed = relax(problem, effort)
     return None if relaxed is None else relaxed.prices
 
 
@@ -127,11 +127,8 @@ def supply_worth(problem: Problem, effort: Effort, *, short: bool) -> Floats | N
     """
     if short:
         return _requests(problem, effort)
-    if problem.large:
-        prices = interval_prices(problem, effort)
-    else:
-        relaxed = relax(problem, effort)
-        prices = None if relaxed is None else relaxed.prices
+    find = interval_prices if problem.large else whole_day_prices
+    prices = find(problem, effort)
     return None if prices is None else prices.supply
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pulp
 
 from heteroplan.entities.workload import Role
-from heteroplan.optimize.formulation.model import build_model
+from heteroplan.optimize.model import build_model
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.rules.mip import INTEGER
 from heteroplan.optimize.solvers import solver
@@ -31,7 +31,7 @@ class UnmetMinimum:
 
 
 def unmet_minima(problem: Problem, effort: Effort) -> tuple[UnmetMinimum, ...]:
-    """What is missing of `min_replicas` in the interval where fewest GPUs can be missing most.
+    """What is missing of `min_replicas` in the interval that lacks most GPUs at the least.
 
     Demand asks for nothing here, so that supply, replica limits, ratio bands and groups alone
     decide, each interval for itself. Empty where all minima can be kept in each, or where the

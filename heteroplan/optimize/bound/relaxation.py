@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from heteroplan.numerics.tolerances import OPTIMAL_GAP, SHORT_MARGIN, SOLVER_TOLERANCE
-from heteroplan.optimize.formulation.model import (
+from heteroplan.optimize.model import (
     build_model,
     cap_shortage,
     minimise_cost,
@@ -104,7 +104,8 @@ def _bound(model: Model, optimum: float) -> float:
 
 def mip_bound(model: Model, bound: float) -> float:
     """On the cost of a plan, by what a MIP solver proved, what it may miss taken off."""
-    return model.problem.fixed_cost + bound * model.cost_scale * (1.0 - MIP_MARGIN)
+    value = bound * model.cost_scale
+    return model.problem.fixed_cost + value - MIP_MARGIN * abs(value)
 
 
 def is_servable(problem: Problem) -> bool:

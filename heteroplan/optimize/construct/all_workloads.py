@@ -107,7 +107,7 @@ def scarce_where_short(problem: Problem, plan: Incumbent) -> Floats:
 
 def steered(problem: Problem, prices: Floats | None = None, steer: float = TIE) -> Floats:
     """[P, T] price of the GPUs that a replica holds: of supply [R, T] where it has prices, and a
-    little of scarce leaves.
+    little more on scarce leaves.
     """
     most_expensive = float(gpu_prices(problem).max(initial=0.0)) or 1.0
     scarcity = np.array([pool.scarcity * pool.gpus for pool in problem.pools])

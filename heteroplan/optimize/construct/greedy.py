@@ -27,7 +27,7 @@ from heteroplan.clock import Stop, never
 from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.scenario import Scenario
-from heteroplan.entities.workload import Role
+from heteroplan.entities.workload import PAIRED, Role
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.construct.greedy_ledger import Ledger
 from heteroplan.optimize.program.mix import cover_of, mixed_flow, part_pairs, role_cover
@@ -38,7 +38,7 @@ from heteroplan.optimize.rules import open_pools
 DAYS = 2
 """Replayed of a cyclic day; the last one counts, since it follows one like itself."""
 SIZED_ROUNDS = 2
-PAIR_ROLES = (Role.PREFILL, Role.DECODE)
+"""Times that a pool is sized, with the capacity of the size found before."""
 type Site = tuple[list[int], ...]
 """Pools that count together: of whole engines, or of both parts of divided ones."""
 type Section = dict[Role, list[Site]]
@@ -275,7 +275,7 @@ class _Service:
     def _ways(self) -> list[tuple[Places, ...]]:
         """Engines that serve requests from end to end, cheapest first."""
         found = [
-            *product(*(self.choices[role] for role in PAIR_ROLES)),
+            *product(*(self.choices[role] for role in PAIRED)),
             *((places,) for places in self.choices[Role.AGGREGATED]),
         ]
         examples = [[p for each in way for p in next(iter(each.values()))[0]] for way in found]
@@ -342,7 +342,7 @@ class _Service:
             )
         for i in {i for i, _ in self.stale}:
             reach = self.reach[i]
-            self.served[2 * i] = min(reach[role] for role in PAIR_ROLES)
+            self.served[2 * i] = min(reach[role] for role in PAIRED)
             self.served[2 * i + 1] = reach[Role.AGGREGATED]
         self.stale.clear()
 
@@ -433,9 +433,9 @@ def _stranded(problem: Problem, replicas: Ints) -> int:
     for w in range(len(problem.workloads)):
         for pools in problem.groups(w).values():
             section = _section(problem, pools)
-            reach = {role: role_cover(problem, pools, replicas, role) for role in PAIR_ROLES}
+            reach = {role: role_cover(problem, pools, replicas, role) for role in PAIRED}
             served = np.minimum(*reach.values())
-            for role in PAIR_ROLES:
+            for role in PAIRED:
                 used = _share_of(served, reach[role])
                 for site in section[role]:
                     total += _idle(problem, site, replicas, used)

@@ -1,7 +1,7 @@
-"""Plans of large programs near LPs: which groups a workload needs, how large its pools are there.
+"""Plans near LPs of parts: which groups a workload needs, how large its pools are there.
 
-The LP of the whole program is too large there. Two small ones say nearly as much; in both, unserved
-demand is merely expensive:
+For programs whose whole LP is too large, and small ones that go short. Two small LPs say nearly as
+much; in both, unserved demand is merely expensive:
 
 1. *Candidate groups.* LPs of single intervals, the tightest first; a (workload, group) pair that
    no earlier one used costs a little more, so that each workload keeps to few groups.
@@ -22,8 +22,8 @@ from heteroplan.optimize.bound.lp_prices import priced_shortage
 from heteroplan.optimize.construct.all_workloads import parts_of, steered
 from heteroplan.optimize.construct.one_workload import placed_anew
 from heteroplan.optimize.construct.task import Rank, Task, task_of
-from heteroplan.optimize.formulation.model import read_flow, read_prices, read_sizes
 from heteroplan.optimize.incumbent import Incumbent, of_sizes
+from heteroplan.optimize.model import read_flow, read_prices, read_sizes
 from heteroplan.optimize.program.coarser import merged_intervals, merged_starts
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.search import Search

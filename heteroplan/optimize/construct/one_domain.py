@@ -21,8 +21,8 @@ SHORT_PRICE = 1e6
 """What it costs to leave all demand of an interval unserved, in most expensive whole pools."""
 
 
-type Group = tuple[Role, ...]
-"""Roles that are placed together."""
+type Roles = tuple[Role, ...]
+"""Placed together."""
 
 type Placement = tuple[Rank, Ints, Floats]
 """(rank, counts of the site's pools [*, T], share served by what was added [T])."""
@@ -34,14 +34,14 @@ def place_on_site(task: Task, pools: list[int], replicas: Ints, need: Floats) ->
     Adds to what `replicas` [P, T] already has on these pools.
     """
     prefill, decode, aggregated = ((role,) for role in Role)
-    orders: list[tuple[Group, ...]] = [(prefill, decode), (decode, prefill), (aggregated,)]
+    orders: list[tuple[Roles, ...]] = [(prefill, decode), (decode, prefill), (aggregated,)]
     if not task.has_limits() and not part_pairs(task.problem, pools):
         orders.append((tuple(Role),))
     present = {task.problem.pools[p].role for p in pools}
     found: list[Placement] = []
     contended = True
     for order in orders:
-        if not {role for group in order for role in group} <= present:
+        if not {role for roles in order for role in roles} <= present:
             continue
         if order == (decode, prefill) and not contended:
             continue
@@ -63,9 +63,9 @@ def _place_roles(
     pools: list[int],
     replicas: Ints,
     need: Floats,
-    order: tuple[Group, ...],
+    order: tuple[Roles, ...],
 ) -> tuple[Placement | None, bool]:
-    """Groups of roles in order; where one falls short, both again with what the two can serve.
+    """Roles in order; where those of one step fall short, both again with what the two can serve.
 
     Also says whether the GPUs left held any role back, so that another order may do better.
     """
@@ -74,28 +74,28 @@ def _place_roles(
     replicas, by_minima = _with_minima(task, pools, replicas, order)
     need = less(need, by_minima)
     problem, trial, wanted, served = task.problem, replicas.copy(), need, need
-    fewest = {role: task.fewest(role, trial) for group in order for role in group}
-    members = {group: [p for p in pools if problem.pools[p].role in group] for group in order}
+    fewest = {role: task.fewest(role, trial) for roles in order for role in roles}
+    members = {roles: [p for p in pools if problem.pools[p].role in roles] for roles in order}
     low, high, halvings = 0.0 * need, need, task.halvings if len(order) == 2 else 0
     for rounds in range(halvings + 3):
         served = wanted
-        for group in order:
-            mine = members[group]
+        for roles in order:
+            mine = members[roles]
             trial[mine] = replicas[mine]
-            covered, tight = _cover(task, group, mine, trial, wanted, fewest[group[0]])
+            covered, tight = _cover(task, roles, mine, trial, wanted, fewest[roles[0]])
             contended |= tight
             if covered is None:
                 return None, contended
             counts, now_served = covered
             trial[mine] = replicas[mine] + counts
             served = np.minimum(served, now_served)
-            if rounds == 0 and group == order[0]:
+            if rounds == 0 and roles == order[0]:
                 high = served
         banded = None
         if len(order) == 2:
             of_role = {
-                group[0]: trial[[p for p in members[group] if problem.pools[p].counts]].sum(axis=0)
-                for group in order
+                roles[0]: trial[[p for p in members[roles] if problem.pools[p].counts]].sum(axis=0)
+                for roles in order
             }
             banded = _band(task, of_role, fewest)
         short = served < wanted - COVER_TOLERANCE
@@ -113,7 +113,7 @@ def _place_roles(
 
 
 def _with_minima(
-    task: Task, pools: list[int], replicas: Ints, order: tuple[Group, ...]
+    task: Task, pools: list[int], replicas: Ints, order: tuple[Roles, ...]
 ) -> tuple[Ints, Floats]:
     """`replicas` and what minima of roles beside those in `order` still ask for, where it fits.
 
@@ -123,7 +123,7 @@ def _with_minima(
     for role in problem.workloads[task.w].min_replicas:
         mine = [p for p in pools if problem.pools[p].role is role]
         fewest = task.fewest(role, trial)
-        if mine and fewest.any() and not any(role in group for group in order):
+        if mine and fewest.any() and not any(role in roles for roles in order):
             covered, _ = _cover(task, (role,), mine, trial, nothing, fewest)
             if covered is not None:
                 trial = trial.copy()
@@ -152,9 +152,9 @@ def _band(
 
 
 def _cover(
-    task: Task, group: Group, pools: list[int], replicas: Ints, need: Floats, fewest: Ints
+    task: Task, roles: Roles, pools: list[int], replicas: Ints, need: Floats, fewest: Ints
 ) -> tuple[tuple[Ints, Floats] | None, bool]:
-    """Cheapest replicas of a group of roles on one site under the GPUs that are left.
+    """Cheapest replicas of some roles on one site under the GPUs that are left.
 
     The share of the demand that they serve, resilience kept; and whether those GPUs bound an engine
     that could have been of more use.
@@ -162,7 +162,7 @@ def _cover(
     problem = task.problem
     left = task.left(pools, replicas)
     room = _room(task, pools, replicas, left)
-    block, useful = _block(task, group, pools, replicas, need, fewest, left, room)
+    block, useful = _block(task, roles, pools, replicas, need, fewest, left, room)
     tight = bool((block.high < useful).any())
     if not block.missing(block.high).any():
         path = _fitting_path(problem, pools, replicas, block, left)
@@ -192,7 +192,7 @@ def _limited(task: Task, pools: list[int], replicas: Ints, counts: Ints) -> Ints
 
 def _block(
     task: Task,
-    group: Group,
+    roles: Roles,
     pools: list[int],
     replicas: Ints,
     need: Floats,
@@ -210,7 +210,7 @@ def _block(
     price = np.array([pool.run_cost for pool in specs]) + task.held_price[pools]
     start = np.array([task.start_price[p] for p in pools])
     divided = bool(part_pairs(problem, pools))
-    most = None if divided else task.most(group[0], replicas)
+    most = None if divided else task.most(roles[0], replicas)
     by_count = covers(problem, pools)
     kinds = [(pool.node_type, pool.domain, pool.stages) for pool in specs]
     new = np.array([problem.before is None or not problem.before[p] for p in pools])

@@ -23,7 +23,7 @@ MOST_SITES = 64
 MOST_SPREAD = 8
 """Domains that a workload is spread over so that it can lose one."""
 TRIMS = 4
-"""Rounds in which each of those is cut to what the others leave to it."""
+"""Rounds in which each domain of a spread workload is cut to what the others leave to it."""
 ASKS_NOTHING = -1.0
 """Share of the demand, beside all of it, to have capacity for so that none is needed."""
 TRIED_CHOICES = 8
@@ -307,7 +307,7 @@ def _trimmed(task: Task, trial: Ints, used: list[Site]) -> Ints:
             if task.stop():
                 break
             beside = without(site, trial)
-            need = _needed_of(task, site, beside, [other for other in used if other is not site])
+            need = _needed_of(task, beside, [other for other in used if other is not site])
             option = place_on_site(task, list(site), beside, need)
             if option is not None:
                 beside[list(site)] = option[1]
@@ -319,8 +319,8 @@ def _trimmed(task: Task, trial: Ints, used: list[Site]) -> Ints:
     return trial
 
 
-def _needed_of(task: Task, site: Site, beside: Ints, others: list[Site]) -> Floats:
-    """[T] share of the demand that a site must serve beside others, so that the resilience holds.
+def _needed_of(task: Task, beside: Ints, others: list[Site]) -> Floats:
+    """[T] share of the demand that one more site must serve beside `others` to be resilient.
 
     All that they do not serve, and what is lacking when one of them is lost.
     """

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from heteroplan.clock import Stop, never
-from heteroplan.entities.workload import Role
+from heteroplan.entities.workload import PAIRED, Role
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.covering.choice import unit_price
 from heteroplan.optimize.program.prices import start_prices
@@ -142,7 +142,7 @@ class Task:
     def least_cost(self, pools: Sequence[int], need: Floats) -> float:
         """No placement in these pools serves `need` for less."""
         total, asked = np.inf, need > 0
-        for roles in ((Role.PREFILL, Role.DECODE), (Role.AGGREGATED,)):
+        for roles in (PAIRED, (Role.AGGREGATED,)):
             members = [[p for p in pools if self.problem.pools[p].role is role] for role in roles]
             if all(members):
                 cheapest = [

@@ -1,4 +1,4 @@
-"""The covering block: one workload, one role, one domain, over the whole day.
+"""The covering block: replicas of some engines that cover a workload's demand over the day.
 
     min  Σ_t [ Σ_e price[e,t]·n[e,t] + start[e,t]·max(0, n[e,t] - n[e,t-1])
                + Σ_e change[e]·[n[e,t] != n[e,t-1]]

@@ -21,7 +21,7 @@ type _Flags = NDArray[np.bool_]
 
 
 class Arrays(NamedTuple):
-    """A block without options: what is None in `blocks.Block` is empty here, or -1 in `most`."""
+    """A block without options: what is None in `blocks.Block` has a value without effect here."""
 
     price: _Floats
     """[E, T]"""

@@ -23,8 +23,8 @@ from heteroplan.optimize.bound.relaxation import Relaxation, relax
 from heteroplan.optimize.construct.all_workloads import by_size
 from heteroplan.optimize.construct.task import without
 from heteroplan.optimize.covering.role_blocks import cover_share, cover_weights
-from heteroplan.optimize.formulation.model import build_model, read_flow, read_solution
 from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
+from heteroplan.optimize.model import build_model, read_flow, read_solution
 from heteroplan.optimize.program.before import left_before
 from heteroplan.optimize.program.coarser import one_interval, restricted
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution
@@ -46,9 +46,9 @@ found before."""
 INTERVAL_GAP, INTERVAL_NODES = 1e-2, 1
 """Of the MIP of one interval."""
 MOST_STEPS = 20_000_000
-"""Between configurations, over all intervals, of which each is checked against supply."""
+"""Steps between configurations, over all intervals, up to which each is checked for supply."""
 PATHS = 40
-"""Sought at most until LPs serve every interval of one."""
+"""Paths that are tried until LPs serve every interval of one."""
 
 
 def with_classes(problem: Problem) -> list[int]:

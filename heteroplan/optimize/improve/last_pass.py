@@ -1,8 +1,9 @@
 """The last pass: of plans that cost about the same, one whose pools change their sizes less often.
 
 Changes get a price that rises step by step. At each price every workload is placed again in its
-groups near the sizes it has (`one_workload`, exact in each block); at the first, a workload of
-several groups may gather in fewer, or stay where it ran before. Of the first plan that costs too
+groups near the sizes it has (`one_workload`, exact in each block that is not large); at the first,
+a workload of several groups may gather in fewer, or stay where it ran before, unless the program is
+large. Of the first plan that costs too
 much, parts are taken, as many as fit. Service stays as it is. Where workloads limit changes or ask
 for a shortest run (`stability`), each plan on the way is made to keep that (`kept_sizes`).
 """
@@ -44,7 +45,7 @@ FIRST_PRICE, LAST_PRICE = 1 / 128, 256
 """Of a change, in what a replica costs to run for an interval: next to nothing, and the last one
 of a whole frontier."""
 SECOND_PRICE = 1 / 4
-"""After which the price doubles."""
+"""The price of the second sweep at least; it doubles from there."""
 LARGE_PRICE = 1 / 2
 """The first one of large programs, where there may be time for no other: of 50 workloads on 20,000
 GPUs a sweep takes 5 CPU seconds."""

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from heteroplan.numerics.tolerances import ROUNDING, SOLVER_TOLERANCE
 from heteroplan.optimize.bound.relaxation import mip_bound
 from heteroplan.optimize.construct.task import without
-from heteroplan.optimize.formulation.model import (
+from heteroplan.optimize.incumbent import Incumbent, incumbent
+from heteroplan.optimize.model import (
     build_model,
     cap_shortage,
     minimise_cost,
     minimise_shortage,
     read_solution,
 )
-from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.before import left_before
 from heteroplan.optimize.program.coarser import restricted
 from heteroplan.optimize.program.problem import Ints, Problem, Solution, served_share
@@ -94,15 +94,10 @@ def _closed(
 def _with_edges(problem: Problem, times: Sequence[int]) -> list[int] | None:
     """The window and, on either side, the intervals that its starts reach; None for a whole day."""
     reach = max((pool.lead for pool in problem.pools), default=0) + 1
-    wide = [
-        *range(times[0] - reach, times[0]),
-        *times,
-        *range(times[-1] + 1, times[-1] + 1 + reach),
-    ]
-    if problem.cyclic:
-        wide = [t % problem.intervals for t in wide]
-        return wide if len(set(wide)) == len(wide) else None
-    return [t for t in wide if 0 <= t < problem.intervals]
+    length = len(times) + 2 * reach
+    if problem.cyclic and length > problem.intervals:
+        return None
+    return problem.times(times[0] - reach, length)
 
 
 def _box(problem: Problem, here: Ints, radius: int | None, still: NDArray[np.bool_]) -> Box:

@@ -1,7 +1,8 @@
-"""Sweeps over large plans: each workload again beside the others, at prices of supply."""
+"""Sweeps: each workload again beside the others, at prices of supply."""
 
 from collections.abc import Iterator, Sequence
 
+from heteroplan.clock import Stop
 from heteroplan.optimize.construct.all_workloads import (
     fits_one_group,
     local_move,
@@ -27,7 +28,8 @@ def swept(
 ) -> Incumbent:
     """Each workload again beside the others, at prices [R, T], kept where it costs less.
 
-    Where nothing but demand and supply ties it, in the groups that it has; unless it `moves`.
+    Workloads that demand and supply alone tie stay in their groups, unless they may go on to others
+    (`moves`); the others are placed anew.
     """
     problem, stop = search.problem, search.out_of_time
     held_price = steered(problem, prices)
@@ -42,16 +44,16 @@ def swept(
 
                 regroup(problem, w, replicas, held_price, stop)
             if moves:
-                replicas = _placed_again(problem, w, replicas, held_price)
+                replicas = _placed_again(problem, w, replicas, held_price, stop)
         else:
             standing = resized(problem, plan, replicas)
-            replicas = reinsert(problem, standing, prices, (w,)).solution.replicas.copy()
+            replicas = reinsert(problem, standing, prices, (w,), stop).solution.replicas.copy()
     return resized(problem, plan, replicas)
 
 
-def _placed_again(problem: Problem, w: int, replicas: Ints, held_price: Floats) -> Ints:
+def _placed_again(problem: Problem, w: int, replicas: Ints, held_price: Floats, stop: Stop) -> Ints:
     """Sizes in which workload w stands wherever it costs least, if that is better."""
-    task = task_of(problem, w, replicas, held_price)
+    task = task_of(problem, w, replicas, held_price, stop)
     groups = problem.groups(w).values()
     least = min((task.least_cost(pools, task.need()) for pools in groups), default=0.0)
     here = rank_of(task, replicas)

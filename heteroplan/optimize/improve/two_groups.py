@@ -13,7 +13,7 @@ from itertools import combinations, permutations, product
 import numpy as np
 
 from heteroplan.clock import Stop, never
-from heteroplan.entities.workload import Role
+from heteroplan.entities.workload import PAIRED, Role
 from heteroplan.numerics.compiling import own
 from heteroplan.numerics.tolerances import LEAST_GAIN
 from heteroplan.optimize.construct.one_workload import is_plain
@@ -30,7 +30,7 @@ from heteroplan.optimize.program.mix import cover_of, group_cover
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.program.sizes import kind_of, reach
 
-REACH = {0: 0, 1: 6, 2: 3, 3: 2, 4: 1}
+REACH = {1: 6, 2: 3, 3: 2, 4: 1}
 """Replicas up and down from the present size, by how many pools of a role are in use.
 
 Where there are more, two of them change by one at most.
@@ -39,7 +39,6 @@ KEPT = 24
 """Candidates an interval: the present sizes, and those that cost least beside their neighbours."""
 PASSES = 3
 """Times that all pairs of groups are looked at."""
-PAIRED = (Role.PREFILL, Role.DECODE)
 
 
 def regroup(

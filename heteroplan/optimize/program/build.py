@@ -11,7 +11,7 @@ import numpy as np
 from heteroplan.entities.capacity import Candidate, PoolPoints, busy, queues
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Objective, Running, Scenario
-from heteroplan.entities.workload import Engine, Loss, Role, Workload
+from heteroplan.entities.workload import PAIRED, Engine, Loss, Role, Workload
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.program.problem import (
     BalanceSpec,
@@ -123,7 +123,7 @@ def _by_size(workload: Workload, tables: Sequence[PoolPoints]) -> SizedLoad:
 
 
 def _busy(workload: Workload, capacity_rps: Sequence[Sequence[float]]) -> Floats:
-    """[K, T] replicas kept busy by each class; where there is demand, `LEAST_LOAD` in sum.
+    """[K, T] replicas kept busy by each class; where there is demand, at least `LEAST_LOAD` in sum.
 
     By all classes together [1, T] where the router does not tell them apart.
 
@@ -147,7 +147,7 @@ def _busy(workload: Workload, capacity_rps: Sequence[Sequence[float]]) -> Floats
 def _stages(candidates: Iterable[Candidate]) -> dict[Role, int]:
     """Stages of prefill and of decode: two where an engine of the role is divided."""
     divided = {each.engine.role for each in candidates if each.engine.part is not None}
-    return {role: 2 if role in divided else 1 for role in (Role.PREFILL, Role.DECODE)}
+    return {role: 2 if role in divided else 1 for role in PAIRED}
 
 
 def _served_stages(candidate: Candidate, stages: dict[Role, int]) -> tuple[int, ...]:

@@ -1,6 +1,6 @@
 """Sets and coefficients of the integer program, as plain arrays.
 
-Everything the model multiplies is computed here, so that `model` and the method behind
+What the model multiplies stands here (`build` computes it), so that `model` and the method behind
 `solve` read like the equations. Flow is measured in shares of a workload's demand and pools
 in replicas, so every coefficient lies near 1.
 """
@@ -119,7 +119,7 @@ class ProgramWorkload:
     max_groups: int | None
     resilience: ProgramResilience | None
     pools: tuple[int, ...]
-    """Indices of its pools, grouped by domain."""
+    """Indices of its pools, those of a group together."""
     source: Workload
     """The workload as the scenario has it, for rules that need no more of it than a field."""
     min_run: int = 1
@@ -201,7 +201,7 @@ class Problem:
     lost_pools: tuple[int, ...] = ()
     """Workloads of those that no pool may keep, one for each pool that they made up."""
     large: bool = False
-    """Too large for LPs of the whole program."""
+    """Whether pools times intervals are more than `build.LARGE`: no MIP of the whole is tried."""
     change_price: float = 0.0
     """Of every change of a pool's size beside what it costs, for searches of fewer changes."""
     drawn: tuple[tuple[int, ...], ...] = field(init=False)
@@ -289,11 +289,20 @@ class Problem:
         return {name for name, pools in self.groups(w).items() if replicas[pools].any()}
 
     def asked_gpus(self) -> Floats:
-        """[W] GPUs that a workload asks for at its peak, in the pool that needs fewest."""
+        """[W] GPUs that a workload asks for at its peak, in the pool that needs fewest.
+
+        Where none serves all classes, each class in the pool that needs fewest for it; one that no
+        pool serves asks for none.
+        """
         peak = [float((pool.mix_load * pool.gpus).max()) for pool in self.pools]
-        return np.array(
+        asked = np.array(
             [min((peak[p] for p in work.pools), default=0.0) for work in self.workloads]
         )
+        for w in np.flatnonzero(np.isinf(asked)):
+            pools = [self.pools[p] for p in self.workloads[w].pools]
+            fewest = np.min([pool.load * pool.gpus for pool in pools], axis=0)
+            asked[w] = np.where(np.isinf(fewest), 0.0, fewest).sum(axis=0).max()
+        return asked
 
     def starts(self, replicas: Ints) -> Ints:
         """[P, T] replicas started so that they serve from t on."""

@@ -53,7 +53,7 @@ def define_rules(model: Model) -> None:
 def broken_limits(problem: Problem, replicas: Ints) -> float:
     """By how much pool sizes [P, T] break limits, summed over rules and the horizon.
 
-    In replicas, groups and engines; 0 for every plan that may be an answer.
+    Each rule in its own unit; 0 for every plan that may be an answer.
     """
     return float(sum(rule.broken(problem, replicas) for rule in RULES))
 
@@ -92,8 +92,4 @@ def pool_choices(problem: Problem, w: int) -> list[AbstractSet[int]]:
     """Sets of pools among which a search decides before it places workload w; empty where it
     need not decide.
     """
-    choices: list[AbstractSet[int]] = []
-    for rule in RULES:
-        more = rule.choices(problem, w)
-        choices = [a & b for a in choices for b in more] if choices and more else choices or more
-    return choices
+    return [choice for rule in RULES for choice in rule.choices(problem, w)]

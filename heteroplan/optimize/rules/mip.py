@@ -8,6 +8,8 @@ For pool p, class k, interval t and workload w:
     x[p,k,t]     share of class k's demand handled         0..1
     short[w,k,t] share of class k's demand unserved        0..1
     open[w,g]    whether group g is used                   0 or 1
+
+Rules add variables of their own; each names them beside its rows.
 """
 
 import operator
@@ -79,6 +81,6 @@ class Model:
         return used
 
     def add(self, terms: Terms, sense: str, right: float, name: str) -> pulp.LpConstraint:
-        """Add `sum of terms (<=, >=, ==) right` under a name made of integers."""
+        """Add `sum of terms (<=, >=, ==) right` under a name of its own."""
         expression = pulp.LpAffineExpression.from_list(terms)
         return self.lp.addConstraint(_RELATIONS[sense](expression, right), name)

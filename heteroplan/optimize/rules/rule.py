@@ -12,7 +12,10 @@ class Rule(ABC):
     """A family of constraints of the program."""
 
     kept_by_bound: ClassVar[bool]
-    """Whether the lower bound keeps the rule; a bound without it is valid but weaker."""
+    """Whether the blocks of the bound keep the rule; a bound without it is valid but weaker.
+
+    Cuts of programs that are not large keep all but those of stability and handover.
+    """
 
     fields: ClassVar[str] = ""
     """Fields of a scenario that close pools to a workload, as a message names them."""
@@ -22,7 +25,7 @@ class Rule(ABC):
         """Add the rule's rows to the MIP."""
 
     def broken(self, problem: Problem, replicas: Ints) -> float:
-        """By how much pool sizes [P, T] break the rule [replicas, groups or engines].
+        """By how much pool sizes [P, T] break the rule, in its own unit.
 
         0 where every search keeps it anyway.
         """

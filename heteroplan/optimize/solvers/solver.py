@@ -102,9 +102,9 @@ _CHOSEN: ContextVar[str] = ContextVar("_CHOSEN", default=HIGHS)
 def run(problem: pulp.LpProblem, effort: Effort, *, integer: bool, warm: bool = False) -> Answer:
     """Minimise `problem`; with `integer` false its LP relaxation.
 
-    By the solver that is `chosen`; HiGHS has the LPs that it may not relax or does not answer,
-    as CBC where presolve finds an LP infeasible. A solver beside HiGHS asks `stop` only before it
-    begins.
+    By the solver that is `chosen`; HiGHS solves LPs where that one may not relax, or gives no
+    answer, as CBC does where presolve finds an LP infeasible. A solver beside HiGHS asks `stop`
+    only before it begins.
     """
     name = chosen()
     if name != HIGHS and (integer or name in other_solvers.KNOWN):

@@ -11,6 +11,7 @@ from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.construct.one_workload import is_plain
 from heteroplan.optimize.program.mix import group_cover, safe_share
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
+from heteroplan.optimize.program.supply import Places
 from heteroplan.optimize.rules import open_pools
 from heteroplan.placement.before import is_known, left_on_nodes
 from heteroplan.placement.first_fit import Footprint, Placed
@@ -98,12 +99,13 @@ class FreeCapacity:
     ) -> "FreeCapacity":
         """What is packed of `replicas` [P, T]."""
         types = dict.fromkeys(pool.node_type for pool in problem.pools)
-        nodes = {name: nodes_of(scenario, name) for name in types}
+        place = Places(scenario)
+        nodes = {name: nodes_of(place, name) for name in types}
         index = {name: {node: i for i, node in enumerate(on.names)} for name, on in nodes.items()}
         footprints = [footprint_of(nodes[pool.node_type], pool) for pool in problem.pools]
         plain = [is_plain(problem, w) for w in range(len(problem.workloads))]
         if is_known(problem):
-            left = left_on_nodes(scenario, candidates, problem, nodes, packing.stays)
+            left = left_on_nodes(place, candidates, problem, nodes, packing.stays)
             for name, on in nodes.items():
                 free = np.vstack([on.free, np.maximum(0, left[name])]).astype(np.int32)
                 nodes[name] = replace(on, free=free)

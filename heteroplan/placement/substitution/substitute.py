@@ -9,7 +9,7 @@ import numpy as np
 from heteroplan.clock import Stop, never
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
-from heteroplan.entities.workload import Role
+from heteroplan.entities.workload import PAIRED, Role
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.construct.one_workload import refit
 from heteroplan.optimize.program.mix import role_cover
@@ -130,7 +130,7 @@ def _elsewhere(free_capacity: FreeCapacity, w: int, members: Sequence[int], t: i
         return
     able = [p for p in _whole(problem, members) if free_capacity.way(p, t) is not None]
     roles = {problem.pools[p].role for p in able}
-    sides = [Role.AGGREGATED] if Role.AGGREGATED in roles else [Role.PREFILL, Role.DECODE]
+    sides = [Role.AGGREGATED] if Role.AGGREGATED in roles else list(PAIRED)
     if not roles.issuperset(sides):
         return
     for _ in range(MOST):
@@ -167,8 +167,7 @@ def _wanting(free_capacity: FreeCapacity, w: int, t: int) -> Iterator[int]:
     problem = free_capacity.problem
     for members in problem.groups(w).values():
         prefill, decode = (
-            role_cover(problem, members, free_capacity.replicas, role)[t]
-            for role in (Role.PREFILL, Role.DECODE)
+            role_cover(problem, members, free_capacity.replicas, role)[t] for role in PAIRED
         )
         roles = [Role.AGGREGATED]
         if prefill != decode:

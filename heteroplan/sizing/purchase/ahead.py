@@ -25,7 +25,7 @@ from heteroplan.entities.offers import Offer, OfferKind
 from heteroplan.entities.purchasing import Growth, Payment, Purchasing
 from heteroplan.entities.scenario import Scenario
 from heteroplan.numerics.tolerances import SOLVER_TOLERANCE
-from heteroplan.optimize.formulation.model import build_model
+from heteroplan.optimize.model import build_model
 from heteroplan.optimize.rules.mip import Model, Terms
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict

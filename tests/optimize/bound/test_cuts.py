@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from heteroplan.optimize.bound.cuts import INTERVAL_GAP, cut_intervals, prove_by_cuts
-from heteroplan.optimize.formulation.model import build_model
+from heteroplan.optimize.model import build_model
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.rules.mip import Model
 from heteroplan.optimize.solvers import solver

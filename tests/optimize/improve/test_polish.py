@@ -9,7 +9,6 @@ import pytest
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.bound.relaxation import MIP_MARGIN
 from heteroplan.optimize.construct.all_workloads import place_all
-from heteroplan.optimize.formulation.model import build_model
 from heteroplan.optimize.improve.polish import (
     Neighbourhood,
     polish,
@@ -17,6 +16,7 @@ from heteroplan.optimize.improve.polish import (
     solve_mip,
 )
 from heteroplan.optimize.incumbent import Incumbent, incumbent
+from heteroplan.optimize.model import build_model
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Ints, Problem, Solution
 from heteroplan.optimize.rules.mip import Box

@@ -16,7 +16,6 @@ from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Loss, Role
-from heteroplan.optimize.formulation.model import build_model
 from heteroplan.optimize.improve import scarce
 from heteroplan.optimize.improve.scarce import (
     Use,
@@ -24,6 +23,7 @@ from heteroplan.optimize.improve.scarce import (
     spare_scarce,
 )
 from heteroplan.optimize.incumbent import incumbent
+from heteroplan.optimize.model import build_model
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Ints, Problem, Solution
 from heteroplan.optimize.rules.mip import Model

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pulp
 
-from heteroplan.optimize.formulation.model import define_replicas
+from heteroplan.optimize.model import define_replicas
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.rules.mip import Box, Model
 from heteroplan.optimize.rules.rule import Rule

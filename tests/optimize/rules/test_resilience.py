@@ -11,7 +11,7 @@ import pytest
 
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import Engine, Loss, Part, Resilience, Role
-from heteroplan.optimize.formulation.model import build_model
+from heteroplan.optimize.model import build_model
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.rules import broken_limits, is_choosy
 from heteroplan.optimize.rules.mip import Box

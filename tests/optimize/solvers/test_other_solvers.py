@@ -16,7 +16,7 @@ import pytest
 
 from heteroplan.entities.workload import Role
 from heteroplan.errors import UsageError
-from heteroplan.optimize.formulation.model import build_model
+from heteroplan.optimize.model import build_model
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.solvers import other_solvers, solver
 from heteroplan.optimize.solvers.other_solvers import ALIASES, KNOWN, Interface

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from heteroplan.optimize.program.supply import Places
 from heteroplan.placement.day_sweep.day import Begin, Cancel, Day, End, Missed, State
 from heteroplan.placement.first_fit import Footprint
 from heteroplan.placement.nodes import nodes_of
@@ -14,7 +15,7 @@ SMALL, LARGE = 0, 1
 
 def standing(*, cyclic: bool = True, t: int = 0) -> State:
     """Three nodes of 8 GPUs, of which the last has 6 from interval 1 on, over four intervals."""
-    nodes = nodes_of(scenario(in_fleet=fleet({"l1": {"h100x8": 3}})), "h100x8")
+    nodes = nodes_of(Places(scenario(in_fleet=fleet({"l1": {"h100x8": 3}}))), "h100x8")
     sizes = np.array([[3, 1, 2, 2], [0, 1, 1, 0]])
     day = Day(
         nodes,

@@ -8,6 +8,7 @@ import pytest
 
 from heteroplan.entities.workload import Loss, RatioBand, Resilience
 from heteroplan.optimize.program.problem import Ints
+from heteroplan.optimize.program.supply import Places
 from heteroplan.placement import Packing, Unplaced
 from heteroplan.placement.nodes import nodes_of
 from heteroplan.placement.substitution.free_capacity import FreeCapacity
@@ -399,7 +400,7 @@ def check(of: Case, free_capacity: FreeCapacity) -> None:
     pools = [each.pool for each in stays]
     assert pools == sorted(pools)
     serving = np.zeros_like(free_capacity.replicas)
-    left = nodes_of(of.scenario, "h100x8").free.copy()
+    left = nodes_of(Places(of.scenario), "h100x8").free.copy()
     at = {name: node for node, name in enumerate(free_capacity.nodes["h100x8"].names)}
     for each in stays:
         for t in range(each.first - each.lead, each.first + each.intervals):

@@ -14,8 +14,8 @@ from heteroplan.entities.fleet import Outage
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import RatioBand, RequestClass, Role
 from heteroplan.optimize import rules
-from heteroplan.optimize.formulation.model import build_model
 from heteroplan.optimize.incumbent import Incumbent
+from heteroplan.optimize.model import build_model
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.solvers import solver
 from tests.builders import engine, fleet, node_type, scenario, workload
