@@ -65,3 +65,8 @@ def percent(fraction: float, digits: int = 1) -> str:
     if 0 < 100 * fraction < least / 2:
         return f"< {least:g} %"
     return f"{round(100 * fraction, digits) + 0.0:.{digits}f} %"
+
+
+def counted(count: int, what: str) -> str:
+    """Such as `1 node` and `1,200 nodes`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -43,6 +43,7 @@ class Calmness:
     starts: int
     objective: float
     """Before replicas stand on nodes, which may add moves."""
+    unserved_requests: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

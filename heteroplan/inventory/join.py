@@ -18,6 +18,7 @@ from heteroplan.inventory.node import (
     Quota,
     Reservation,
 )
+from heteroplan.text import counted
 
 MOST_NAMES = 3
 """Names that a sentence lists."""
@@ -96,11 +97,6 @@ def listed(names: Iterable[str]) -> str:
     if more <= 1:
         return ", ".join(all_names)
     return f"{', '.join(all_names[:MOST_NAMES])} and {more:,} more"
-
-
-def counted(count: int, what: str) -> str:
-    """Such as `1 node` and `1,200 nodes`."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 class _Names:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from heteroplan.inputs.schemas.base import MAX_LABEL
-from heteroplan.inventory.join import counted, listed
+from heteroplan.inventory.join import listed
 from heteroplan.inventory.node import NodeRecord
+from heteroplan.text import counted
 
 LEVELS = 3
 """Cluster, spine, leaf."""

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from heteroplan.errors import UsageError
-from heteroplan.inventory.join import counted, listed
+from heteroplan.inventory.join import listed
 from heteroplan.inventory.levels import Place
 from heteroplan.inventory.node import NodeRecord, Quota, Reservation
 from heteroplan.inventory.node_types import NodeType
+from heteroplan.text import counted
 
 EVER = datetime(2000, 1, 1, tzinfo=UTC)
 """Start of what is out without one."""

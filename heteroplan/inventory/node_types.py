@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from heteroplan.errors import UsageError
 from heteroplan.inputs.gpu_types import built_in
 from heteroplan.inventory.gpu_names import of_node
-from heteroplan.inventory.join import counted, listed
+from heteroplan.inventory.join import listed
 from heteroplan.inventory.levels import as_label, unique
 from heteroplan.inventory.node import NodeRecord
+from heteroplan.text import counted
 from heteroplan.units import MIB_PER_GIB
 
 MOST_GPUS = 1024

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from heteroplan.errors import UsageError
-from heteroplan.inventory.join import counted
 from heteroplan.inventory.node_types import NodeType
 from heteroplan.reading import csv_rows
 from heteroplan.reading.file_problems import FileProblems
 from heteroplan.reading.numbers import parse_number_within
+from heteroplan.text import counted
 
 KEYS = ("node_type", "instance_type", "gpu")
 """Columns that say what a row is about, the most exact first."""

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from heteroplan.inventory.join import counted, listed
+from heteroplan.inventory.join import listed
 from heteroplan.inventory.node import PodRecord
 from heteroplan.inventory.node_places import NodePlace
 from heteroplan.inventory.pod_objects import objects_of, replica_of
+from heteroplan.text import counted
 
 COLUMNS = ("workload", "engine", "replica_id", "leaf", "node", "gpus")
 

@@ -79,7 +79,7 @@ class Search:
     """Those at which a round of the bound proved most; None before the first."""
     interrupted: bool = False
     exhausted: bool = False
-    """Whether no step of the method was left, and time was."""
+    """Whether the search ended before the clock: gap reached, or no step of the method left."""
     without: frozenset[str] = frozenset()
     """Ingredients that are left out."""
     steps: int | None = None

@@ -53,6 +53,8 @@ NEARBY, NEARBY_PASSES = 6, 3
 fleets, in a tenth of what MIPs take."""
 LEAST_FINISH_S = 1.0
 """To finish, however late it is, a program that is not large."""
+LAST_PASS_SHARE = 0.3
+"""Of the time limit, kept for the last pass where it has rules to keep or a frontier to find."""
 SIZED_ROUNDS = 4
 """Times that the whole program is solved with the capacities of the sizes found before."""
 
@@ -79,6 +81,8 @@ class Outcome:
     """What the last pass gave up for fewer changes."""
     unfinished: Termination = Termination.TIME_LIMIT
     """What ended the search, or would have, before its gap: the clock, steps, or none left."""
+    covering_bound: float = 0.0
+    """On the cost of plans that serve everything, whether this one does or not."""
 
     @property
     def missed(self) -> bool:
@@ -104,6 +108,8 @@ class Outcome:
         bound = self.bound
         if not as_short:
             bound = _bound_of_short(problem, plan.unserved, self.prices, effort)
+        if plan.covered:
+            bound = max(bound, self.covering_bound)
         termination = self.termination
         proven = as_short and objective - bound <= OPTIMAL_GAP * objective
         if termination is Termination.OPTIMAL and not proven:
@@ -155,15 +161,15 @@ def solve(
     """
     calm = without_handover(problem)
     free = calm.without_stability()
+    kept_s = LAST_PASS_SHARE * time_limit_s if frontier or calm.has_stability else 0.0
     search = Search.within(
-        time_limit_s, free, gap, stop=stop, progress=progress, without=without, steps=steps
+        time_limit_s - kept_s, free, gap, stop=stop, progress=progress, without=without, steps=steps
     )
     for _ in _stages(search, starts, beside):
         search.taken += 1
         if search.done() or search.closed(OPTIMAL_GAP) or search.steps_left() == 0:
             break
-    else:
-        search.exhausted = not search.out_of_time()
+    search.exhausted = not search.out_of_time()
     if search.best is not None and search.best.broken and not free.large:
         _mend_limits(search)
     if search.best is None or search.best.broken:
@@ -175,11 +181,13 @@ def solve(
             f"{' or raise --time-limit' if late else ''}"
         )
     _finish(search)
+    search.end += kept_s
     calming = last_pass(search, calm, frontier=frontier)
     if search.plan.broken:
+        since = "" if problem.before is None else " from what runs when the horizon starts"
         raise NoPlanError(
-            "no plan was found that keeps min_run and max_changes from what runs when the horizon "
-            "starts; relax them"
+            "no plan was found that keeps min_run and max_changes beside the other limits"
+            f"{since}; relax them or raise --time-limit"
         )
     hand_over(search, problem)
     if search.plan.broken:
@@ -441,4 +449,5 @@ def outcome(search: Search) -> Outcome:
         seconds=monotonic() - search.started,
         prices=search.prices,
         unfinished=unfinished,
+        covering_bound=search.covering_bound,
     )

@@ -12,6 +12,7 @@ from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import NoPlanError
 from heteroplan.optimize.improve.handover import starting_later
 from heteroplan.optimize.improve.kept_sizes import keep_sizes
+from heteroplan.optimize.improve.level import stable
 from heteroplan.optimize.improve.repair import repaired
 from heteroplan.optimize.incumbent import Incumbent, resized, unserved_share
 from heteroplan.optimize.program.before import has_handover, left_before
@@ -154,7 +155,9 @@ class _Settling:
             if best.plan.broken:
                 until = max(until, monotonic() + LATE_S)
             replicas, stop = kept.plan.solution.replicas, self.late.stop
-            plan = repaired(tighter, replicas, workloads, self.gap, stop, until)
+            free = tighter.without_stability()
+            plan = repaired(free, replicas, workloads, self.gap, stop, until)
+            plan = stable(tighter, plan, self.late)
         assert best is not None
         return best, tighter
 

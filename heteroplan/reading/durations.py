@@ -16,6 +16,12 @@ def parse_duration_s(text: str) -> int:
     return int(match[1]) * _SECONDS[match[2]]
 
 
+def written_duration(seconds: int) -> str:
+    """The same as `parse_duration_s` reads it, in the largest unit of which it is a multiple."""
+    unit = next(unit for unit in ("d", "h", "min", "s") if seconds % _SECONDS[unit] == 0)
+    return f"{seconds // _SECONDS[unit]}{unit}"
+
+
 def shown_duration(seconds: float) -> str:
     """In whole minutes rounded up, the two largest units that it has: `3 d 4 h`, `1 h 30 min`."""
     minutes = ceil(round(seconds, 3) / 60)

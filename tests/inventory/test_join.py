@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heteroplan.inventory.join import counted, join, listed
+from heteroplan.inventory.join import join, listed
 from heteroplan.inventory.node import PodRecord, Reservation
+from heteroplan.text import counted
 from tests.inventory.records import bare, contents, node
 
 

@@ -62,7 +62,7 @@ def test_replica_without_a_node_is_told_short() -> None:
     assert plan.report.unserved_requests_bound == 0.0
     assert plan.report.objective == pytest.approx(16.0)
     assert plan.report.bound == pytest.approx(16.0, rel=1e-5)
-    assert plan.report.termination is Termination.TIME_LIMIT
+    assert plan.report.termination is Termination.EXHAUSTED
 
 
 def test_plan_that_cannot_be_had_is_not_solved_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,8 +81,8 @@ def test_plan_that_cannot_be_had_is_not_solved_again(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("gap", "termination"),
     [
-        (0.01, Termination.TIME_LIMIT),
-        (0.19, Termination.TIME_LIMIT),
+        (0.01, Termination.EXHAUSTED),
+        (0.19, Termination.EXHAUSTED),
         (0.21, Termination.GAP_REACHED),
     ],
 )
@@ -101,7 +101,7 @@ def test_replica_without_a_node_goes_to_other_hardware(
 
 
 @pytest.mark.parametrize(
-    ("gap", "termination"), [(0.01, Termination.TIME_LIMIT), (0.2, Termination.GAP_REACHED)]
+    ("gap", "termination"), [(0.01, Termination.EXHAUSTED), (0.2, Termination.GAP_REACHED)]
 )
 def test_replica_that_must_make_way_moves(gap: float, termination: Termination) -> None:
     """l1 is taken at 0 and l2 at 2, so the replica of all three hours stands on l2, then on l1.

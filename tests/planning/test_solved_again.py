@@ -125,7 +125,10 @@ def test_the_proof_is_that_of_the_program_with_all_supply(noted: Noted) -> None:
     """8 USD; the second solve, with less supply, is made to claim a bound of 8 and no shortage."""
     noted.change_settled = nothing_stands
     noted.change_outcome = lambda call, outcome: replace(
-        outcome, bound=7.0 if call == 1 else 8.0, termination=Termination.GAP_REACHED
+        outcome,
+        bound=7.0 if call == 1 else 8.0,
+        covering_bound=7.0 if call == 1 else 8.0,
+        termination=Termination.GAP_REACHED,
     )
     report = noted.plan(simple(), gap=0.5).report
     assert (report.objective, report.bound) == (8.0, 7.0)
@@ -207,7 +210,7 @@ def test_where_moves_cost_the_gap_it_is_solved_closer_by_twice_of_what_they_add(
 ) -> None:
     """80 USD proven to 14 %, 81.60 with the move, 15.7 % above the bound, where 15 % were asked."""
     noted.change_outcome = lambda call, outcome: replace(
-        outcome, bound=68.8, termination=Termination.GAP_REACHED
+        outcome, bound=68.8, covering_bound=68.8, termination=Termination.GAP_REACHED
     )
     plan = noted.plan(moving(180.0), gap=0.15)
     assert plan.totals.cost_usd == pytest.approx(81.6)

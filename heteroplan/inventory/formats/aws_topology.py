@@ -9,8 +9,9 @@ from pydantic import TypeAdapter
 
 from heteroplan.inventory.formats.places import Places
 from heteroplan.inventory.formats.shapes import Entry, Name, fitting
-from heteroplan.inventory.join import counted, listed
+from heteroplan.inventory.join import listed
 from heteroplan.inventory.node import Contents, NodeRecord, SourceFile, SourceOptions
+from heteroplan.text import counted
 
 NAME = "aws-topology"
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 
 from heteroplan.inventory.formats.fabric_levels import Levels, levels_of
 from heteroplan.inventory.formats.shapes import head_of
-from heteroplan.inventory.join import counted, listed
+from heteroplan.inventory.join import listed
 from heteroplan.inventory.node import Contents, NodeRecord, SourceFile, SourceOptions
 from heteroplan.reading.file_problems import FileProblems
+from heteroplan.text import counted
 
 NAME = "ibnetdiscover"
 _SWITCH = re.compile(r'^Switch\s+\d+\s+"([^"]+)"\s*#\s*"([^"]*)"')

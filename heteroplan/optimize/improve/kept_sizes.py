@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from heteroplan.optimize.construct.one_domain import room_beside
-from heteroplan.optimize.incumbent import Incumbent, of_sizes, resized
+from heteroplan.optimize.incumbent import Incumbent, resized
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, ProgramWorkload
 from heteroplan.optimize.rules.changes import breaks_stability
 
@@ -29,30 +29,17 @@ def keep_sizes(problem: Problem, plan: Incumbent, *, grow: bool = True) -> Incum
     Without `grow` no pool is larger than it is, so that it fits wherever it fitted.
     """
     replicas = plan.solution.replicas.copy()
-    for work in problem.workloads:
-        for p in work.pools:
-            if breaks_stability(problem, work, p, replicas[p]):
-                _keep(problem, work, p, replicas, grow=grow)
+    for w in range(len(problem.workloads)):
+        keep_workload(problem, w, replicas, grow=grow)
     return resized(problem, plan, replicas)
 
 
-def keep_urgent_sizes(problem: Problem, plan: Incumbent) -> Incumbent:
-    """The plan with sizes that keep the stability of every workload, the most urgent first.
-
-    A workload may grow into what less urgent ones have, which then have what is left.
-    """
-    replicas = np.zeros_like(plan.solution.replicas)
-    for w in sorted(range(len(problem.workloads)), key=lambda w: problem.workloads[w].priority):
-        work = problem.workloads[w]
-        for p in work.pools:
-            replicas[p] = plan.solution.replicas[p]
-            if (replicas[p] == 0).all():
-                continue
-            if not problem.fits([p], replicas):
-                replicas[p] = np.minimum(replicas[p], room_beside(problem, p, replicas))
-            if breaks_stability(problem, work, p, replicas[p]):
-                _keep(problem, work, p, replicas, grow=True)
-    return of_sizes(problem, replicas)
+def keep_workload(problem: Problem, w: int, replicas: Ints, *, grow: bool = True) -> None:
+    """Write sizes of workload w that keep its stability into `replicas` [P, T], pool after pool."""
+    work = problem.workloads[w]
+    for p in work.pools:
+        if breaks_stability(problem, work, p, replicas[p]):
+            _keep(problem, work, p, replicas, grow=grow)
 
 
 def _keep(problem: Problem, work: ProgramWorkload, p: int, replicas: Ints, *, grow: bool) -> None:

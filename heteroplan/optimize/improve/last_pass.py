@@ -23,7 +23,7 @@ from heteroplan.numerics.tolerances import ROUNDING
 from heteroplan.optimize.construct.all_workloads import local_move, steered
 from heteroplan.optimize.construct.one_workload import place
 from heteroplan.optimize.construct.task import task_of, without
-from heteroplan.optimize.improve.kept_sizes import keep_sizes, keep_urgent_sizes
+from heteroplan.optimize.improve.level import stable
 from heteroplan.optimize.improve.polish import put_better_of_mip
 from heteroplan.optimize.incumbent import Incumbent, incumbent, resized
 from heteroplan.optimize.program.problem import Ints, Problem
@@ -79,18 +79,20 @@ def last_pass(search: Search, problem: Problem, *, frontier: bool = False) -> Ca
     else:
         search.put(plan)
     return Calming(
-        before=calmness(problem, best.solution.replicas),
-        after=calmness(problem, search.plan.solution.replicas),
+        before=calmness(problem, best),
+        after=calmness(problem, search.plan),
         frontier=seen if frontier else (),
     )
 
 
-def calmness(problem: Problem, replicas: Ints) -> Calmness:
-    """Changes, starts and cost of pool sizes [P, T]."""
+def calmness(problem: Problem, plan: Incumbent) -> Calmness:
+    """Changes, starts and cost of a plan, and what it leaves unserved."""
+    replicas = plan.solution.replicas
     return Calmness(
         changes=int(problem.changes(replicas).sum()),
         starts=int(problem.starts(replicas).sum()),
         objective=problem.cost(replicas),
+        unserved_requests=sum(plan.unserved.values()),
     )
 
 
@@ -139,8 +141,8 @@ class _Pass:
 
     def offer(self, tried: Incumbent) -> None:
         """Keep a plan that has fewer changes at a cost that is low enough, rules kept."""
-        kept = self._kept(tried)
-        calm = calmness(self.problem, kept.solution.replicas)
+        kept = stable(self.problem, tried, self.stop)
+        calm = calmness(self.problem, kept)
         lost = kept.rank[:-1]
         if lost <= self.start.rank[:-1] or not self.seen:
             self.seen.append(calm)
@@ -177,17 +179,6 @@ class _Pass:
         after = _put(plan.solution.replicas, part)[pools]
         spared = problem.changes_in(pools, before).sum() - problem.changes_in(pools, after).sum()
         return int(spared), problem.cost_of(pools, after) - problem.cost_of(pools, before)
-
-    def _kept(self, plan: Incumbent) -> Incumbent:
-        """The plan in the program with all rules, made to keep those of stability."""
-        if not self.problem.has_stability:
-            return replace(plan, cost=self.problem.cost(plan.solution.replicas))
-        kept = keep_sizes(self.problem, plan)
-        if kept.broken:
-            kept = min(kept, keep_sizes(self.problem, plan, grow=False), key=lambda each: each.rank)
-        if kept.rank[:-1] > plan.rank[:-1]:
-            kept = min(kept, keep_urgent_sizes(self.problem, plan), key=lambda each: each.rank)
-        return kept
 
     def frontier(self) -> tuple[Calmness, ...]:
         """Those seen that none beats, the most changes first."""

@@ -4,9 +4,13 @@ from collections.abc import Iterator
 
 from heteroplan.entities.plan import BaselineKind
 from heteroplan.outputs.plan.document.plan_document import CalmnessPart, PlanDocument
-from heteroplan.outputs.plan.sentences import BASELINE_LABELS
+from heteroplan.outputs.plan.sentences import (
+    BASELINE_LABELS,
+    bound_knows_rules,
+    unserved_by_rules,
+)
 from heteroplan.outputs.shared.words import amount_unit, figure
-from heteroplan.text import percent
+from heteroplan.text import counted, percent
 
 SECONDS_A_DAY = 86_400
 FRONTIER_HEADS = ("changes a day", "starts a day", "objective", "above the bound")
@@ -45,15 +49,20 @@ def _given_up(plan: PlanDocument) -> str:
     assert calming is not None
     before, after = calming.before, calming.after
     spared, given_up = before.changes - after.changes, after.objective - before.objective
+    unit = amount_unit(plan.objective)
+    if (lost := unserved_by_rules(plan)) > 0:
+        return (
+            f"To keep min_run and max_changes, {counted(lost, 'more request')} are left unserved; "
+            f"the plan without these rules cost {before.objective:,.2f} {unit}."
+        )
     if spared == 0 and given_up == 0:
         return "No plan with fewer changes was found within the gap."
-    unit = amount_unit(plan.objective)
     more = f"{given_up:,.2f} {unit} more" if given_up >= 0 else f"{-given_up:,.2f} {unit} less"
     told, fewer = _spared(before, after)
-    return (
-        f"{told}: {fewer}{more}; "
-        f"gap {percent(_gap(plan, before))} before, {percent(_gap(plan, after))} after."
-    )
+    gaps = f"gap {percent(_gap(plan, before))} before, {percent(_gap(plan, after))} after"
+    if bound_knows_rules(plan):
+        gaps = f"gap {percent(_gap(plan, after))} after"
+    return f"{told}: {fewer}{more}; {gaps}."
 
 
 def _spared(before: CalmnessPart, after: CalmnessPart) -> tuple[str, str]:
@@ -63,11 +72,11 @@ def _spared(before: CalmnessPart, after: CalmnessPart) -> tuple[str, str]:
     """
     changes, starts = before.changes - after.changes, before.starts - after.starts
     if changes > 0:
-        return "The last pass", f"{changes:,} fewer changes for "
+        return "The last pass", f"{counted(changes, 'fewer change')} for "
     if changes < 0:
-        return "To keep min_run and max_changes", f"{-changes:,} more changes for "
+        return "To keep min_run and max_changes", f"{counted(-changes, 'more change')} for "
     if starts > 0:
-        return "The last pass", f"{starts:,} fewer starts for "
+        return "The last pass", f"{counted(starts, 'fewer start')} for "
     if after.objective < before.objective:
         return "The last pass", ""
     return "To keep min_run and max_changes", ""

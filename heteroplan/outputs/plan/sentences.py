@@ -11,6 +11,7 @@ from heteroplan.entities.network import SubgroupPriority
 from heteroplan.entities.plan import REPLAYED, BaselineKind, Coverage, EasierPromise, Termination
 from heteroplan.entities.scenario import Objective
 from heteroplan.entities.workload import Engine
+from heteroplan.numerics.tolerances import OPTIMAL_GAP
 from heteroplan.outputs.plan.document.parts import HorizonPart
 from heteroplan.outputs.plan.document.plan_document import (
     BaselinePart,
@@ -112,9 +113,13 @@ def verdict(plan: PlanDocument) -> str:
         f"{worst.when(plan.horizon)}, limited by {worst.limited_by}."
     )
     if plan.coverage is Coverage.UNDECIDED:
+        kept, remedy = "", "Raise --time-limit."
+        if unserved_by_rules(plan) > 0:
+            kept = " and keeps min_run and max_changes"
+            remedy = "Relax these rules, without which more was served, or raise --time-limit."
         return (
             f"Undecided: at most {unserved} of requests unserved; the search ended before it was "
-            f"known whether a plan serves all. Best plan so far: {where} Raise --time-limit."
+            f"known whether a plan serves all{kept}. Best plan so far: {where} {remedy}"
         )
     least = percent(plan.solver.unserved_requests_bound / _requests(plan))
     proven = "" if least == unserved else f", at least {least} in {_any_plan(plan)}"
@@ -127,9 +132,25 @@ def _any_plan(plan: PlanDocument) -> str:
     return "any plan that serves higher priorities as much" if len(priorities) > 1 else "any plan"
 
 
-def _rules_cost(plan: PlanDocument) -> bool:
-    """Whether keeping rules of stability made the plan cost more."""
+def unserved_by_rules(plan: PlanDocument) -> int:
+    """Requests that rules of stability leave unserved, beside the plan from before they held."""
     calming = plan.solver.calming
+    if calming is None:
+        return 0
+    return max(0, round(calming.after.unserved_requests - calming.before.unserved_requests))
+
+
+def bound_knows_rules(plan: PlanDocument) -> bool:
+    """Whether the bound is one of plans that keep rules of stability: others cost less than it."""
+    calming = plan.solver.calming
+    return calming is not None and calming.before.objective < plan.solver.bound * (1 - OPTIMAL_GAP)
+
+
+def _rules_cost(plan: PlanDocument) -> bool:
+    """Whether keeping rules of stability made the plan cost more, beyond what the bound knows."""
+    calming = plan.solver.calming
+    if bound_knows_rules(plan):
+        return False
     ruled = any(
         load.stability.min_run_s or load.stability.max_changes is not None
         for load in plan.given.workloads

@@ -19,7 +19,7 @@ from heteroplan.outputs.replay.rows import (
 from heteroplan.outputs.shared.words import figure
 from heteroplan.simulation.requests import Floats
 from heteroplan.simulation.results import ClassAttainment, PolicyReplay, Replay
-from heteroplan.text import percent
+from heteroplan.text import counted, percent
 
 PLAN = "plan"
 """Name of the policy that follows the plan and nothing else; options may come after a colon."""
@@ -351,11 +351,6 @@ def share_text(share: float | None) -> str:
 def one_line(head: str) -> str:
     """Of a column whose head has several lines."""
     return head.replace("-\n", "" if head[0].islower() else "-").replace("\n", " ")
-
-
-def counted(count: int, what: str) -> str:
-    """Such as `1 request` or `1,203 requests`."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _of_workloads(replay: Replay) -> str:

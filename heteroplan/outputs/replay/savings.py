@@ -7,9 +7,10 @@ from heteroplan.inputs.plan_ids import content_id
 from heteroplan.outputs.plan.document.parts import AttainmentPart
 from heteroplan.outputs.plan.document.plan_document import BaselinePart, PlanDocument, ReplayedPart
 from heteroplan.outputs.replay.document import known, or_none
-from heteroplan.outputs.replay.figures import amount, counted, keeps_slo, plan_of
+from heteroplan.outputs.replay.figures import amount, keeps_slo, plan_of
 from heteroplan.outputs.replay.rows import boundaries
 from heteroplan.simulation.results import PolicyReplay, Replay
+from heteroplan.text import counted
 
 
 def with_policies(document: PlanDocument, replay: Replay) -> PlanDocument:

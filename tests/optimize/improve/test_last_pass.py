@@ -43,7 +43,7 @@ def test_a_pool_stays_larger_where_that_costs_little_enough(most: float, sizes: 
     """2, 1, 2, 2 replicas at 8 USD are 56 USD and two changes; 2 all day are 64 USD."""
     problem = steady([20.0, 10.0, 20.0, 20.0])
     before = plan_of(problem, [2, 1, 2, 2])
-    calm = calmness(problem, before.solution.replicas)
+    calm = calmness(problem, before)
     assert (calm.changes, calm.objective) == (2, 56.0)
     found, _ = fewer_changes(problem, before, most, never)
     assert sizes_of(found) == [sizes]

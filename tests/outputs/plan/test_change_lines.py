@@ -44,7 +44,7 @@ def test_as_many_changes_at_another_cost_are_told_by_what_they_are_for() -> None
     before = Calmness(5, 3, 100.0)
     gaps = "gap 1.0 % before, 2.0 % after."
     assert told(half_a_day(Calming(before, Calmness(5, 2, 101.0))))[1] == (
-        f"The last pass: 1 fewer starts for 1.00 USD more; {gaps}"
+        f"The last pass: 1 fewer start for 1.00 USD more; {gaps}"
     )
     assert told(half_a_day(Calming(before, Calmness(5, 3, 101.0))))[1] == (
         f"To keep min_run and max_changes: 1.00 USD more; {gaps}"

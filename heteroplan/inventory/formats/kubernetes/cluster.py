@@ -37,8 +37,9 @@ from heteroplan.inventory.formats.kubernetes.slices import (
 )
 from heteroplan.inventory.formats.kubernetes.state import out
 from heteroplan.inventory.formats.kubernetes.virtual import is_virtual, virtual_nodes
-from heteroplan.inventory.join import counted, listed
+from heteroplan.inventory.join import listed
 from heteroplan.inventory.node import Contents, NodeRecord, SourceFile, SourceOptions
+from heteroplan.text import counted
 
 
 class _Kubernetes:

@@ -17,8 +17,9 @@ from heteroplan.inventory.formats.kubernetes.schemas import (
     ResourceFlavor,
     Topology,
 )
-from heteroplan.inventory.join import counted, listed
+from heteroplan.inventory.join import listed
 from heteroplan.inventory.node import Contents, Quota, SourceFile, SourceOptions
+from heteroplan.text import counted
 
 _GPU_RESOURCES = (NVIDIA, AMD, "habana.ai/gaudi", "gpu.intel.com/xe", "gpu.intel.com/i915")
 

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from heteroplan.inventory.formats.kubernetes.gpus import AMD, NVIDIA
 from heteroplan.inventory.formats.kubernetes.schemas import Container, Metadata, Pod
-from heteroplan.inventory.join import counted, listed
+from heteroplan.inventory.join import listed
 from heteroplan.inventory.node import PodRecord
+from heteroplan.text import counted
 
 _DONE = ("Succeeded", "Failed")
 _WHOLE = (NVIDIA, AMD, "habana.ai/gaudi", "gpu.intel.com/xe", "gpu.intel.com/i915")

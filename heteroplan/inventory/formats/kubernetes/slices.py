@@ -12,7 +12,8 @@ from heteroplan.inventory.formats.kubernetes.schemas import (
     ResourceClaim,
     ResourceSlice,
 )
-from heteroplan.inventory.join import counted, listed
+from heteroplan.inventory.join import listed
+from heteroplan.text import counted
 
 DRIVERS: Mapping[str, str] = {"gpu.nvidia.com": "gpu", "gpu.amd.com": "amdgpu"}
 """Drivers of GPUs, and the `type` of their whole devices."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from heteroplan.inventory.host_names import NOTHING
-from heteroplan.inventory.join import counted
+from heteroplan.text import counted
 
 _ENTRY = re.compile(
     r"gpu(?::(?P<type>[^:,(]*[^0-9:,(][^:,(]*))?(?P<shared>:no_consume)?"

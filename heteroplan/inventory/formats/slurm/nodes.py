@@ -4,9 +4,10 @@ from dataclasses import dataclass, field, replace
 
 from heteroplan.inventory.formats.slurm.gres import Gres, parse_gres, parse_state
 from heteroplan.inventory.host_names import NOTHING
-from heteroplan.inventory.join import counted, listed
+from heteroplan.inventory.join import listed
 from heteroplan.inventory.node import NodeRecord
 from heteroplan.reading.file_problems import FileProblems
+from heteroplan.text import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

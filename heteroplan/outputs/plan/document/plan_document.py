@@ -49,6 +49,7 @@ class CalmnessPart(DocumentPart):
     changes: Count
     starts: Count
     objective: Amount
+    unserved_requests: Amount = 0.0
 
 
 class CalmingPart(DocumentPart):

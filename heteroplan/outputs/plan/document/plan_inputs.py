@@ -48,6 +48,7 @@ from heteroplan.outputs.plan.document.parts import (
     HorizonPart,
     nine_digits,
 )
+from heteroplan.reading.durations import written_duration
 from heteroplan.text import visible
 
 
@@ -360,7 +361,7 @@ def _stability(stability: Stability) -> StabilitySpec | None:
     if stability == Stability():
         return None
     return StabilitySpec(
-        min_run=f"{stability.min_run_s}s" if stability.min_run_s else None,
+        min_run=written_duration(stability.min_run_s) if stability.min_run_s else None,
         max_changes=stability.max_changes,
         change_cost_usd=stability.change_cost_usd,
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, timedelta
 from math import ceil
 
-from heteroplan.outputs.replay.figures import UNKNOWN, Column, Kept, counted, share_text
+from heteroplan.outputs.replay.figures import UNKNOWN, Column, Kept, share_text
 from heteroplan.outputs.shared.words import figure
 from heteroplan.simulation.stress.results import (
     Cell,
@@ -14,7 +14,7 @@ from heteroplan.simulation.stress.results import (
     Stressor,
     StressRun,
 )
-from heteroplan.text import percent
+from heteroplan.text import counted, percent
 
 _WORDS = {
     Stressor.DEMAND: "demand",

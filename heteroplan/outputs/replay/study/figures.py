@@ -6,9 +6,10 @@ from math import isfinite
 
 import numpy as np
 
-from heteroplan.outputs.replay.figures import UNKNOWN, Column, counted
+from heteroplan.outputs.replay.figures import UNKNOWN, Column
 from heteroplan.outputs.shared.words import figure, rate
 from heteroplan.simulation.study.results import SignalCurve, SignalStudy, Verdict
+from heteroplan.text import counted
 
 ASSUMED = "*"
 """Stands behind signals that rest on an assumption."""
