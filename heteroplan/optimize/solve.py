@@ -18,7 +18,7 @@ Shortage comes first, priority class by priority class; the gap is that of the c
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
-from time import monotonic
+from time import monotonic, process_time
 
 from heteroplan.clock import Late, Progress, Stop, never, silent
 from heteroplan.entities.plan import Calming, Termination
@@ -51,8 +51,9 @@ NEARBY, NEARBY_PASSES = 6, 3
 """Intervals before and after whose sizes a pool may have, and passes over all workloads: 0.1 to
 0.2 % less where engines tie to leaves or groups are few (topology, leaf), 0.02 % on other full
 fleets, in a tenth of what MIPs take."""
-LEAST_FINISH_S = 1.0
-"""To finish, however late it is, a program that is not large."""
+LEAST_FINISH_CPU_S, MOST_FINISH_S = 1.0, 4.0
+"""To finish a program that is not large, however late it is: CPU seconds of this process, in as
+many seconds at most. On a busy machine a second is not enough to serve urgent workloads first."""
 LAST_PASS_SHARE = 0.3
 """Of the time limit, kept for the last pass where it has rules to keep or a frontier to find."""
 SIZED_ROUNDS = 4
@@ -83,6 +84,10 @@ class Outcome:
     """What ended the search, or would have, before its gap: the clock, steps, or none left."""
     covering_bound: float = 0.0
     """On the cost of plans that serve everything, whether this one does or not."""
+
+    def weakened(self, part: float) -> "Outcome":
+        """With bounds of a program that costs so large a part of this one at least."""
+        return replace(self, bound=part * self.bound, covering_bound=part * self.covering_bound)
 
     @property
     def missed(self) -> bool:
@@ -168,8 +173,10 @@ def solve(
     for _ in _stages(search, starts, beside):
         search.taken += 1
         if search.done() or search.closed(OPTIMAL_GAP) or search.steps_left() == 0:
+            search.exhausted = search.closed(search.gap)
             break
-    search.exhausted = not search.out_of_time()
+    else:
+        search.exhausted = not search.out_of_time()
     if search.best is not None and search.best.broken and not free.large:
         _mend_limits(search)
     if search.best is None or search.best.broken:
@@ -233,13 +240,19 @@ def _mend_limits(search: Search) -> None:
 
 def _late(search: Search) -> Late:
     """Until the time limit, or a little later of a program that is not large."""
-    return _over(search, 0.0 if search.problem.large else LEAST_FINISH_S)
+    over = _over(search)
+    if search.problem.large:
+        return over
+    began_cpu = process_time()
+    return Late(
+        lambda: over() and (over.stop() or process_time() - began_cpu >= LEAST_FINISH_CPU_S),
+        max(search.end, monotonic() + MOST_FINISH_S),
+    )
 
 
-def _over(search: Search, least_s: float = 0.0) -> Late:
-    """Until the time limit, and for so many seconds at least; not when the user stops it."""
-    end = max(search.end, monotonic() + least_s)
-    return Late(lambda: search.interrupted or search.stop(), end)
+def _over(search: Search) -> Late:
+    """Until the time limit, or until the user stops it."""
+    return Late(lambda: search.interrupted or search.stop(), search.end)
 
 
 def _finish(search: Search) -> None:

@@ -100,7 +100,7 @@ def trial(
         plan = min((found, *begun), key=lambda each: each.rank)
         end = began + seconds
         if trying.calm:
-            outcome = replace(outcome, bound=outcome.bound / CALM)
+            outcome = outcome.weakened(1 / CALM)
             whole = calmer(whole)
             plan = incumbent(whole, plan.solution)
         settled = settle(scenario, candidates, whole, plan, (), gap, stop, deadline=end)

@@ -32,6 +32,8 @@ REPAIRS = ((2, 1, 20), (4, 2, 20), (2, 4, 20), (4, 8, 20), (2, None, 200), (4, N
 """Rounds of repair: slack of the small moves, radius and nodes of the small MIPs."""
 HALVINGS = 3
 """`Task.halvings` where urgent workloads are placed first."""
+A_LITTLE = 0.2
+"""Share of the demand, unserved at most, of workloads that may serve it if they grow a little."""
 WINDOW = 4
 """Intervals of one window of time."""
 REPAIR_S, LARGE_REPAIR_S = 10.0, 3.0
@@ -69,7 +71,7 @@ def repaired(
 
 
 def urgent_first(problem: Problem, plan: Incumbent, stop: Stop) -> Incumbent:
-    """Workloads that go short a little larger, or placed anew before those of later classes.
+    """Workloads that go a little short grow; short ones are placed before those of later classes.
 
     Class by class, the most urgent first, as far as that ranks better, until `stop()`. Where the
     plan breaks limits, all of a class.
@@ -78,7 +80,7 @@ def urgent_first(problem: Problem, plan: Incumbent, stop: Stop) -> Incumbent:
     for priority in classes:
         urgent = [w for w in order if problem.workloads[w].priority == priority]
         for w in urgent:
-            if not stop() and unserved_share(problem, w, plan).any():
+            if not stop() and 0.0 < unserved_share(problem, w, plan).max() <= A_LITTLE:
                 plan = local_move(problem, plan, w, 1, stop)
         short = [w for w in urgent if plan.broken or unserved_share(problem, w, plan).any()]
         later = [w for w in order if problem.workloads[w].priority > priority]
