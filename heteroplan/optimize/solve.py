@@ -202,7 +202,7 @@ def solve(
             "no plan was found that keeps min_replicas, pd_ratio and the other limits beside what "
             "runs until the horizon starts: its GPUs are not free before; relax them"
         )
-    _bound_cost(search, _over(search))
+    _bound_cost(search, _late(search))
     return replace(outcome(search), calming=calming)
 
 

@@ -1,7 +1,7 @@
 """Sizes that can be packed: what finds no room is planned anew with less supply there."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import monotonic
 
 import numpy as np
@@ -85,6 +85,7 @@ class _Settling:
     problem: Problem
     gap: float
     late: Late
+    known: Known = field(default_factory=dict)
 
     def best(self, plan: Incumbent, others: Sequence[Incumbent]) -> Settled:
         """The best of rounds of packing and repair, and of `others`, on nodes and by all rules."""
@@ -104,18 +105,21 @@ class _Settling:
             )
         return replace(best, tighter=tighter)
 
-    def _packed(self, plan: Incumbent, known: Known | None = None) -> Packing:
+    def _packed(self, plan: Incumbent) -> Packing:
         sizes = plan.solution.replicas
-        return pack(self.scenario, self.candidates, self.problem, sizes, self.late, known)
+        return pack(self.scenario, self.candidates, self.problem, sizes, self.late, self.known)
 
-    def _stable(self, found: Settled) -> Settled:
+    def _stable(self, found: Settled, beside: Settled | None = None) -> Settled:
         """Smaller where what found no room broke rules of stability, which then hold again.
 
-        Or the rule that what starts before the horizon fits beside what ran then.
+        Or the rule that what starts before the horizon fits beside what ran then. Given up where
+        that serves less than a plan `beside` that breaks nothing.
         """
         problem = self.problem
         for _ in range(ROUNDS if problem.has_stability or has_handover(problem) else 0):
-            if not found.plan.broken:
+            lost = found.plan.rank[1:-1]
+            worse = beside and not beside.plan.broken and lost > beside.plan.rank[1:-1]
+            if worse or not found.plan.broken:
                 break
             plan = keep_sizes(problem, starting_later(problem, found.plan), grow=False)
             found = standing(problem, plan, self._packed(plan))
@@ -125,17 +129,16 @@ class _Settling:
         """The best of rounds of packing and repair, and the program with the supply of the last."""
         problem, tighter, served = self.problem, self.problem, plan.rank[:-1]
         best: Settled | None = None
-        known: Known = {}
         for rounds in range(ROUNDS):
             began = monotonic()
-            packing = self._packed(plan, known)
+            packing = self._packed(plan)
             left_out = packing.unplaced
             early = any(each.first < problem.pools[each.pool].lead for each in left_out)
             if rounds == 0 and early and has_handover(problem):
                 self.late = Late(self.late.stop, max(self.late.end, monotonic() + LATE_S))
-            kept = standing(problem, plan, packing)
+            kept = self._stable(standing(problem, plan, packing))
             if left_out:
-                helped = self._substituted(plan, packing)
+                helped = self._stable(self._substituted(plan, packing), kept)
                 kept = min(kept, helped, key=lambda settled: settled.plan.rank)
             if best is None or kept.plan.rank < best.plan.rank:
                 best = kept

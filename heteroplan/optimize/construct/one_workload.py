@@ -352,12 +352,17 @@ def _for_node_loss(task: Task, replicas: Ints) -> Ints:
 
 def rank_of(task: Task, trial: Ints) -> Rank:
     """What is left unserved when the resilience is kept, and the steered cost."""
+    pools = list(task.problem.workloads[task.w].pools)
+    return float(missing(task, trial).sum()), task.cost(pools, trial)
+
+
+def missing(task: Task, trial: Ints) -> Floats:
+    """[T] share of the demand that is left unserved when the resilience is kept."""
     problem = task.problem
     covers = [group_cover(problem, pools, trial) for pools in problem.groups(task.w).values()]
     asked = problem.workloads[task.w].rps.sum(axis=0) > 0
     served = np.minimum(np.sum(covers, axis=0), safe_share(problem, task.w, trial))
-    rest = less(asked.astype(np.float64), served)
-    return float(rest.sum()), task.cost(list(problem.workloads[task.w].pools), trial)
+    return less(asked.astype(np.float64), served)
 
 
 def is_plain(problem: Problem, w: int) -> bool:

@@ -196,8 +196,10 @@ class _Sizes:
             here[better], there[better] = cost[rows][better], state[rows][better]
 
         days = slice(0, len(value))
-        for hold in range(holds):
-            offer(days, max(0, hold - 1), value[:, hold], states[:, hold])
+        reached[days, : holds - 1], came_from[days, : holds - 1] = value[:, 1:], states[:, 1:]
+        as_cheap = value[:, 0] <= reached[days, 0]
+        reached[days, 0] = np.where(as_cheap, value[:, 0], reached[days, 0])
+        came_from[days, 0] = np.where(as_cheap, states[:, 0], came_from[days, 0])
         more = slice(0, 1) if self.most is None else slice(1, len(value) + 1)
         fallen, places = _least_before(value[:, 0, ::-1])
         fallen, places = fallen[:, ::-1], sizes - 1 - places[:, ::-1]

@@ -107,12 +107,14 @@ def fewer_changes(
     rules.
     """
     found = _Pass(problem, plan, most_cost, stop, best=plan, gathered=problem.large)
-    found.offer(plan)
+    found.offer(plan, level=True)
     unit = _replica_cost(problem, plan)
     whole = whole or problem.has_stability
     within, price = plan, LARGE_PRICE if problem.large else FIRST_PRICE
     while price <= LAST_PRICE and not stop():
         tried = found.swept(within, price * unit)
+        if problem.has_stability:
+            found.offer(tried, level=True)
         over = problem.cost(tried.solution.replicas) > most_cost
         if over:
             found.take_parts(within, tried)
@@ -139,9 +141,12 @@ class _Pass:
     """Rank of the best plan in this pass."""
     seen: list[Calmness] = field(default_factory=list)
 
-    def offer(self, tried: Incumbent) -> None:
-        """Keep a plan that has fewer changes at a cost that is low enough, rules kept."""
-        kept = stable(self.problem, tried, self.stop)
+    def offer(self, tried: Incumbent, *, level: bool = False) -> None:
+        """Keep a plan that has fewer changes at a cost that is low enough, rules kept.
+
+        If need be by `level` demand, which takes as long as placing all workloads.
+        """
+        kept = stable(self.problem, tried, self.stop, level=level)
         calm = calmness(self.problem, kept)
         lost = kept.rank[:-1]
         if lost <= self.start.rank[:-1] or not self.seen:

@@ -16,28 +16,47 @@ from heteroplan.clock import Stop
 from heteroplan.numerics.division import quotient
 from heteroplan.optimize.construct.all_workloads import steered
 from heteroplan.optimize.construct.one_domain import room_beside
-from heteroplan.optimize.construct.one_workload import place, rank_of
-from heteroplan.optimize.construct.task import task_of
+from heteroplan.optimize.construct.one_workload import missing, place, rank_of
+from heteroplan.optimize.construct.task import Task, task_of, without
 from heteroplan.optimize.improve.kept_sizes import keep_sizes, keep_workload
-from heteroplan.optimize.incumbent import Incumbent, of_sizes
+from heteroplan.optimize.incumbent import Incumbent, of_sizes, resized, unserved_share
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, ProgramWorkload
 from heteroplan.optimize.rules import broken_limits
 
 
-def stable(problem: Problem, plan: Incumbent, stop: Stop) -> Incumbent:
+def stable(problem: Problem, plan: Incumbent, stop: Stop, *, level: bool = True) -> Incumbent:
     """The plan in a program whose stability it is made to keep, if it has any.
 
-    The best of three ways: pools changed one by one, the same while none may grow, level demand.
-    The second is tried where the first breaks limits, the third where these serve less than the
-    plan.
+    Pools are changed one by one. Where that breaks limits or serves less than the plan, and `level`
+    demand is asked for, what goes short is placed anew beside the others; or everything, unless the
+    program is large.
     """
     if not problem.has_stability:
         return replace(plan, cost=problem.cost(plan.solution.replicas))
     kept = keep_sizes(problem, plan)
     if kept.broken:
         kept = min(kept, keep_sizes(problem, plan, grow=False), key=lambda each: each.rank)
-    if kept.rank[:-1] > plan.rank[:-1]:
-        kept = min(kept, levelled(problem, plan, stop), key=lambda each: each.rank)
+    if level and kept.rank[:-1] > plan.rank[:-1]:
+        found = [_mended(problem, plan, kept, stop)]
+        if not problem.large:
+            found.append(levelled(problem, plan, stop))
+        kept = min(found, key=lambda each: each.rank)
+    return kept
+
+
+def _mended(problem: Problem, plan: Incumbent, kept: Incumbent, stop: Stop) -> Incumbent:
+    """A plan made to `kept` rules with workloads that now go short placed beside the others.
+
+    All with rules where it breaks limits. The most urgent first, as long as that ranks better.
+    """
+    for w in sorted(range(len(problem.workloads)), key=lambda w: problem.workloads[w].priority):
+        work = problem.workloads[w]
+        short = unserved_share(problem, w, kept) > unserved_share(problem, w, plan)
+        if stop() or not (short.any() or (kept.broken and work.has_stability)):
+            continue
+        others = without(work.pools, kept.solution.replicas)
+        tried = resized(problem, kept, _best_beside(problem, plan, w, others, stop))
+        kept = min(kept, tried, key=lambda each: each.rank)
     return kept
 
 
@@ -46,16 +65,25 @@ def levelled(problem: Problem, plan: Incumbent, stop: Stop) -> Incumbent:
 
     Of a priority class those with rules first. Each keeps the sizes that it has, made to keep its
     rules, if they fit beside those before it, serve its demand and break no other limit; else it
-    has the best of what fits of these, level demand, and sizes that never change.
+    has the best of what fits of these, level demand, and sizes that never change. The largest
+    first; where that serves less than the plan, the smallest first as well.
     """
-    replicas, asked = problem.no_replicas(), problem.asked_gpus()
+    asked, best = problem.asked_gpus(), None
     work = problem.workloads
-    for w in sorted(
-        range(len(work)),
-        key=lambda w: (work[w].priority, not work[w].has_stability, -asked[w]),
-    ):
-        replicas = _best_beside(problem, plan, w, replicas, stop)
-    return of_sizes(problem, replicas)
+    for sign in (-1.0, 1.0):
+        replicas = problem.no_replicas()
+        order = [
+            (work[w].priority, not work[w].has_stability, sign * asked[w], w)
+            for w in range(len(work))
+        ]
+        for *_, w in sorted(order):
+            replicas = _best_beside(problem, plan, w, replicas, stop)
+        tried = of_sizes(problem, replicas)
+        best = tried if best is None else min(best, tried, key=lambda each: each.rank)
+        if best.rank[:-1] <= plan.rank[:-1] or stop():
+            break
+    assert best is not None
+    return best
 
 
 def _best_beside(problem: Problem, plan: Incumbent, w: int, replicas: Ints, stop: Stop) -> Ints:
@@ -66,7 +94,7 @@ def _best_beside(problem: Problem, plan: Incumbent, w: int, replicas: Ints, stop
     unbroken = broken_limits(free, own)
     task = task_of(problem, w, replicas, steered(problem), stop)
     best: tuple[tuple[float, ...], Ints] | None = None
-    for trial in _ways(problem, plan, w, replicas, stop):
+    for trial in _ways(task, plan, replicas):
         keep_workload(problem, w, trial)
         broken = max(0.0, broken_limits(free, trial) - unbroken)
         rank = (broken, *rank_of(task, trial))
@@ -77,39 +105,52 @@ def _best_beside(problem: Problem, plan: Incumbent, w: int, replicas: Ints, stop
     return replicas if best is None else best[1]
 
 
-def _ways(problem: Problem, plan: Incumbent, w: int, replicas: Ints, stop: Stop) -> Iterator[Ints]:
-    """Sizes [P, T] with workload w: what fits of the plan's, then anew in ever fewer windows."""
-    work = problem.workloads[w]
+def _ways(task: Task, plan: Incumbent, replicas: Ints) -> Iterator[Ints]:
+    """Sizes [P, T] with the task's workload, to be made to keep its rules before the next is asked.
+
+    What fits of those in the plan; these, and more where they go short; all anew.
+    """
+    problem, work = task.problem, task.problem.workloads[task.w]
     own = replicas.copy()
     for p in work.pools:
         own[p] = plan.solution.replicas[p]
         if not problem.fits([p], own):
             own[p] = np.minimum(own[p], room_beside(problem, p, own))
     yield own
-    task = task_of(problem, w, replicas, steered(problem), stop)
-    for windows in (work.max_changes, 1) if work.has_stability else (None,):
-        extra = level_demand(problem, work, windows) if work.has_stability else 0.0
-        trial = replicas.copy()
-        place(replace(task, extra=extra), trial)
-        yield trial
+    if not work.has_stability:
+        anew = replicas.copy()
+        place(task, anew)
+        yield anew
+        return
+    more = own.copy()
+    short = missing(task, own)
+    place(replace(task, extra=level(problem, work, short[None, :])[0] - 1.0), more)
+    yield more
+    loads = _loads(problem, work)
+    for never_changes in (False, True):
+        highest = level(problem, work, loads, whole=never_changes)
+        anew = replicas.copy()
+        place(replace(task, extra=quotient(highest, loads, 1.0).max(axis=0) - 1.0), anew)
+        yield anew
 
 
-def level_demand(problem: Problem, work: ProgramWorkload, most: int | None) -> Floats:
-    """[T] share of the demand to have capacity for beyond all of it, so that windows are level.
+def level(problem: Problem, work: ProgramWorkload, loads: Floats, *, whole: bool = False) -> Floats:
+    """Loads [S, T] as high as they get in each window of time.
 
-    With so many windows a day at most; with one, or none, all of the horizon is one.
+    No window is shorter than `min_run`, and no more of them are in a day than changes are allowed;
+    of all such windows those that add least. On `whole` the horizon is one.
     """
-    stages = _loads(problem, work)
     days = problem.days_of()
     ends = [0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), len(days)]
+    most = 1 if whole else work.max_changes
     if (most is not None and most <= 1) or min(np.diff(ends)) < work.min_run:
         ends, most = [0, len(days)], 1
-    load, level = stages.sum(axis=0), stages.copy()
+    total, highest = loads.sum(axis=0), loads.copy()
     for first, end in pairwise(ends):
-        for window in _windows(load[first:end], work.min_run, most):
+        for window in _windows(total[first:end], work.min_run, most):
             times = slice(first + window.start, first + window.stop)
-            level[:, times] = stages[:, times].max(axis=1, keepdims=True)
-    return np.asarray(quotient(level, stages, np.ones_like(stages)).max(axis=0) - 1.0)
+            highest[:, times] = loads[:, times].max(axis=1, keepdims=True)
+    return highest
 
 
 def _loads(problem: Problem, work: ProgramWorkload) -> Floats:

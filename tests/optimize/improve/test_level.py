@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from heteroplan.clock import never
 from heteroplan.entities.workload import RatioBand, Role, Stability
 from heteroplan.optimize.improve.kept_sizes import keep_sizes
-from heteroplan.optimize.improve.level import level_demand, levelled, stable
+from heteroplan.optimize.improve.level import level, levelled, stable
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Problem, Solution
@@ -28,12 +28,10 @@ def one_pool(rps: Sequence[float], rules: Stability) -> Problem:
     return problem_of(scenario([load], in_fleet=fleet({"l1": {"h100x8": 20}})))
 
 
-def level(rps: Sequence[float], rules: Stability) -> list[float]:
-    """Requests/s for which there is capacity."""
+def levelled_rps(rps: Sequence[float], rules: Stability) -> list[float]:
     problem = one_pool(rps, rules)
-    work = problem.workloads[0]
-    extra = level_demand(problem, work, work.max_changes)
-    return [round(float(x), 6) for x in np.array(rps) * (1.0 + extra)]
+    found = level(problem, problem.workloads[0], np.array([rps], dtype=np.float64))
+    return [float(x) for x in found[0]]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +47,7 @@ def level(rps: Sequence[float], rules: Stability) -> list[float]:
     ],
 )
 def test_windows_by_hand(rps: list[float], rules: Stability, expected: list[float]) -> None:
-    assert level(rps, rules) == expected
+    assert levelled_rps(rps, rules) == expected
 
 
 def splits(count: int, least: int, most: int) -> Iterator[list[int]]:
@@ -63,7 +61,9 @@ def splits(count: int, least: int, most: int) -> Iterator[list[int]]:
 
 @given(st.lists(st.integers(1, 9), min_size=4, max_size=9), st.integers(1, 4), st.integers(2, 4))
 def test_no_other_windows_ask_for_less(rps: list[int], least: int, most: int) -> None:
-    found = level([float(x) for x in rps], Stability(min_run_s=least * HOUR_S, max_changes=most))
+    found = levelled_rps(
+        [float(x) for x in rps], Stability(min_run_s=least * HOUR_S, max_changes=most)
+    )
     costs = []
     for lengths in splits(len(rps), least, most):
         ends = np.cumsum(lengths)
