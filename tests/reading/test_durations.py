@@ -1,6 +1,6 @@
 import pytest
 
-from heteroplan.reading.durations import parse_duration_s
+from heteroplan.reading.durations import parse_duration_s, written_duration
 
 
 @pytest.mark.parametrize(
@@ -8,6 +8,14 @@ from heteroplan.reading.durations import parse_duration_s
     [("300s", 300), ("5min", 300), ("15m", 900), ("1h", 3600), ("2 h", 7200), ("1d", 86_400)],
 )
 def test_a_number_and_a_unit_is_that_many_seconds(text: str, seconds: int) -> None:
+    assert parse_duration_s(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(30, "30s"), (5400, "90min"), (7200, "2h"), (365 * 86_400, "365d")]
+)
+def test_a_duration_is_written_as_it_is_read(seconds: int, text: str) -> None:
+    assert written_duration(seconds) == text
     assert parse_duration_s(text) == seconds
 
 

@@ -28,8 +28,8 @@ def stable(problem: Problem, plan: Incumbent, stop: Stop, *, level: bool = True)
     """The plan in a program whose stability it is made to keep, if it has any.
 
     Pools are changed one by one. Where that breaks limits or serves less than the plan, and `level`
-    demand is asked for, what goes short is placed anew beside the others; or everything, unless the
-    program is large.
+    demand is asked for, what goes short is placed anew beside the others; or everything, the most
+    urgent first, unless the program is large and nothing more urgent.
     """
     if not problem.has_stability:
         return replace(plan, cost=problem.cost(plan.solution.replicas))
@@ -38,7 +38,7 @@ def stable(problem: Problem, plan: Incumbent, stop: Stop, *, level: bool = True)
         kept = min(kept, keep_sizes(problem, plan, grow=False), key=lambda each: each.rank)
     if level and kept.rank[:-1] > plan.rank[:-1]:
         found = [_mended(problem, plan, kept, stop)]
-        if not problem.large:
+        if not problem.large or len({work.priority for work in problem.workloads}) > 1:
             found.append(levelled(problem, plan, stop))
         kept = min(found, key=lambda each: each.rank)
     return kept

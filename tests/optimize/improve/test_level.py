@@ -15,6 +15,7 @@ from heteroplan.optimize.improve.level import level, levelled, stable
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Problem, Solution
+from heteroplan.optimize.solve import solve
 from tests.builders import engine, fleet, scenario, workload
 from tests.optimize.case import problem_of
 
@@ -114,3 +115,27 @@ def test_others_make_room_for_sizes_that_never_change() -> None:
     found = levelled(problem, plan, never)
     assert found.covered
     assert (found.solution.replicas[first] == 2).all()
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_stable_plan_keeps_all_rules_and_serves_no_less_than_pools_alone(seed: int) -> None:
+    """Two workloads with limits on roles beside their rules, on two leaves that are nearly full."""
+    draw = np.random.default_rng(seed)
+    loads = []
+    for name in ("a", "b"):
+        engines = (
+            engine(f"{name}-prefill", role=Role.PREFILL, capacity_rps=10.0),
+            engine(f"{name}-decode", role=Role.DECODE, capacity_rps=5.0),
+        )
+        load = workload(name, rps=[float(x) for x in draw.integers(1, 40, 8)], engines=engines)
+        rules = Stability(int(draw.integers(1, 4)) * HOUR_S, int(draw.integers(0, 5)))
+        loads.append(replace(load, stability=rules, max_replicas={Role.DECODE: 9}))
+    nodes = int(draw.integers(4, 9))
+    of = scenario(loads, in_fleet=fleet({leaf: {"h100x8": nodes} for leaf in ("l1", "l2")}))
+    problem = problem_of(of)
+    free = solve(problem.without_stability(), steps=6, time_limit_s=60.0)
+    plan = incumbent(problem.without_stability(), free.solution)
+    found = stable(problem, plan, never)
+    assert not found.broken
+    assert found.rank <= keep_sizes(problem, plan).rank
+    assert all((gpus >= 0).all() for gpus in problem.residual(found.solution.replicas))

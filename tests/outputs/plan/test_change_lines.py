@@ -54,6 +54,23 @@ def test_as_many_changes_at_another_cost_are_told_by_what_they_are_for() -> None
     )
 
 
+def test_what_rules_leave_unserved_is_told_with_the_cost_without_them() -> None:
+    before = Calmness(5, 3, 100.0)
+    after = Calmness(1, 2, 60.0, unserved_requests=1200.0)
+    assert told(half_a_day(Calming(before, after)))[1] == (
+        "To keep min_run and max_changes, 1,200 more requests are left unserved; "
+        "the plan without these rules cost 100.00 USD."
+    )
+
+
+def test_a_bound_above_the_plan_without_rules_says_nothing_of_its_gap() -> None:
+    """It is 99, of plans that keep the rules."""
+    calming = Calming(Calmness(5, 3, 98.0), Calmness(1, 2, 101.0))
+    assert told(half_a_day(calming))[1] == (
+        "The last pass: 4 fewer changes for 3.00 USD more; gap 2.0 % after."
+    )
+
+
 def test_the_frontier_shows_plans_that_differ() -> None:
     """A day has twice the changes; 49 are too near to 50 to be shown."""
     steps = [(50, 20, 99.0), (49, 20, 99.1), (25, 10, 108.9), (0, 0, 198.0)]

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from heteroplan.entities.network import Affinity, SubgroupPriority
-from heteroplan.entities.plan import EasierPromise, PromiseCost, Termination
+from heteroplan.entities.plan import Calming, Calmness, EasierPromise, PromiseCost, Termination
 from heteroplan.entities.scenario import Objective
 from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.document.parts import HorizonPart
@@ -78,6 +78,15 @@ def test_verdict_tells_what_is_proven_from_what_was_not_found() -> Any:
         "whether a plan serves all. Best plan so far: chat-1: up to 4 requests/s (40.0 %) unserved "
         "18:00 to 19:00, limited by h100x8 full in a-s1. Raise --time-limit."
     )
+
+
+def test_undecided_names_rules_of_stability_that_leave_demand_unserved() -> None:
+    made = short_plan(("chat-1", 18, 4.0, "h100x8"))
+    calming = Calming(Calmness(5, 3, 9.0), Calmness(1, 1, 8.0, made.report.unserved_requests))
+    report = replace(made.report, unserved_requests_bound=0.0, calming=calming)
+    told = verdict(document_of(replace(made, report=report)))
+    assert "whether a plan serves all and keeps min_run and max_changes. Best plan" in told
+    assert told.endswith("Relax these rules, without which more was served, or raise --time-limit.")
 
 
 def test_a_bound_by_priority_holds_for_plans_that_serve_the_more_urgent_as_well() -> None:
