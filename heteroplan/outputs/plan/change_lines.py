@@ -7,6 +7,7 @@ from heteroplan.outputs.plan.document.plan_document import CalmnessPart, PlanDoc
 from heteroplan.outputs.plan.sentences import (
     BASELINE_LABELS,
     bound_knows_rules,
+    stability_rules,
     unserved_by_rules,
 )
 from heteroplan.outputs.shared.words import amount_unit, figure
@@ -52,34 +53,34 @@ def _given_up(plan: PlanDocument) -> str:
     unit = amount_unit(plan.objective)
     if (lost := unserved_by_rules(plan)) > 0:
         return (
-            f"To keep min_run and max_changes, {counted(lost, 'more request')} are left unserved; "
-            f"the plan without these rules cost {before.objective:,.2f} {unit}."
+            f"To keep {stability_rules(plan)}, {counted(lost, 'more request')} are left unserved; "
+            f"the plan without that cost {before.objective:,.2f} {unit}."
         )
     if spared == 0 and given_up == 0:
         return "No plan with fewer changes was found within the gap."
     more = f"{given_up:,.2f} {unit} more" if given_up >= 0 else f"{-given_up:,.2f} {unit} less"
-    told, fewer = _spared(before, after)
+    told, fewer = _spared(before, after, stability_rules(plan))
     gaps = f"gap {percent(_gap(plan, before))} before, {percent(_gap(plan, after))} after"
     if bound_knows_rules(plan):
         gaps = f"gap {percent(_gap(plan, after))} after"
     return f"{told}: {fewer}{more}; {gaps}."
 
 
-def _spared(before: CalmnessPart, after: CalmnessPart) -> tuple[str, str]:
+def _spared(before: CalmnessPart, after: CalmnessPart, rules: str) -> tuple[str, str]:
     """What the last pass was for, and what it spared.
 
-    Where it spared nothing, the cost is that of the rules, which the search leaves out.
+    Where it spared nothing, the cost is that of the `rules`, which the search leaves out.
     """
     changes, starts = before.changes - after.changes, before.starts - after.starts
     if changes > 0:
         return "The last pass", f"{counted(changes, 'fewer change')} for "
     if changes < 0:
-        return "To keep min_run and max_changes", f"{counted(-changes, 'more change')} for "
+        return f"To keep {rules}", f"{counted(-changes, 'more change')} for "
     if starts > 0:
         return "The last pass", f"{counted(starts, 'fewer start')} for "
     if after.objective < before.objective:
         return "The last pass", ""
-    return "To keep min_run and max_changes", ""
+    return f"To keep {rules}", ""
 
 
 def _gap(plan: PlanDocument, calm: CalmnessPart) -> float:

@@ -115,8 +115,9 @@ def verdict(plan: PlanDocument) -> str:
     if plan.coverage is Coverage.UNDECIDED:
         kept, remedy = "", "Raise --time-limit."
         if unserved_by_rules(plan) > 0:
-            kept = " and keeps min_run and max_changes"
-            remedy = "Relax these rules, without which more was served, or raise --time-limit."
+            rules = stability_rules(plan)
+            kept = f" and keeps {rules}"
+            remedy = f"Relax {rules}, without which more was served, or raise --time-limit."
         return (
             f"Undecided: at most {unserved} of requests unserved; the search ended before it was "
             f"known whether a plan serves all{kept}. Best plan so far: {where} {remedy}"
@@ -130,6 +131,16 @@ def _any_plan(plan: PlanDocument) -> str:
     """Of which the bound on unserved requests holds; see `SolveReport`."""
     priorities = {load.priority for load in plan.workloads}
     return "any plan that serves higher priorities as much" if len(priorities) > 1 else "any plan"
+
+
+def stability_rules(plan: PlanDocument) -> str:
+    """The rules of stability that the scenario has, by their fields; both where it has none."""
+    rules = [load.stability for load in plan.given.workloads]
+    given = {
+        "min_run": any(each.min_run_s for each in rules),
+        "max_changes": any(each.max_changes is not None for each in rules),
+    }
+    return " and ".join([name for name, there in given.items() if there] or given)
 
 
 def unserved_by_rules(plan: PlanDocument) -> int:
@@ -164,7 +175,7 @@ def solver_sentence(plan: PlanDocument) -> str:
     unit = amount_unit(plan.objective)
     ended = _TERMINATIONS[plan.solver.termination]
     if report.termination in _UNFINISHED and _rules_cost(plan):
-        ended = "min_run and max_changes kept, which the bound does not know"
+        ended = f"{stability_rules(plan)} kept, which the bound does not know"
     sentence = (
         f"Solver: {ended}, gap {percent(report.gap)} "
         f"({report.objective:,.2f} {unit}, bound {report.bound:,.2f}), {report.seconds:.1f} s"

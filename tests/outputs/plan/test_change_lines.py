@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from heteroplan.entities.plan import Baseline, BaselineKind, Calming, Calmness, Plan
+from heteroplan.entities.workload import Stability
 from heteroplan.outputs.plan.change_lines import change_sentences, frontier_rows
 from heteroplan.outputs.plan.document.from_plan import document_of
 from heteroplan.outputs.plan.report import report_html
@@ -59,8 +60,15 @@ def test_what_rules_leave_unserved_is_told_with_the_cost_without_them() -> None:
     after = Calmness(1, 2, 60.0, unserved_requests=1200.0)
     assert told(half_a_day(Calming(before, after)))[1] == (
         "To keep min_run and max_changes, 1,200 more requests are left unserved; "
-        "the plan without these rules cost 100.00 USD."
+        "the plan without that cost 100.00 USD."
     )
+
+
+def test_rules_are_named_that_the_scenario_has() -> None:
+    made = half_a_day(Calming(Calmness(5, 3, 100.0), Calmness(5, 3, 101.0)))
+    ruled = [replace(each, stability=Stability(min_run_s=3600)) for each in made.scenario.workloads]
+    made = replace(made, scenario=replace(made.scenario, workloads=tuple(ruled)))
+    assert told(made)[1].startswith("To keep min_run: 1.00 USD more")
 
 
 def test_a_bound_above_the_plan_without_rules_says_nothing_of_its_gap() -> None:

@@ -86,7 +86,9 @@ def test_undecided_names_rules_of_stability_that_leave_demand_unserved() -> None
     report = replace(made.report, unserved_requests_bound=0.0, calming=calming)
     told = verdict(document_of(replace(made, report=report)))
     assert "whether a plan serves all and keeps min_run and max_changes. Best plan" in told
-    assert told.endswith("Relax these rules, without which more was served, or raise --time-limit.")
+    assert told.endswith(
+        "Relax min_run and max_changes, without which more was served, or raise --time-limit."
+    )
 
 
 def test_a_bound_by_priority_holds_for_plans_that_serve_the_more_urgent_as_well() -> None:
