@@ -86,6 +86,7 @@ class _Settling:
     gap: float
     late: Late
     known: Known = field(default_factory=dict)
+    """Parts of the fleet that were packed before."""
 
     def best(self, plan: Incumbent, others: Sequence[Incumbent]) -> Settled:
         """The best of rounds of packing and repair, and of `others`, on nodes and by all rules."""
@@ -136,9 +137,13 @@ class _Settling:
             early = any(each.first < problem.pools[each.pool].lead for each in left_out)
             if rounds == 0 and early and has_handover(problem):
                 self.late = Late(self.late.stop, max(self.late.end, monotonic() + LATE_S))
-            kept = self._stable(standing(problem, plan, packing))
+            kept = standing(problem, plan, packing)
+            if problem.has_stability:
+                kept = self._stable(kept)
             if left_out:
-                helped = self._stable(self._substituted(plan, packing), kept)
+                helped = self._substituted(plan, packing)
+                if problem.has_stability:
+                    helped = self._stable(helped, kept)
                 kept = min(kept, helped, key=lambda settled: settled.plan.rank)
             if best is None or kept.plan.rank < best.plan.rank:
                 best = kept
