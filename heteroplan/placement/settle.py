@@ -137,9 +137,9 @@ class _Settling:
             early = any(each.first < problem.pools[each.pool].lead for each in left_out)
             if rounds == 0 and early and has_handover(problem):
                 self.late = Late(self.late.stop, max(self.late.end, monotonic() + LATE_S))
-            kept = standing(problem, plan, packing)
+            kept = stood = standing(problem, plan, packing)
             if problem.has_stability:
-                kept = self._stable(kept)
+                kept = self._stable(stood)
             if left_out:
                 helped = self._substituted(plan, packing)
                 if problem.has_stability:
@@ -155,17 +155,21 @@ class _Settling:
                 break
             tighter = _tightened(tighter, plan.solution.replicas, left_out)
             those = {problem.pools[each.pool].workload for each in left_out}
+            begin = stood.plan if problem.has_stability else kept.plan
             workloads = [
                 w
                 for w in those or range(len(problem.workloads))
-                if kept.plan.broken or unserved_share(problem, w, kept.plan).any()
+                if begin.broken or unserved_share(problem, w, begin).any()
             ]
             if best.plan.broken:
                 until = max(until, monotonic() + LATE_S)
-            replicas, stop = kept.plan.solution.replicas, self.late.stop
-            free = tighter.without_stability()
-            plan = repaired(free, replicas, workloads, self.gap, stop, until)
-            plan = stable(tighter, plan, self.late)
+            replicas, stop = begin.solution.replicas, self.late.stop
+            plan = repaired(tighter, replicas, workloads, self.gap, stop, until)
+            if problem.has_stability and plan.rank[:-1] > served and not self.late():
+                free = tighter.without_stability()
+                again = repaired(free, replicas, workloads, self.gap, stop, until)
+                again = stable(tighter, again, self.late)
+                plan = min(plan, again, key=lambda each: each.rank)
         assert best is not None
         return best, tighter
 
