@@ -44,6 +44,8 @@ MOST_PACKING = 0.35
 AGAIN_SHARE = 0.15
 """Of the time to solve, kept to solve a program that is not large again where replicas find no room
 on nodes. For a large one it is too short to help."""
+PROOF_S = 1.0
+"""To bound the cost of a plan that serves less on its nodes, however late it is; not if large."""
 PACKING_SHARE = 0.1
 """Of the gap, kept for what packing adds to the cost of a large plan."""
 
@@ -306,7 +308,8 @@ class _Stages:
     def _proven(self, proof: Outcome, settled: Settled) -> Outcome:
         """What is proved of the plan on its nodes."""
         extra, seconds = settled.moves_cost(self.problem), monotonic() - self.times.began
-        effort = Effort(deadline=self.times.settled, stop=self.stop)
+        late_s = 0.0 if self.problem.large else PROOF_S
+        effort = Effort(deadline=max(self.times.settled, monotonic() + late_s), stop=self.stop)
         return proof.of_plan(self.problem, settled.plan, extra, self.gap, seconds, effort)
 
     def _next(
