@@ -44,6 +44,7 @@ class Calmness:
     objective: float
     """Before replicas stand on nodes, which may add moves."""
     unserved_requests: float = 0.0
+    """Over the horizon, all workloads."""
 
 
 @dataclass(frozen=True, slots=True)

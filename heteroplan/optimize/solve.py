@@ -51,7 +51,7 @@ NEARBY, NEARBY_PASSES = 6, 3
 """Intervals before and after whose sizes a pool may have, and passes over all workloads: 0.1 to
 0.2 % less where engines tie to leaves or groups are few (topology, leaf), 0.02 % on other full
 fleets, in a tenth of what MIPs take."""
-LEAST_FINISH_CPU_S, MOST_FINISH_S = 1.0, 4.0
+LEAST_FINISH_CPU_S, LATE_S = 1.0, 4.0
 """To finish a program that is not large, however late it is: CPU seconds of this process, in as
 many seconds at most. On a busy machine a second is not enough to serve urgent workloads first."""
 LAST_PASS_SHARE = 0.3
@@ -246,7 +246,7 @@ def _late(search: Search) -> Late:
     began_cpu = process_time()
     return Late(
         lambda: over() and (over.stop() or process_time() - began_cpu >= LEAST_FINISH_CPU_S),
-        max(search.end, monotonic() + MOST_FINISH_S),
+        max(search.end, monotonic() + LATE_S),
     )
 
 

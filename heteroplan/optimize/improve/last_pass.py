@@ -3,9 +3,9 @@
 Changes get a price that rises step by step. At each price every workload is placed again in its
 groups near the sizes it has (`one_workload`, exact in each block that is not large); at the first,
 a workload of several groups may gather in fewer, or stay where it ran before, unless the program is
-large. Of the first plan that costs too
-much, parts are taken, as many as fit. Service stays as it is. Where workloads limit changes or ask
-for a shortest run (`stability`), each plan on the way is made to keep that (`kept_sizes`).
+large. Of the first plan that costs too much, parts are taken, as many as fit. Service stays as it
+is. Where workloads limit changes or ask for a shortest run (`stability`), each plan on the way is
+made to keep that (`level`).
 """
 
 from collections.abc import Iterator
@@ -107,14 +107,14 @@ def fewer_changes(
     rules.
     """
     found = _Pass(problem, plan, most_cost, stop, best=plan, gathered=problem.large)
-    found.offer(plan, level=True)
+    found.offer(plan, anew=True)
     unit = _replica_cost(problem, plan)
     whole = whole or problem.has_stability
     within, price = plan, LARGE_PRICE if problem.large else FIRST_PRICE
     while price <= LAST_PRICE and not stop():
         tried = found.swept(within, price * unit)
         if problem.has_stability:
-            found.offer(tried, level=True)
+            found.offer(tried, anew=True)
         over = problem.cost(tried.solution.replicas) > most_cost
         if over:
             found.take_parts(within, tried)
@@ -141,12 +141,12 @@ class _Pass:
     """Rank of the best plan in this pass."""
     seen: list[Calmness] = field(default_factory=list)
 
-    def offer(self, tried: Incumbent, *, level: bool = False) -> None:
+    def offer(self, tried: Incumbent, *, anew: bool = False) -> None:
         """Keep a plan that has fewer changes at a cost that is low enough, rules kept.
 
-        If need be by `level` demand, which takes as long as placing all workloads.
+        If need be with workloads placed `anew`, which takes as long as placing all of them.
         """
-        kept = stable(self.problem, tried, self.stop, level=level)
+        kept = stable(self.problem, tried, self.stop, anew=anew)
         calm = calmness(self.problem, kept)
         lost = kept.rank[:-1]
         if lost <= self.start.rank[:-1] or not self.seen:

@@ -24,19 +24,19 @@ from heteroplan.optimize.program.problem import Floats, Ints, Problem, ProgramWo
 from heteroplan.optimize.rules import broken_limits
 
 
-def stable(problem: Problem, plan: Incumbent, stop: Stop, *, level: bool = True) -> Incumbent:
+def stable(problem: Problem, plan: Incumbent, stop: Stop, *, anew: bool = True) -> Incumbent:
     """The plan in a program whose stability it is made to keep, if it has any.
 
-    Pools are changed one by one. Where that breaks limits or serves less than the plan, and `level`
-    demand is asked for, what goes short is placed anew beside the others; or everything, the most
-    urgent first, unless the program is large and nothing more urgent.
+    Pools are changed one by one. Where that breaks limits or serves less than the plan, workloads
+    may be placed `anew`: those that go short beside the others; or all, the most urgent first,
+    unless the program is large and all are as urgent.
     """
     if not problem.has_stability:
         return replace(plan, cost=problem.cost(plan.solution.replicas))
     kept = keep_sizes(problem, plan)
     if kept.broken:
         kept = min(kept, keep_sizes(problem, plan, grow=False), key=lambda each: each.rank)
-    if level and kept.rank[:-1] > plan.rank[:-1]:
+    if anew and kept.rank[:-1] > plan.rank[:-1]:
         found = [_mended(problem, plan, kept, stop)]
         if not problem.large or len({work.priority for work in problem.workloads}) > 1:
             found.append(levelled(problem, plan, stop))

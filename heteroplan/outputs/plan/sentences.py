@@ -133,14 +133,19 @@ def _any_plan(plan: PlanDocument) -> str:
     return "any plan that serves higher priorities as much" if len(priorities) > 1 else "any plan"
 
 
-def stability_rules(plan: PlanDocument) -> str:
-    """The rules of stability that the scenario has, by their fields; both where it has none."""
+def _given_rules(plan: PlanDocument) -> list[str]:
+    """Fields of the rules of stability that the scenario has."""
     rules = [load.stability for load in plan.given.workloads]
     given = {
         "min_run": any(each.min_run_s for each in rules),
         "max_changes": any(each.max_changes is not None for each in rules),
     }
-    return " and ".join([name for name, there in given.items() if there] or given)
+    return [name for name, there in given.items() if there]
+
+
+def stability_rules(plan: PlanDocument) -> str:
+    """The rules of stability that the scenario has, in words; both where it has none."""
+    return " and ".join(_given_rules(plan) or ["min_run", "max_changes"])
 
 
 def unserved_by_rules(plan: PlanDocument) -> int:
@@ -160,13 +165,9 @@ def bound_knows_rules(plan: PlanDocument) -> bool:
 def _rules_cost(plan: PlanDocument) -> bool:
     """Whether keeping rules of stability made the plan cost more, beyond what the bound knows."""
     calming = plan.solver.calming
-    if bound_knows_rules(plan):
+    if calming is None or not _given_rules(plan) or bound_knows_rules(plan):
         return False
-    ruled = any(
-        load.stability.min_run_s or load.stability.max_changes is not None
-        for load in plan.given.workloads
-    )
-    return ruled and calming is not None and calming.after.objective > calming.before.objective
+    return calming.after.objective > calming.before.objective
 
 
 def solver_sentence(plan: PlanDocument) -> str:
