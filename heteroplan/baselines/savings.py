@@ -21,7 +21,7 @@ from heteroplan.optimize.solve import solve
 from heteroplan.optimize.solvers.solver import Verdict
 from heteroplan.optimize.static_peak import ConstantSizes, cheapest_constant
 from heteroplan.placement import pack
-from heteroplan.placement.settle import standing
+from heteroplan.placement.settle import without_unplaced
 
 STATIC_SHARE = 0.4
 """Of the time that is left, for static baselines."""
@@ -104,7 +104,7 @@ def _greedy(
             continue
         schedule = of_sizes(free, day.replicas)
         packing = pack(plan.scenario, plan.candidates, free, day.replicas, late)
-        kept = standing(free, schedule, packing)
+        kept = without_unplaced(free, schedule, packing)
         replicas, stays = kept.plan.solution.replicas, kept.packing.stays
         use = spent(plan.scenario, plan.candidates, free, replicas, stays)
         baseline = compared(

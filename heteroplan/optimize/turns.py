@@ -32,7 +32,7 @@ from heteroplan.optimize.construct.all_workloads import (
 from heteroplan.optimize.construct.guide import NearGuide
 from heteroplan.optimize.improve.by_class import ByClass
 from heteroplan.optimize.improve.repair import urgent_first
-from heteroplan.optimize.improve.sweeps import nearby, repaired, swept
+from heteroplan.optimize.improve.sweeps import nearby, swept, with_room_made
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.prices import supply_prices
 from heteroplan.optimize.program.problem import Floats
@@ -175,7 +175,7 @@ def _near_lp(
             return search.plan
     assert best is not None
     if not best.covered and search.unproven_shortage():
-        best = next(repaired(search, best, 0.0 * relaxed.prices.supply, order), best)
+        best = next(with_room_made(search, best, 0.0 * relaxed.prices.supply, order), best)
         search.offer(best)
         yield
     return best
@@ -221,7 +221,7 @@ def _begun(
     search.offer(plan)
     search.prove_early()
     yield
-    for better in repaired(search, plan, near.first.prices, order):
+    for better in with_room_made(search, plan, near.first.prices, order):
         plan = better
         search.offer(plan)
         yield

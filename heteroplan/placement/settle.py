@@ -68,7 +68,7 @@ def settle(
     return _Settling(scenario, candidates, problem, gap, Late(stop, deadline)).best(plan, others)
 
 
-def standing(problem: Problem, plan: Incumbent, packing: Packing) -> Settled:
+def without_unplaced(problem: Problem, plan: Incumbent, packing: Packing) -> Settled:
     """The plan without what found no room; what stands stays where it is."""
     replicas = plan.solution.replicas.copy()
     for each in packing.unplaced:
@@ -93,7 +93,7 @@ class _Settling:
         best, tighter = self._in_rounds(plan)
         for other in others:
             if other.rank < best.plan.rank and (not self.late() or best.plan.broken):
-                kept = standing(self.problem, other, self._packed(other))
+                kept = without_unplaced(self.problem, other, self._packed(other))
                 best = min(best, kept, key=lambda settled: settled.plan.rank)
         best = self._stable(best)
         if best.plan.broken:
@@ -123,7 +123,7 @@ class _Settling:
             if worse or not found.plan.broken:
                 break
             plan = keep_sizes(problem, starting_later(problem, found.plan), grow=False)
-            found = standing(problem, plan, self._packed(plan))
+            found = without_unplaced(problem, plan, self._packed(plan))
         return found
 
     def _in_rounds(self, plan: Incumbent) -> tuple[Settled, Problem]:
@@ -137,7 +137,7 @@ class _Settling:
             early = any(each.first < problem.pools[each.pool].lead for each in left_out)
             if rounds == 0 and early and has_handover(problem):
                 self.late = Late(self.late.stop, max(self.late.end, monotonic() + LATE_S))
-            kept = stood = standing(problem, plan, packing)
+            kept = stood = without_unplaced(problem, plan, packing)
             if problem.has_stability:
                 kept = self._stable(stood)
             if left_out:

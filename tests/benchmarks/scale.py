@@ -6,9 +6,9 @@
 
 `scale_instances` says what the instances and their groups are called. Every plan is made in a
 process of its own, one after the other, its baselines left out. `--cpu` counts CPU seconds of one
-core, bounds included, so that other work on the machine does not decide; the first run after a
-change compiles, which counts as well. `--mip` adds the whole program as one MIP. Runs that the file
-of `--keep` has are read from there, new ones are appended: it is of one state of the code.
+core, bounds included, so that other work on the machine does not decide. `--mip` adds the whole
+program as one MIP. Runs that the file of `--keep` has are read from there, new ones are appended:
+it is of one state of the code.
 
 ablation: the instances with each ingredient of `heteroplan.optimize.search.INGREDIENTS` left out,
 or those of `--without` (+ joins some that are left out at once, `none` is the whole method alone),

@@ -39,9 +39,9 @@ DAYS = 2
 """Replayed of a cyclic day; the last one counts, since it follows one like itself."""
 SIZED_ROUNDS = 2
 """Times that a pool is sized, with the capacity of the size found before."""
-type Site = tuple[list[int], ...]
+type PoolSet = tuple[list[int], ...]
 """Pools that count together: of whole engines, or of both parts of divided ones."""
-type Section = dict[Role, list[Site]]
+type Section = dict[Role, list[PoolSet]]
 """Where prefill and decode are taken to serve each other."""
 type Places = dict[str, list[tuple[int, ...]]]
 """Of an engine, or a part 0 and a part 1, that serve a role: its pool by group, in scale-out order,
@@ -200,11 +200,11 @@ class _Service:
             else [_section(problem, list(self.group), by_leaf=False)]
         )
         self.where = {
-            p: (i, role, site, part)
+            p: (i, role, pool_set, part)
             for i, section in enumerate(self.sections)
-            for role, sites in section.items()
-            for site in sites
-            for part in site
+            for role, pool_sets in section.items()
+            for pool_set in pool_sets
+            for part in pool_set
             for p in part
         }
         self.members = {role: problem.members(w, role) for role in Role}
@@ -338,7 +338,7 @@ class _Service:
         """What changed."""
         for i, role in self.stale:
             self.reach[i][role] = sum(
-                min(map(self._cover, site)) for site in self.sections[i][role]
+                min(map(self._cover, pool_set)) for pool_set in self.sections[i][role]
             )
         for i in {i for i, _ in self.stale}:
             reach = self.reach[i]
@@ -379,8 +379,10 @@ class _Service:
         """Share that the pool's side could serve beyond what its section serves through it."""
         if self.stale:
             self._sum_again()
-        i, role, site, part = self.where[p]
-        beyond_parts = self._cover(part) - min(map(self._cover, site)) if len(site) > 1 else 0.0
+        i, role, pool_set, part = self.where[p]
+        beyond_parts = (
+            self._cover(part) - min(map(self._cover, pool_set)) if len(pool_set) > 1 else 0.0
+        )
         return beyond_parts + self.reach[i][role] - self._served(i, role)
 
     def _served(self, i: int, role: Role) -> float:
@@ -399,8 +401,8 @@ class _Service:
     def _choices(self) -> dict[Role, list[Places]]:
         found: dict[Role, dict[tuple[int, ...], Places]] = {role: {} for role in Role}
         for group, pools in self.groups.items():
-            for role, sites in _section(self.problem, pools).items():
-                for place in (place for site in sites for place in product(*site)):
+            for role, pool_sets in _section(self.problem, pools).items():
+                for place in (place for pool_set in pool_sets for place in product(*pool_set)):
                     engines = tuple(self.pools[p].candidate for p in place)
                     places = found[role].setdefault(engines, {})
                     places.setdefault(group, []).append(place)
@@ -414,7 +416,7 @@ def _parts(places: Places, groups: Iterable[str]) -> list[list[int]]:
 
 
 def _section(problem: Problem, pools: list[int], *, by_leaf: bool = True) -> Section:
-    """Pools by role and site: whole engines, and divided ones by leaf or all together."""
+    """Sets of pools by role: whole engines, and divided ones by leaf or all together."""
     section: Section = {}
     for role in Role:
         mine = [p for p in pools if problem.pools[p].role is role]
@@ -437,17 +439,17 @@ def _stranded(problem: Problem, replicas: Ints) -> int:
             served = np.minimum(*reach.values())
             for role in PAIRED:
                 used = _share_of(served, reach[role])
-                for site in section[role]:
-                    total += _idle(problem, site, replicas, used)
+                for pool_set in section[role]:
+                    total += _idle(problem, pool_set, replicas, used)
     return total
 
 
-def _idle(problem: Problem, site: Site, replicas: Ints, used: Floats) -> int:
-    """Idle replicas of a site; `used` [T] is the share of its capacity that the other role uses."""
-    covers = [cover_of(problem, part, replicas[part]) for part in site]
+def _idle(problem: Problem, pool_set: PoolSet, replicas: Ints, used: Floats) -> int:
+    """Idle replicas of some pools; the other role uses a share `used` [T] of their capacity."""
+    covers = [cover_of(problem, part, replicas[part]) for part in pool_set]
     least = np.min(covers, axis=0)
     total = 0
-    for part, cover in zip(site, covers, strict=True):
+    for part, cover in zip(pool_set, covers, strict=True):
         idle = np.where(cover > 0, 1.0 - used * _share_of(least, cover), 0.0)
         count = replicas[part].sum(axis=0)
         total += int(np.floor(count * idle + COVER_TOLERANCE).sum())

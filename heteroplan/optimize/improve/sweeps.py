@@ -69,7 +69,7 @@ def nearby(search: Search, workloads: Sequence[int], reach: int) -> Iterator[Inc
         yield local_move(search.problem, search.plan, w, 0, search.out_of_time, reach)
 
 
-def repaired(
+def with_room_made(
     search: Search, plan: Incumbent, prices: Floats, workloads: Sequence[int]
 ) -> Iterator[Incumbent]:
     """Plans in which workloads make room for those that go short, until none does.

@@ -11,7 +11,7 @@ from heteroplan.entities.workload import Role
 from heteroplan.optimize.construct.all_workloads import steered
 from heteroplan.optimize.construct.one_workload import is_plain
 from heteroplan.optimize.improve import sweeps as sweeping
-from heteroplan.optimize.improve.sweeps import REPAIRS, RISE, repaired
+from heteroplan.optimize.improve.sweeps import REPAIRS, RISE, with_room_made
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution
@@ -199,7 +199,7 @@ def test_prices_rise_where_demand_is_short_until_room_is_made() -> None:
     problem = problem_of(scenario(loads, in_fleet=on))
     replicas = np.array([[int((pool.workload, pool.engine) == (0, "C"))] for pool in problem.pools])
     prices = np.zeros((len(problem.supplies), 1))
-    plans = list(repaired(search_of(problem), plan_of(problem, replicas), prices, [0, 1]))
+    plans = list(with_room_made(search_of(problem), plan_of(problem, replicas), prices, [0, 1]))
     assert [plan.covered for plan in plans] == [False] * 3 + [True]
     assert 3 * RISE < 1.0 < 4 * RISE
     assert plans[-1].cost == pytest.approx(4 * 1.0 + 4 * 2.0)
@@ -209,10 +209,12 @@ def test_a_plan_that_serves_everything_needs_no_repair() -> None:
     problem = two_spines(9, 9, {"rps": 20.0})
     prices = np.zeros((len(problem.supplies), 1))
     covered = plan_of(problem, sized(problem, (0, 2)))
-    assert list(repaired(search_of(problem), covered, prices, [0])) == []
+    assert list(with_room_made(search_of(problem), covered, prices, [0])) == []
     short = plan_of(problem, sized(problem, (0, 1)))
-    assert list(repaired(search_of(problem, -1.0), short, prices, [0])) == []
-    assert [plan.covered for plan in repaired(search_of(problem), short, prices, [0])] == [True]
+    assert list(with_room_made(search_of(problem, -1.0), short, prices, [0])) == []
+    assert [plan.covered for plan in with_room_made(search_of(problem), short, prices, [0])] == [
+        True
+    ]
 
 
 def test_urgent_workloads_and_among_them_the_shortest_are_swept_first(
@@ -233,7 +235,7 @@ def test_urgent_workloads_and_among_them_the_shortest_are_swept_first(
     monkeypatch.setattr(sweeping, "swept", recorded)
     start = plan_of(problem, sized(problem, (1, 0), (1, 0), (0, 0), (3, 0)))
     prices = np.zeros((len(problem.supplies), 1))
-    list(repaired(search_of(problem), start, prices, [0, 3, 2, 1]))
+    list(with_room_made(search_of(problem), start, prices, [0, 3, 2, 1]))
     assert [order for order, _ in orders] == [[1, 3, 2], [0]] * REPAIRS
     rises = [RISE * (i + 1) for i in range(REPAIRS) for _ in range(2)]
     assert [price for _, price in orders] == pytest.approx(rises)
