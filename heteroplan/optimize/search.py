@@ -31,7 +31,6 @@ INGREDIENTS = (
     "one domain",
     "balance prices",
     "cuts",
-    "near LP",
     "near guide",
     "sweeps",
     "regroup",

@@ -22,11 +22,10 @@ from functools import partial
 from heteroplan.numerics.tolerances import LEAST_GAIN
 from heteroplan.optimize.bound.bound import priced_bound
 from heteroplan.optimize.bound.bounding import Round, Rounds
-from heteroplan.optimize.bound.relaxation import Relaxation, relax
+from heteroplan.optimize.bound.relaxation import relax
 from heteroplan.optimize.construct.all_workloads import (
     by_size,
     fits_one_group,
-    near_lp,
     place_all,
 )
 from heteroplan.optimize.construct.guide import NearGuide
@@ -54,55 +53,44 @@ STATIC_GAP = 0.01
 """To which sizes that never change are solved."""
 FIRST_PASSES = 10
 """Over workloads with classes before anything but plans of one workload after another."""
-TURNS = 5
-"""Times that plans are begun anew. The second follows the first without sweeps: five fleets then
-cost 0.05 to 0.6 % less than after sweeps of the first, in the time of one placement more."""
+TURNS, FEW_TURNS = 5, 2
+"""Times that plans are begun anew, of large programs and of others. The second follows the first
+without sweeps: five fleets then cost 0.05 to 0.6 % less than after sweeps of the first, in the time
+of one placement more."""
 
 
 def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
     """Turns, and first plans before them; the caller may stop at each yield."""
     problem = search.problem
     yield from _first_plans(search)
+    yield from _prove_short(search)
     order = by_size(problem)[::-1]
     order.sort(key=lambda w: problem.workloads[w].priority)
-    by_class = ByClass(search)
-    orders = (by_size(problem), order)
-    near = NearGuide.of(search) if problem.large and search.uses("near guide") else None
-    relaxed = yield from _relaxed(search)
-    yield from by_class.improved(search.plan, FIRST_PASSES, relaxed)
-    for turn in range(TURNS):
+    orders, by_class = (by_size(problem), order), ByClass(search)
+    near = NearGuide.of(search) if search.uses("near guide") else None
+    yield from by_class.improved(search.plan, FIRST_PASSES)
+    for turn in range(TURNS if problem.large else FEW_TURNS):
+        plan, prices = search.plan, supply_prices(problem).supply
         if near is not None:
             near = near.after(search.plan) if turn else near
-            plan = yield from _begun(search, near, orders[turn % len(orders)])
-            if turn == 0:
-                continue
-            prices: Floats | None = near.first.prices
-        elif turn == 0:
-            plan = yield from _near_lp(search, order, relaxed)
-            if not plan.covered and search.unproven_shortage() and search.uses("near guide"):
-                near = NearGuide.of(search)
-                continue
-            found = yield from _more_rounds(search, rounds, FIRST_ROUNDS)
-            prices = None if found is None else found.prices.supply
-            plan = min(plan, search.plan, key=lambda each: each.rank)
-        else:
-            return
+            plan, prices = (yield from _begun(search, near, orders[turn % 2])), near.first.prices
+        if turn == 0:
+            yield from _more_rounds(search, rounds, 0 if problem.large else FIRST_ROUNDS)
+            continue
         plan = yield from by_class.improved(plan)
-        again = [w for w in orders[(turn + 1) % len(orders)] if w not in by_class.workloads]
-        if prices is not None and search.uses("sweeps"):
+        again = [w for w in orders[(turn + 1) % 2] if w not in by_class.workloads]
+        if search.uses("sweeps"):
             yield from _swept(search, plan, prices, again)
         yield from _more_rounds(search, rounds, MEANWHILE)
         if search.prices is not None and search.uses("sweeps"):
             yield from swept_again(search, search.prices.supply, again)
 
 
-def _more_rounds(search: Search, rounds: Rounds, count: int) -> Generator[None, None, Round | None]:
-    """So many rounds of the bound, waited for; the last one, None after the last of all."""
-    last: Round | None = None
+def _more_rounds(search: Search, rounds: Rounds, count: int) -> Iterator[None]:
+    """So many rounds of the bound, waited for."""
     for _ in range(count):
-        last = prove_round(search, rounds) or last
+        prove_round(search, rounds)
         yield
-    return last
 
 
 def _first_plans(search: Search) -> Iterator[None]:
@@ -145,40 +133,16 @@ def _first_plans(search: Search) -> Iterator[None]:
             yield
 
 
-def _relaxed(search: Search) -> Generator[None, None, Relaxation | None]:
-    """The LP of the whole program, what it proves kept; None of a large one."""
-    if search.problem.large or not search.uses("near LP"):
-        return None
+def _prove_short(search: Search) -> Iterator[None]:
+    """What the LP of the whole program proves where no plan serves everything; not if large."""
+    if search.problem.large or search.plan.covered:
+        return
     relaxed = relax(search.problem, search.effort())
     if relaxed is not None:
         search.shortage_bounds.append(ShortageBound(relaxed.unserved, relaxed.unserved))
         if not any(relaxed.unserved.values()):
             search.raise_covering_bound(relaxed.bound)
         yield
-    return relaxed
-
-
-def _near_lp(
-    search: Search, order: Sequence[int], relaxed: Relaxation | None
-) -> Generator[None, None, Incumbent]:
-    """The best of some plans near the LP of the whole program, swept once where it goes short."""
-    problem = search.problem
-    if relaxed is None:
-        return search.plan
-    best: Incumbent | None = None
-    for found in near_lp(problem, relaxed, search.out_of_time):
-        if best is None or found.rank < best.rank:
-            best = found
-        search.offer(found)
-        yield
-        if search.plan.covered and found.cost > search.plan.cost:
-            return search.plan
-    assert best is not None
-    if not best.covered and search.unproven_shortage():
-        best = next(with_room_made(search, best, 0.0 * relaxed.prices.supply, order), best)
-        search.offer(best)
-        yield
-    return best
 
 
 def _swept(search: Search, plan: Incumbent, prices: Floats, order: Sequence[int]) -> Iterator[None]:

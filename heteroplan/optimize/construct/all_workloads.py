@@ -3,13 +3,12 @@
 Prices on supply steer workloads away from what others need more.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from heteroplan.clock import Stop, never
-from heteroplan.optimize.bound.relaxation import Relaxation
 from heteroplan.optimize.construct.one_domain import has_room
 from heteroplan.optimize.construct.one_workload import ASKS_NOTHING, place, rank_of
 from heteroplan.optimize.construct.task import task_of, without
@@ -19,9 +18,6 @@ from heteroplan.optimize.program.problem import Floats, Ints, Problem
 
 TIE = 1e-6
 """Price of a step of scarcity, as a share of what a GPU costs, that only decides between equals."""
-ESCALATIONS, PRICE_STEP = 6, 0.1
-"""Placements near an LP, and the step of a supply price before each, as a share of what the GPU
-costs."""
 
 
 def place_all(
@@ -29,15 +25,13 @@ def place_all(
     prices: Floats | None,
     order: Sequence[int],
     stop: Stop = never,
-    near: tuple[Sequence[Floats], Floats] | None = None,
     *,
     whole: bool = False,
 ) -> Incumbent:
     """A first plan: workloads in `order`, each beside those before it, until `stop()`.
 
-    `near` an LP where given: its split over domains (flow of each pool [K, T]), pools up to its
-    sizes [P, T]. Ends at the first workload that goes short where the plan is to be `whole`.
-    Where workloads find no room for their minima, once more beside those of all.
+    Ends at the first workload that goes short where the plan is to be `whole`. Where workloads find
+    no room for their minima, once more beside those of all.
     """
     held_price = steered(problem, prices)
 
@@ -46,10 +40,8 @@ def place_all(
             if stop():
                 break
             replicas[list(problem.workloads[w].pools)] = 0
-            task, parts = task_of(problem, w, replicas, held_price, stop=stop), None
-            if near is not None:
-                task, parts = task.near(near[1], slack=1), parts_of(problem, w, near[0])
-            place(task, replicas, parts)
+            task = task_of(problem, w, replicas, held_price, stop=stop)
+            place(task, replicas)
             if whole and rank_of(task, replicas)[0] > 0.0:
                 break
         return of_sizes(problem, replicas)
@@ -70,24 +62,6 @@ def place_minima(
         if problem.workloads[w].min_replicas:
             task = task_of(problem, w, replicas, held_price)
             place(replace(task, extra=ASKS_NOTHING), replicas)
-
-
-def near_lp(problem: Problem, relaxed: Relaxation, stop: Stop) -> Iterator[Incumbent]:
-    """Plans near the LP's, at prices that rise where demand is left unserved and GPUs are out.
-
-    A workload that went short is placed earlier within its priority class next time.
-    """
-    rank = {w: i for i, w in enumerate(reversed(by_size(problem)))}
-    lost = np.zeros(len(problem.workloads))
-    prices = relaxed.prices.supply
-    for _ in range(ESCALATIONS):
-        order = sorted(rank, key=lambda w: (problem.workloads[w].priority, -lost[w], rank[w]))
-        found = place_all(problem, prices, order, stop, (relaxed.flow, relaxed.sizes))
-        yield found
-        if found.covered:
-            return
-        lost += unserved_shares(problem, found).sum(axis=1)
-        prices = prices + PRICE_STEP * scarce_where_short(problem, found)
 
 
 def scarce_where_short(problem: Problem, plan: Incumbent) -> Floats:

@@ -87,8 +87,8 @@ def guide(
     if not kept or effort.over():
         return None
     program = _beside(problem, kept, replicas)
-    few = max(FEWEST_INTERVALS, cells // len(kept))
-    first = merged_starts(problem.intervals, min(MERGED_INTERVALS, few))
+    few = min(MERGED_INTERVALS, max(FEWEST_INTERVALS, cells // len(kept)))
+    first = merged_starts(problem.intervals, few if problem.large else problem.intervals)
     merged = merged_intervals(program, first)
     if before is not None:
         reserve = np.ceil(_reserve(program, before[kept], first)).astype(np.int64)
@@ -214,12 +214,13 @@ class NearGuide:
         Where long intervals hide much, a second guide keeps GPUs free for what the first one found.
         """
         problem = search.problem
-        groups = candidate_groups(problem, search.effort())
+        groups = candidate_groups(problem, search.effort()) if problem.large else set()
         if groups is None:
             return None
         groups |= _everywhere(problem)
         first = _of_all(search, groups, None)
-        if first is not None and first.intervals < min(MERGED_INTERVALS, problem.intervals):
+        hidden = first is not None and first.intervals < min(MERGED_INTERVALS, problem.intervals)
+        if first is not None and hidden:
             first = _of_all(search, groups, first.sizes)
         return None if first is None else cls(search, groups, first)
 
@@ -268,9 +269,9 @@ def _of_all(
 
 
 def _everywhere(problem: Problem) -> CandidateGroups:
-    """All groups of the largest workloads."""
+    """All groups of the largest workloads, or of all in a program that is not large."""
     asked = problem.asked_gpus()
-    large = np.flatnonzero(asked >= WIDE * asked.sum())
+    large = np.flatnonzero(asked >= (WIDE if problem.large else 0.0) * asked.sum())
     return {(int(w), group) for w in large for group in problem.groups(int(w))}
 
 
