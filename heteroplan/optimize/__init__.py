@@ -24,7 +24,7 @@ with two, unless the time limit ends the search.
 **Plans.** A workload goes where it costs least (`one_workload`, `one_domain`), beside what stands
 there, its groups fitted to each other one by one; `two_groups` fits two at a time. Pools take their
 workload's classes in one `mix` there; `by_class` divides classes among engines. Plans are begun
-anew in `turns`: of a small program near its LP, of a large one near LPs of the workloads left
+anew in `turns`, near the LP of the whole or, of a large program, LPs of the workloads left
 (`guide`). `sweeps` improve them while prices fade, and `polish` by MIPs of a few workloads or
 hours: on tight fleets of some nodes that is worth 1 to 2 %. Plans that find no room on nodes are
 repaired (`repair`). Shortage counts first, by priority class; where the best plan has some,

@@ -1,19 +1,19 @@
 """Plans begun anew turn by turn, and improved while the prices of the bound get better.
 
 1. *Prices* of the bound come in rounds (`bounding`), and say what supply is worth.
-2. *A plan.* Of a small program near its LP, swept once where it goes short. Of a large one, and
-   where that does not serve everything, near LPs (`guide`) in the candidate groups that LPs of
-   single intervals find for each workload: some are placed, then the LP of the rest is solved again
-   (`NearGuide`). Where that goes short, prices rise, and others make room. The first one is not
-   swept: it says how many GPUs to keep free for peaks and starts in the next.
-3. *Sweeps.* Each workload again beside the others while the prices fade: its groups one by one
-   (`refit`), then two at a time (`regroup`). Of a large program the last placed comes first, of a
-   small one the smallest.
+2. *A plan* near an LP (`NearGuide`). That of the whole tells where workloads stand in a program
+   that is not large, the smallest placed first. In a large one LPs of single intervals find
+   candidate groups for each workload; the largest are placed near the LP in these, then the LP of
+   the rest is solved again. Where the plan goes short, prices rise, and others make room. The first
+   one of a large program is not swept: it says how many GPUs to keep free for peaks and starts in
+   the next.
+3. *Sweeps.* Each workload again beside the others while the prices fade, the last placed first: its
+   groups one by one (`refit`), then two at a time (`regroup`).
 4. *Classes.* Where a workload has several, its pools serve them apart (`by_class`).
 5. *Again*, in the other order of workloads and with GPUs kept free by what the best plan holds,
-   until gap, time or turns end it. At the end of each turn the best plan of all is swept again,
-   while the prices of the bound rise and fade, as long as that helps; while there are prices a
-   workload may then move to other groups.
+   until gap, time or turns end it, or a program that is not large is served. At the end of each
+   turn the best plan of all is swept again, while the prices of the bound rise and fade, as long as
+   that helps; while there are prices a workload may then move to other groups.
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -22,7 +22,7 @@ from functools import partial
 from heteroplan.numerics.tolerances import LEAST_GAIN
 from heteroplan.optimize.bound.bound import priced_bound
 from heteroplan.optimize.bound.bounding import Round, Rounds
-from heteroplan.optimize.bound.relaxation import relax
+from heteroplan.optimize.bound.relaxation import Relaxation, relax
 from heteroplan.optimize.construct.all_workloads import (
     by_size,
     fits_one_group,
@@ -39,8 +39,6 @@ from heteroplan.optimize.search import Search, ShortageBound
 from heteroplan.optimize.solvers.solver import Verdict
 from heteroplan.optimize.static_peak import cheapest_constant
 
-FIRST_ROUNDS, MEANWHILE = 3, 1
-"""Rounds of the bound before the first sweeps of a program that is not large, and after sweeps."""
 FADING = (0.6, 0.2, 0.0, 0.0)
 """Parts of supply prices at which sweeps follow."""
 AGAIN = (1.0, 0.3, 0.0)
@@ -53,44 +51,41 @@ STATIC_GAP = 0.01
 """To which sizes that never change are solved."""
 FIRST_PASSES = 10
 """Over workloads with classes before anything but plans of one workload after another."""
-TURNS, FEW_TURNS = 5, 2
-"""Times that plans are begun anew, of large programs and of others. The second follows the first
-without sweeps: five fleets then cost 0.05 to 0.6 % less than after sweeps of the first, in the time
-of one placement more."""
+TURNS = 5
+"""Times that plans are begun anew. Of a large program the second follows the first without sweeps:
+five fleets then cost 0.05 to 0.6 % less than after sweeps of the first, in the time of one
+placement more."""
 
 
 def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
     """Turns, and first plans before them; the caller may stop at each yield."""
     problem = search.problem
     yield from _first_plans(search)
-    yield from _prove_short(search)
-    order = by_size(problem)[::-1]
-    order.sort(key=lambda w: problem.workloads[w].priority)
-    orders, by_class = (by_size(problem), order), ByClass(search)
-    near = NearGuide.of(search) if search.uses("near guide") else None
-    yield from by_class.improved(search.plan, FIRST_PASSES)
-    for turn in range(TURNS if problem.large else FEW_TURNS):
+    smallest_first = by_size(problem)[::-1]
+    smallest_first.sort(key=lambda w: problem.workloads[w].priority)
+    orders, by_class = [by_size(problem), smallest_first], ByClass(search)
+    if not problem.large:
+        orders.reverse()
+    relaxed = yield from _relaxed(search)
+    near = NearGuide.of(search, relaxed) if search.uses("near guide") else None
+    yield from by_class.improved(search.plan, FIRST_PASSES, relaxed)
+    for turn in range(TURNS):
         plan, prices = search.plan, supply_prices(problem).supply
         if near is not None:
             near = near.after(search.plan) if turn else near
             plan, prices = (yield from _begun(search, near, orders[turn % 2])), near.first.prices
-        if turn == 0:
-            yield from _more_rounds(search, rounds, 0 if problem.large else FIRST_ROUNDS)
+        if turn == 0 and problem.large:
             continue
         plan = yield from by_class.improved(plan)
         again = [w for w in orders[(turn + 1) % 2] if w not in by_class.workloads]
         if search.uses("sweeps"):
             yield from _swept(search, plan, prices, again)
-        yield from _more_rounds(search, rounds, MEANWHILE)
-        if search.prices is not None and search.uses("sweeps"):
-            yield from swept_again(search, search.prices.supply, again)
-
-
-def _more_rounds(search: Search, rounds: Rounds, count: int) -> Iterator[None]:
-    """So many rounds of the bound, waited for."""
-    for _ in range(count):
         prove_round(search, rounds)
         yield
+        if search.prices is not None and search.uses("sweeps"):
+            yield from swept_again(search, search.prices.supply, again)
+        if not problem.large and (search.plan.covered or not search.unproven_shortage()):
+            return
 
 
 def _first_plans(search: Search) -> Iterator[None]:
@@ -133,16 +128,17 @@ def _first_plans(search: Search) -> Iterator[None]:
             yield
 
 
-def _prove_short(search: Search) -> Iterator[None]:
-    """What the LP of the whole program proves where no plan serves everything; not if large."""
-    if search.problem.large or search.plan.covered:
-        return
+def _relaxed(search: Search) -> Generator[None, None, Relaxation | None]:
+    """The LP of the whole program, what it proves kept; None of a large one."""
+    if search.problem.large:
+        return None
     relaxed = relax(search.problem, search.effort())
     if relaxed is not None:
         search.shortage_bounds.append(ShortageBound(relaxed.unserved, relaxed.unserved))
         if not any(relaxed.unserved.values()):
             search.raise_covering_bound(relaxed.bound)
         yield
+    return relaxed
 
 
 def _swept(search: Search, plan: Incumbent, prices: Floats, order: Sequence[int]) -> Iterator[None]:
@@ -185,6 +181,10 @@ def _begun(
     search.offer(plan)
     search.prove_early()
     yield
+    for tried in near.again(plan, order):
+        plan = min(plan, tried, key=lambda each: each.rank)
+        search.offer(plan)
+        yield
     for better in with_room_made(search, plan, near.first.prices, order):
         plan = better
         search.offer(plan)

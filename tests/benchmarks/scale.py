@@ -2,7 +2,7 @@
 
     uv run --no-sync python -m tests.benchmarks.scale [--only quickstart,A51,tight] [--limits 20,60]
         [--cpu] [--gap 0.001] [--mip] [--repeats 1] [--keep FILE.csv]
-    ... --only ablation [--instances A1,small2] [--without sweeps,near LP+regroup]
+    ... --only ablation [--instances A1,small2] [--without sweeps,near guide+regroup]
 
 `scale_instances` says what the instances and their groups are called. Every plan is made in a
 process of its own, one after the other, its baselines left out. `--cpu` counts CPU seconds of one

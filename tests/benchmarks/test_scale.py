@@ -124,19 +124,23 @@ def test_ablation_leaves_out_what_is_asked_for(
     ran: list[Setting], capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = ["--only", "ablation", "--instances", "quickstart", "--limits", "5", "--repeats", "2"]
-    scale.main([*asked, "--without", "sweeps,near LP+regroup"])
+    scale.main([*asked, "--without", "sweeps,near guide+regroup"])
     left_out = [setting.without for setting in ran]
     assert left_out == [
         (),
         (),
         ("sweeps",),
         ("sweeps",),
-        ("near LP", "regroup"),
-        ("near LP", "regroup"),
+        ("near guide", "regroup"),
+        ("near guide", "regroup"),
     ]
     rows = rows_of(capsys.readouterr().out)
-    assert [row[1] for row in rows[:6:2]] == ["plan", "without sweeps", "without near LP, regroup"]
-    assert [row[0] for row in rows[6:]] == ["none", "near LP+regroup", "sweeps"]
+    assert [row[1] for row in rows[:6:2]] == [
+        "plan",
+        "without sweeps",
+        "without near guide, regroup",
+    ]
+    assert [row[0] for row in rows[6:]] == ["none", "near guide+regroup", "sweeps"]
 
 
 def test_ablation_leaves_out_each_ingredient_by_default() -> None:

@@ -95,15 +95,17 @@ def best_of(problem: Problem, one: Prices, other: Prices, better: NDArray[np.boo
 
 
 def plainer(prices: Prices) -> tuple[Prices, ...]:
-    """`prices`, and without those of balances where there are any; then each without starts.
+    """`prices`, and without those of balances where there are any; each without starts as well.
 
     Blocks see starts exactly as long as their grids hold them, and pay less where domains differ in
     the price of passing than where they are alike.
     """
-    started = [prices]
+    found = [prices]
     if prices.balance.any():
-        started.append(replace(prices, balance=0.0 * prices.balance))
-    return (*started, *(replace(each, starting=0.0 * each.starting) for each in started))
+        found.append(replace(prices, balance=0.0 * prices.balance))
+    if prices.starting.any():
+        found += [replace(each, starting=0.0 * each.starting) for each in found]
+    return tuple(found)
 
 
 def priced_shortage(problem: Problem) -> Model:

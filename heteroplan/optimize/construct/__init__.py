@@ -2,5 +2,5 @@
 
 `greedy` replays HeteroScale's scheduler on `greedy_ledger`. A `task` is one workload to place:
 `one_domain` sizes its pools in one domain, `one_workload` chooses its domains, `all_workloads`
-places all, `guide` near LPs of large programs.
+places all, `guide` near LPs.
 """

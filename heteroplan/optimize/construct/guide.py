@@ -1,6 +1,6 @@
-"""Plans near LPs of parts: which groups a workload needs, how large its pools are there.
+"""Plans near LPs: which groups a workload needs, how large its pools are there.
 
-For programs whose whole LP is too large, and small ones that go short. Two small LPs say nearly as
+The LP of the whole says that of a program that is not large. Of others two small LPs say nearly as
 much; in both, unserved demand is merely expensive:
 
 1. *Candidate groups.* LPs of single intervals, the tightest first; a (workload, group) pair that
@@ -8,21 +8,22 @@ much; in both, unserved demand is merely expensive:
 2. *Sizes.* The LP of the whole horizon in those groups alone, neighbouring intervals merged. Sizes
    found before say how many GPUs to keep free for what merging hides: peaks, and starts.
 
-Some workloads are placed near the sizes, at the prices of supply; then the LP of the rest is solved
-again on what is left.
+Workloads are placed near the sizes, at the prices of supply; of a large program only some, then the
+LP of the rest is solved again on what is left.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
 from heteroplan.optimize.bound.lp_prices import priced_shortage
-from heteroplan.optimize.construct.all_workloads import parts_of, steered
+from heteroplan.optimize.bound.relaxation import Relaxation
+from heteroplan.optimize.construct.all_workloads import parts_of, scarce_where_short, steered
 from heteroplan.optimize.construct.one_workload import placed_anew
-from heteroplan.optimize.construct.task import Rank, Task, task_of
-from heteroplan.optimize.incumbent import Incumbent, of_sizes
+from heteroplan.optimize.construct.task import Task, task_of
+from heteroplan.optimize.incumbent import Incumbent, of_sizes, unserved_shares
 from heteroplan.optimize.model import read_flow, read_prices, read_sizes
 from heteroplan.optimize.program.coarser import merged_intervals, merged_starts
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
@@ -44,6 +45,9 @@ SHARE = 0.4
 """Of the workloads left that are placed before the next LP."""
 WIDE = 1 / 20
 """Of all GPUs asked for: workloads of that size may use every group."""
+ESCALATIONS, PRICE_STEP = 6, 0.1
+"""Plans that follow where one goes short, and the step of a supply price before each, as a share of
+what the GPU costs."""
 MOST_SLACK = 32
 """Replicas up and down from the LP's sizes, at most."""
 
@@ -63,6 +67,12 @@ class Guide:
     """[R, T] of supply, objective units a GPU and interval."""
     intervals: int
     """Of the LP: neighbours are merged."""
+
+    @classmethod
+    def of(cls, relaxed: Relaxation) -> "Guide":
+        """What the LP of the whole program says."""
+        intervals = relaxed.sizes.shape[1]
+        return cls(relaxed.flow, relaxed.sizes, relaxed.prices.supply, intervals)
 
 
 def guide(
@@ -208,19 +218,21 @@ class NearGuide:
     """Of the LPs, at most."""
 
     @classmethod
-    def of(cls, search: Search) -> "NearGuide | None":
+    def of(cls, search: Search, relaxed: Relaxation | None) -> "NearGuide | None":
         """None where the effort ran out before there was a guide.
 
-        Where long intervals hide much, a second guide keeps GPUs free for what the first one found.
+        The LP of the whole is one where it is known. Where long intervals hide much, a second guide
+        keeps GPUs free for what the first one found.
         """
         problem = search.problem
-        groups = candidate_groups(problem, search.effort()) if problem.large else set()
+        if relaxed is not None:
+            return cls(search, _everywhere(problem), Guide.of(relaxed))
+        groups = candidate_groups(problem, search.effort())
         if groups is None:
             return None
         groups |= _everywhere(problem)
         first = _of_all(search, groups, None)
-        hidden = first is not None and first.intervals < min(MERGED_INTERVALS, problem.intervals)
-        if first is not None and hidden:
+        if first is not None and first.intervals < min(MERGED_INTERVALS, problem.intervals):
             first = _of_all(search, groups, first.sizes)
         return None if first is None else cls(search, groups, first)
 
@@ -236,28 +248,47 @@ class NearGuide:
     def plan(self, order: Sequence[int]) -> Incumbent:
         """Workloads in order near the guide's sizes at its prices.
 
-        After each `SHARE` of those left comes the guide of the rest on what is left. When time is
-        out, only some are placed.
+        In a large program after each `SHARE` of those left comes the guide of the rest on what is
+        left. When time is out, only some are placed.
         """
         search, problem = self.search, self.search.problem
         replicas, rest, near = problem.no_replicas(), list(order), self.first
         while rest and not search.out_of_time():
-            now = max(1, int(SHARE * len(rest)))
+            now = max(1, int(SHARE * len(rest))) if problem.large else len(rest)
             held_price = steered(problem, near.prices)
             for w in rest[:now]:
                 if search.out_of_time():
                     break
                 task = task_of(problem, w, replicas, held_price)
-                found = _near(task, replicas, near)
-                if found[0][0] > 0.0:
-                    found = min(found, placed_anew(task, replicas), key=lambda tried: tried[0])
-                replicas = found[1]
+                replicas = _near(task, replicas, near)
             rest = rest[now:]
             effort = search.effort()
             groups = self.candidate_groups
-            again = guide(problem, rest, replicas, groups, effort, near.sizes, self.cells)
-            near = again or near
+            of_rest = guide(problem, rest, replicas, groups, effort, near.sizes, self.cells)
+            near = of_rest or near
         return of_sizes(problem, replicas)
+
+    def again(self, plan: Incumbent, order: Sequence[int]) -> Iterator[Incumbent]:
+        """Plans at prices that rise where GPUs are out and demand goes short, until none does.
+
+        Of programs that are not large: placing all of a large one again takes too long. A workload
+        that went short comes earlier within its priority class.
+        """
+        problem, near = self.search.problem, self
+        lost = np.zeros(len(problem.workloads))
+        for _ in range(0 if problem.large else ESCALATIONS):
+            if plan.covered or self.search.out_of_time():
+                return
+            lost += unserved_shares(problem, plan).sum(axis=1)
+            prices = near.first.prices + PRICE_STEP * scarce_where_short(problem, plan)
+            near = replace(near, first=replace(near.first, prices=prices))
+            plan = near.plan(_short_first(problem, order, lost))
+            yield plan
+
+
+def _short_first(problem: Problem, order: Sequence[int], lost: Floats) -> list[int]:
+    """Workloads by priority class, within it those first that have lost [W] most."""
+    return sorted(order, key=lambda w: (problem.workloads[w].priority, -lost[w]))
 
 
 def _of_all(
@@ -275,15 +306,18 @@ def _everywhere(problem: Problem) -> CandidateGroups:
     return {(int(w), group) for w in large for group in problem.groups(int(w))}
 
 
-def _near(task: Task, replicas: Ints, near: Guide) -> tuple[Rank, Ints]:
-    """With the workload near the guide's sizes, only as near as it takes to serve its demand.
+def _near(task: Task, replicas: Ints, near: Guide) -> Ints:
+    """Sizes [P, T] with the workload near the guide's.
 
-    Steps away double, or go as far as the last two let expect to serve it; they end where that is
-    too far, or where one serves no more.
+    In a program that is not large no further than a replica, whatever that leaves unserved. Else as
+    near as it takes to serve its demand: steps away double, or go as far as the last two let expect
+    to serve it; they end where that is too far, or where one serves no more.
     """
     parts = parts_of(task.problem, task.w, near.flow)
     slack, gain = 1, np.inf
     best = placed_anew(task.near(near.sizes, slack), replicas, parts)
+    if not task.problem.large:
+        return best[1]
     lacking = best[0][0]
     while lacking > 0.0 and gain > 0.0 and slack + lacking / gain <= MOST_SLACK:
         before, lacking_before = slack, lacking
@@ -293,4 +327,6 @@ def _near(task: Task, replicas: Ints, near: Guide) -> tuple[Rank, Ints]:
         best = min(best, tried, key=lambda each: each[0])
         lacking = tried[0][0]
         gain = (lacking_before - lacking) / (slack - before)
-    return best
+    if best[0][0] > 0.0:
+        best = min(best, placed_anew(task, replicas), key=lambda each: each[0])
+    return best[1]

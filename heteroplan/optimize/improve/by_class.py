@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.numerics.tolerances import COVER_TOLERANCE, LEAST_GAIN
-from heteroplan.optimize.bound.relaxation import relax
+from heteroplan.optimize.bound.relaxation import Relaxation, relax
 from heteroplan.optimize.construct.all_workloads import by_size
 from heteroplan.optimize.construct.task import without
 from heteroplan.optimize.covering.role_blocks import cover_share, cover_weights
@@ -78,15 +78,15 @@ class ByClass:
         self._looked: dict[int, list[int]] = {w: [] for w in self.workloads}
 
     def improved(
-        self, plan: Incumbent, most: int | None = None
+        self, plan: Incumbent, most: int | None = None, relaxed: Relaxation | None = None
     ) -> Generator[None, None, Incumbent]:
         """The plan with each workload again, those first that gained last time, until none gains.
 
-        After `most` passes at the latest.
+        After `most` passes at the latest. `relaxed` is the LP of the whole program, where known.
         """
         problem, fruitless, passes, helped = self.search.problem, 0, 0, [*self.workloads]
         if not any(self._known.values()):
-            yield from self._know_from_lps(plan)
+            yield from self._know_from_lps(plan, relaxed)
         while self.workloads and fruitless < FRUITLESS and passes != most:
             active, helped = helped or self.workloads, []
             for w in active:
@@ -104,12 +104,13 @@ class ByClass:
             fruitless = 0 if helped else fruitless + 1
         return plan
 
-    def _know_from_lps(self, plan: Incumbent) -> Iterator[None]:
+    def _know_from_lps(self, plan: Incumbent, known_lp: Relaxation | None) -> Iterator[None]:
         """Sizes of LPs of all workloads, from the capacities of the plan's; of no large program."""
         problem, sizes = self.search.problem, plan.solution.replicas
         turns = 0 if problem.large or not self.workloads else SIZED_ROUNDS if problem.sized else 1
         for _ in range(turns):
-            relaxed = relax(at_sizes(problem, sizes), self.search.effort())
+            relaxed = None if problem.sized else known_lp
+            relaxed = relaxed or relax(at_sizes(problem, sizes), self.search.effort())
             if relaxed is None:
                 return
             sizes = np.ceil(relaxed.sizes - COVER_TOLERANCE).astype(np.int64)

@@ -1,6 +1,7 @@
 """The guide of large programs, on programs small enough to see."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ def day_on_two_spines(*rps: float, nodes: int = 4) -> Problem:
         [workload("a", rps=rps, engines=engines), workload("b", rps=rps, engines=engines)],
         in_fleet=fleet(leaves, node_types=types),
     )
-    return problem_of(made)
+    return replace(problem_of(made), large=True)
 
 
 def test_each_workload_keeps_to_one_group_where_it_fits() -> None:
@@ -103,6 +104,14 @@ def test_merged_intervals_keep_the_mean_demand() -> None:
     found = guided(day_on_two_spines(*rps.tolist()))
     used = found.sizes[found.sizes.any(axis=1)]
     np.testing.assert_allclose(used, np.tile(rps, (4, 1)), atol=1e-6)
+
+
+def test_a_program_that_is_not_large_keeps_all_intervals() -> None:
+    problem = replace(day_on_two_spines(*[1.0] * 48), large=False)
+    everywhere = {(0, group) for group in problem.groups(0)}
+    found = guide(problem, [0], nothing(problem), everywhere, Effort(), None, 1)
+    assert found is not None
+    assert found.intervals == 48
 
 
 @pytest.mark.parametrize(("cells", "intervals"), [(1, 8), (64, 16), (1000, 24)])
