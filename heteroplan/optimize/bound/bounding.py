@@ -66,25 +66,28 @@ class Round:
 def rounds(
     problem: Problem, stop: Stop = never, without: frozenset[str] = frozenset()
 ) -> Iterator[Round]:
-    """Of each LP its prices, better ones of balances, and where they prove more a larger grid.
+    """Prices of LPs, better ones of balances, then larger grids; then of the LP of the day.
 
-    Prices of single intervals come first: sweeps of large programs at those of one domain end 0.1 %
-    above (A1). `without` names ingredients of the method to leave out (`search.INGREDIENTS`).
+    Prices of single intervals come first: at those of one domain sweeps of a large program (A1) end
+    0.1 % above. `without` names ingredients of the method to leave out (`search.INGREDIENTS`).
     """
     best, plain = Round(-np.inf, supply_prices(problem)), "balance prices" in without
-    for find in _beginnings(problem, without):
-        found = find(problem, Effort(stop=stop))
-        if stop():
-            return
-        if found is None:
-            continue
-        before, tried = best, plainer(found)
-        prices = tried[-1] if plain else _best_for_each(problem, tried, stop)
-        best = _better(problem, best, prices, CELLS, stop)
-        yield best
-        prices = prices if plain else balanced(problem, prices, stop, CELLS)
-        best = _better(problem, best, prices, MORE_CELLS, stop)
-        yield best
+    for finds in _beginnings(problem, without):
+        before, begun = best, list[Prices]()
+        for find in finds:
+            found = find(problem, Effort(stop=stop))
+            if stop():
+                return
+            if found is not None:
+                tried = plainer(found)
+                begun.append(tried[-1] if plain else _best_for_each(problem, tried, stop))
+                best = _better(problem, best, begun[-1], CELLS, stop)
+                yield best
+        for prices in begun:
+            if prices.balance.any():
+                prices = balanced(problem, prices, stop, CELLS)
+                best = _better(problem, best, prices, MORE_CELLS, stop)
+                yield best
         if best is not before:
             best = _better(problem, best, best.prices, MOST_CELLS, stop)
             yield best
@@ -93,13 +96,12 @@ def rounds(
         yield _better(problem, best, prices, MOST_CELLS, stop)
 
 
-def _beginnings(problem: Problem, without: frozenset[str]) -> Iterator[Find]:
+def _beginnings(problem: Problem, without: frozenset[str]) -> list[list[Find]]:
     """LPs whose prices may begin; the longest one at last."""
-    yield _of_some_intervals
+    quick: list[Find] = [_of_some_intervals]
     if "one domain" not in without:
-        yield one_domain_prices
-    if problem.cells <= WHOLE_DAY_CELLS:
-        yield _of_the_day
+        quick.append(one_domain_prices)
+    return [quick, [_of_the_day]] if problem.cells <= WHOLE_DAY_CELLS else [quick]
 
 
 def _of_the_day(problem: Problem, effort: Effort) -> Prices | None:
