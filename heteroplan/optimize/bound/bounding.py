@@ -128,6 +128,8 @@ def _of_some_intervals(problem: Problem, effort: Effort) -> Prices | None:
 def _best_for_each(problem: Problem, tried: Sequence[Prices], stop: Stop) -> Prices:
     """At the supply prices of all, for each workload those of its own that prove most."""
     best, *others = tried
+    if not others:
+        return best
     least = priced_bound(problem, best, stop, cells=CELLS).by_work
     for other in others:
         found = priced_bound(problem, other, stop, cells=CELLS).by_work
