@@ -134,7 +134,7 @@ def local_move(
     """
     replicas = without(problem.workloads[w].pools, best.solution.replicas)
     task = task_of(problem, w, replicas, steered(problem), stop=stop)
-    near = task.near(best.solution.replicas.astype(np.float64), slack, reach)
+    near = task.near(best.solution.replicas, slack, reach)
     place(near, replicas, parts_of(problem, w, best.solution.flow))
     tried = resized(problem, best, replicas)
     return tried if tried.rank < best.rank else best

@@ -305,7 +305,7 @@ def _fitting_path(
     high = block.high.copy()
     standing = problem.held_by(pools, replicas[pools]) if replicas[pools].any() else 0
     while True:
-        tried = cheapest_path(narrowed(replace(block, high=high)), cyclic=problem.cyclic)
+        tried = cheapest_path(narrowed(block), cyclic=problem.cyclic)
         if tried is None:
             return None
         held = problem.held_by(pools, replicas[pools] + tried.counts) - standing
@@ -321,3 +321,4 @@ def _fitting_path(
         steady = high[e].min()
         alone_and_swinging = len(over) == 1 and (tried.counts[e] > steady).any()
         high[e] = steady if alone_and_swinging else 0
+        block = replace(block, high=high.copy())

@@ -390,10 +390,10 @@ def refit(
     asked = (problem.workloads[w].rps.sum(axis=0) > 0).astype(np.float64)
     groups = {name: m for name, m in problem.groups(w).items() if replicas[m].any()}
     served = {name: group_cover(problem, m, replicas) for name, m in groups.items()}
+    beside_others = task_of(problem, w, replicas, held_price)
     for name, members in groups.items():
         others = sum((served[other] for other in groups if other != name), 0.0 * asked)
-        task = task_of(problem, w, without(members, replicas), held_price)
-        task = task.near(replicas.astype(np.float64), SLACK)
+        task = beside_others.near(replicas, SLACK)
         if not grow:
             task = replace(task, limit=replicas)
         _refit_group(task, members, replicas, less(asked, others))

@@ -51,18 +51,20 @@ class Task:
 
     def cost(self, pools: Sequence[int], replicas: Ints) -> float:
         """Steered cost of some pools of a whole plan [P, T]."""
-        total = sum(
-            float((self.problem.pools[p].run_cost + self.held_price[p]) @ replicas[p])
-            + float(self.start_price[p] @ self.problem.starts_in([p], replicas[[p]])[0])
-            for p in pools
-        )
-        return total + self.problem.changing_cost(pools, replicas[list(pools)])
+        total = self.problem.changing_cost(pools, replicas[list(pools)])
+        if used := _used(pools, replicas):
+            counts = replicas[used]
+            run = np.array([self.problem.pools[p].run_cost for p in used]) + self.held_price[used]
+            start = np.array([self.start_price[p] for p in used])
+            starting = start * self.problem.starts_in(used, counts)
+            total += float((run * counts).sum() + starting.sum())
+        return total
 
     def left(self, pools: Sequence[int], replicas: Ints) -> dict[int, Ints]:
         """GPUs left [T] on the rows of some pools by a plan [P, T] that differs in w alone."""
         rows = self.problem.rows_of(pools)
         left = {r: self.beside[r].copy() for r in rows}
-        mine = [p for p in self.problem.workloads[self.w].pools if replicas[p].any()]
+        mine = _used(self.problem.workloads[self.w].pools, replicas)
         for p, held in zip(mine, self.problem.held_by(mine, replicas[mine]), strict=True):
             for r in self.problem.drawn[p]:
                 if r in left:
@@ -76,6 +78,8 @@ class Task:
     def fewest(self, role: Role, others: Ints) -> Ints:
         """[T] replicas of a role that its minimum still asks for beside `others`."""
         minimum = self.problem.workloads[self.w].min_replicas.get(role, 0)
+        if not minimum:
+            return np.zeros(self.problem.intervals, dtype=np.int64)
         return np.maximum(0, minimum - self.count(role, others))
 
     def most(self, role: Role, others: Ints) -> Ints | None:
@@ -130,7 +134,7 @@ class Task:
             limit[p] = self.problem.pools[p].most if self.limit is None else self.limit[p]
         return replace(self, limit=limit)
 
-    def near(self, sizes: Floats, slack: int, reach: int = 1) -> "Task":
+    def near(self, sizes: Floats | Ints, slack: int, reach: int = 1) -> "Task":
         """This task but for `slack` replicas within sizes [P, T] of so many intervals around."""
         pools = list(self.problem.workloads[self.w].pools)
         around = [np.roll(sizes[pools], i, axis=1) for i in range(-reach, reach + 1)]
@@ -162,6 +166,12 @@ def task_of(
     others = problem.residual_of(pools, without(pools, replicas))
     start_price = {p: start_prices(problem, p, held_price[p]) for p in pools}
     return Task(problem, w, held_price, start_price, others, problem.no_replicas(), stop=stop)
+
+
+def _used(pools: Sequence[int], replicas: Ints) -> list[int]:
+    """Those of some pools that have a replica in any interval of a plan [P, T]."""
+    used = replicas[list(pools)].any(axis=1)
+    return [p for p, here in zip(pools, used, strict=True) if here]
 
 
 def without(pools: Sequence[int], replicas: Ints) -> Ints:

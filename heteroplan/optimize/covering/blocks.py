@@ -14,6 +14,8 @@ minimum: with slope `start` upwards, free downwards; O(cells) an interval, no pa
 """
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,9 @@ from heteroplan.numerics.division import quotient
 from heteroplan.numerics.tolerances import ROUNDING
 from heteroplan.optimize.covering.losses import LeastLost, NodeLoss
 from heteroplan.optimize.program.problem import Floats, Ints
+
+if TYPE_CHECKING:
+    from heteroplan.optimize.covering.compiled import Arrays
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +39,7 @@ class Filling:
     """Share of the demand."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Block:
     """E engines over T intervals; the docstring of the module has the program."""
 
@@ -81,12 +86,24 @@ class Block:
         """[S, E] the sides, one where none are named."""
         return np.ones((1, len(self.low)), dtype=bool) if self.sides is None else self.sides
 
+    @cached_property
+    def engines(self) -> list[int]:
+        """Those that may run at all; the first where none may."""
+        return [int(e) for e in np.flatnonzero((self.high > 0).any(axis=1))] or [0]
+
+    @cached_property
+    def arrays(self) -> "Arrays":
+        """Of the engines that may run."""
+        from heteroplan.optimize.covering.compiled import arrays_of
+
+        return arrays_of(self, self.engines)
+
     def missing(self, counts: Ints) -> Floats:
         """[S, T] share of the demand that counts [E, T] leave unserved on each side."""
         from heteroplan.numerics.compiling import own
-        from heteroplan.optimize.covering.compiled import arrays_of, missing
+        from heteroplan.optimize.covering.compiled import missing
 
-        return missing(arrays_of(self, list(range(len(counts)))), own(counts))
+        return missing(self.arrays, own(counts[self.engines]))
 
     def cells(self) -> float:
         """Mean number of states an interval."""
@@ -147,12 +164,12 @@ def _open_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints | Non
 
     With `fixed` [E] the day begins there and returns there, starts and changes paid.
     """
-    from heteroplan.optimize.covering.compiled import arrays_of, open_path
+    from heteroplan.optimize.covering.compiled import open_path
 
-    engines = _engines_of(block)
+    engines = block.engines
     no_state = np.zeros(0, dtype=np.int64)
     total, found = open_path(
-        arrays_of(block, engines),
+        block.arrays,
         first,
         no_state if fixed is None else fixed[engines],
         no_state if block.before is None else block.before[engines],
@@ -168,9 +185,4 @@ def _given_up(block: Block) -> float:
     """What changes cost of engines that ran before and may not run."""
     if block.change is None or block.before is None:
         return 0.0
-    return float(np.delete(block.change * (block.before > 0), _engines_of(block)).sum())
-
-
-def _engines_of(block: Block) -> list[int]:
-    """Those that may run at all; the first where none may."""
-    return [int(e) for e in np.flatnonzero((block.high > 0).any(axis=1))] or [0]
+    return float(np.delete(block.change * (block.before > 0), block.engines).sum())

@@ -20,7 +20,8 @@ from heteroplan.optimize.search import Search
 REPAIRS, RISE = 6, 0.3
 """Times at most that others make room, and the rise of prices before each."""
 NEAR = 1.03
-"""Multiple of its cost in fractions of replicas up to which a workload stays where it is."""
+"""Multiple of what a workload costs in fractions of replicas in a group: where it costs less than
+that it is not tried there."""
 
 
 def swept(
@@ -52,13 +53,23 @@ def swept(
 
 
 def _placed_again(problem: Problem, w: int, replicas: Ints, held_price: Floats, stop: Stop) -> Ints:
-    """Sizes in which workload w stands wherever it costs least, if that is better."""
+    """Sizes in which workload w stands wherever it costs least, if that is better.
+
+    Not where it stands in several groups that serve all of it.
+    """
     task = task_of(problem, w, replicas, held_price, stop)
-    groups = problem.groups(w).values()
-    least = min((task.least_cost(pools, task.need()) for pools in groups), default=0.0)
     here = rank_of(task, replicas)
-    if here <= (0.0, least * NEAR) or not fits_one_group(problem, w):
+    short = here[0] > 0.0
+    if not short and len(problem.used_groups(w, replicas)) > 1:
         return replicas
+    cheap = [
+        pools
+        for pools in problem.groups(w).values()
+        if short or task.least_cost(pools, task.need()) * NEAR < here[1]
+    ]
+    if not cheap or not fits_one_group(problem, w):
+        return replicas
+    task = task.within(p for pools in cheap for p in pools)
     rank, trial = placed_anew(task, without(problem.workloads[w].pools, replicas))
     return trial if rank < here else replicas
 

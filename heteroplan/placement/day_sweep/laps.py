@@ -18,6 +18,7 @@ from heteroplan.placement.identity import identify
 from heteroplan.placement.lifetimes import Lifetime
 from heteroplan.placement.nodes import Hold
 
+STOP_WORSE = True
 LAPS = 2
 """Sweeps through a cyclic day, each from where the one before ended."""
 
@@ -57,7 +58,7 @@ def swept(empty: Attempt, waiting: Sequence[Lifetime], stop: Stop) -> Attempt:
         worse = best is not None and done.score() >= best.score()
         if best is None or not worse:
             best = done
-        if worse or not any(best.score()[:2]) or stop():
+        if (worse and STOP_WORSE) or not any(best.score()[:2]) or stop():
             break
         before = sweep.states[-1]
     assert best is not None

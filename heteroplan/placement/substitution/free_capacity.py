@@ -314,12 +314,12 @@ class FreeCapacity:
     def _longer(self, pool: int, t: int, after: int) -> Extension | None:
         """One that serves until `t` or from `after` on serves in `t` as well."""
         ending = self._ending(pool, t)
-        for i, piece in ending or self._starting(pool, after):
+        for i, piece in (*ending, *self._starting(pool, after)):
             if piece.intervals + 1 >= self.problem.intervals:
                 continue
             longer = replace(piece, intervals=piece.intervals + 1)
             hold = self._hold(pool, t, t + 1)
-            if not ending:
+            if piece.first == after:
                 lead = self._lead(pool, t)
                 longer = replace(longer, first=t, lead=lead)
                 hold = self._hold(pool, t - lead - self._early(pool, t), t + 1 - piece.lead)
