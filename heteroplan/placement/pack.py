@@ -19,7 +19,7 @@ from heteroplan.optimize.program.build import RunningNow, running_now
 from heteroplan.optimize.program.problem import Ints, PoolSpec, Problem
 from heteroplan.optimize.program.supply import Places
 from heteroplan.placement import before
-from heteroplan.placement.day_sweep.laps import swept
+from heteroplan.placement.day_sweep.laps import LAPS, MOST_LAPS, Laps
 from heteroplan.placement.first_fit import Attempt, Footprint, Placed, Unplaced
 from heteroplan.placement.identity import identify
 from heteroplan.placement.lifetimes import Lifetime, lifetimes
@@ -43,7 +43,22 @@ class Packing:
     """Empty where everything is packed."""
 
 
-type Known = dict[tuple[str | int | bytes, ...], Attempt]
+@dataclass(slots=True, eq=False)
+class Part:
+    """Nodes that no pool shares with others outside, packed."""
+
+    best: Attempt
+    laps: Laps | None = None
+    """That may be gone on with where something found no room."""
+
+    def again(self, stop: Stop) -> None:
+        """More laps until `stop()`, where something found no room."""
+        if self.laps is not None and self.best.unplaced:
+            self.laps.run(MOST_LAPS - LAPS, stop)
+            self.best = min(self.best, self.laps.best, key=lambda each: each.score())
+
+
+type Known = dict[tuple[str | int | bytes, ...], Part]
 """Parts packed before, by node type, first and last node, pools and their sizes."""
 
 
@@ -54,10 +69,12 @@ def pack(
     replicas: Ints,
     stop: Stop = never,
     known: Known | None = None,
+    again: Stop | None = None,
 ) -> Packing:
     """Stays of pool sizes `replicas` [P, T], tried in fewer ways once `stop()` says so.
 
-    Parts of the fleet that are in `known` are not packed again; the others are put there.
+    Parts of the fleet that are in `known` are not packed again, but for more laps until `again()`
+    says so; the others are put there.
 
     What `scenario.current` says runs already keeps its place from the first interval on, as far
     as the pool's size there allows, those on scarce hardware going first. One whose place is
@@ -89,12 +106,15 @@ def pack(
             here = {p: footprint.within(rows) for p, footprint in footprints.items()}
             pools = sorted({life.pool for life in mine})
             key = (node_type, rows.start, rows.stop, *pools, replicas[pools].tobytes())
-            done = known.get(key)
-            if done is None:
+            part = known.get(key)
+            if part is None:
                 empty = Attempt(nodes.part(rows), here, problem.cyclic, known_before)
-                done = _best(empty, mine, stop)
+                part = _packed(empty, mine, stop)
                 if not stop():
-                    known[key] = done
+                    known[key] = part
+            elif again is not None:
+                part.again(again)
+            done = part.best
             placed, left_out = iter(done.placed), iter(done.unplaced)
             if known_before:
                 placed, left_out = before.in_horizon(placed), before.in_horizon(left_out)
@@ -139,7 +159,7 @@ def _parts(
     yield from found
 
 
-def _best(empty: Attempt, waiting: Sequence[Lifetime], stop: Stop) -> Attempt:
+def _packed(empty: Attempt, waiting: Sequence[Lifetime], stop: Stop) -> Part:
     """The best of several ways on the nodes of an attempt that has placed nothing.
 
     Where all lifetimes fit whole that is it, but for scarce hardware. Where not, sweeps through the
@@ -147,12 +167,14 @@ def _best(empty: Attempt, waiting: Sequence[Lifetime], stop: Stop) -> Attempt:
     """
     whole = _whole(empty, waiting)
     if whole is not None:
-        return whole
-    standing = any(life.begins is not None for life in waiting)
-    best = None if empty.cyclic and standing else swept(empty, waiting, stop)
-    if best is not None and (len(waiting) > FEW or not any(best.score())):
-        return best
-    return _reordered(empty, waiting, best, stop)
+        return Part(whole)
+    if empty.cyclic and any(life.begins is not None for life in waiting):
+        return Part(_reordered(empty, waiting, None, stop))
+    laps = Laps(empty, waiting)
+    laps.run(LAPS, stop)
+    if len(waiting) > FEW or not any(laps.best.score()):
+        return Part(laps.best, laps)
+    return Part(_reordered(empty, waiting, laps.best, stop), laps)
 
 
 def _whole(empty: Attempt, waiting: Sequence[Lifetime]) -> Attempt | None:

@@ -27,6 +27,8 @@ ROUNDS = 8
 """Times that a plan is packed before what finds no room is given up."""
 AGAIN = 0.5
 """Share of the time of one packing that the next takes: parts that stay are not packed again."""
+SUBSTITUTING = 0.5
+"""Share of the time of one packing that is kept for others to serve what found no room."""
 LATE_S = 3.0
 """Seconds that a round may always take: it is only late where replica limits are still broken, or
 where replicas that start before the horizon found no room."""
@@ -107,8 +109,13 @@ class _Settling:
         return replace(best, tighter=tighter)
 
     def _packed(self, plan: Incumbent) -> Packing:
-        sizes = plan.solution.replicas
-        return pack(self.scenario, self.candidates, self.problem, sizes, self.late, self.known)
+        """Where it stands; packed longer where something found no room and time is left."""
+        of, began = (self.scenario, self.candidates, self.problem), monotonic()
+        packing = pack(*of, plan.solution.replicas, self.late, self.known)
+        longer = Late(self.late, self.late.end - SUBSTITUTING * (monotonic() - began))
+        if packing.unplaced and not longer():
+            packing = pack(*of, plan.solution.replicas, self.late, self.known, longer)
+        return packing
 
     def _stable(self, found: Settled, beside: Settled | None = None) -> Settled:
         """Smaller where what found no room broke rules of stability, which then hold again.
