@@ -27,7 +27,7 @@ ROUNDS = 8
 """Times that a plan is packed before what finds no room is given up."""
 AGAIN = 0.5
 """Share of the time of one packing that the next takes: parts that stay are not packed again."""
-SUBSTITUTING = 0.5
+SUBSTITUTING = 0.6
 """Share of the time of one packing that is kept for others to serve what found no room."""
 LATE_S = 3.0
 """Seconds that a round may always take: it is only late where replica limits are still broken, or

@@ -136,9 +136,13 @@ def _replay(problem: Problem, ledger: Ledger, services: "Sequence[_Service]", st
             return False
         ledger.advance(day, t)
         for service in services:
+            service.forget()
             service.scale_in()
-        ledger.withdraw([p for service in reversed(services) for p in reversed(service.group)])
+        order = [p for service in reversed(services) for p in reversed(service.group)]
+        withdrawn = ledger.withdraw(order)
         for service in services:
+            if withdrawn:
+                service.forget()
             service.scale_out()
     return True
 
@@ -217,9 +221,16 @@ class _Service:
         self.choices = self._choices()
         self.allowed = self._allowed()
 
+    def forget(self) -> None:
+        """What was summed in another interval, or before replicas were withdrawn."""
+        now = self.ledger.now
+        self.stale |= {self.where[p][:2] for p in self.work.pools if now[p]}
+        self.stale |= {
+            (i, role) for i, found in enumerate(self.reach) for role in Role if found[role]
+        }
+
     def scale_in(self) -> None:
         """Give back what demand and minima do not need, high subgroup priority first."""
-        self._forget()
         running = [p for p in self.work.pools if self.ledger.now[p]]
         for p in sorted(running, key=lambda p: (-self.rank[self.group[p]], -self._price(p))):
             share = self.share[p][self.ledger.t]
@@ -234,7 +245,6 @@ class _Service:
 
     def scale_out(self) -> None:
         """Add what demand and minima lack, low subgroup priority first."""
-        self._forget()
         self.allowed = self._allowed()
         if self._rest() > COVER_TOLERANCE:
             if self.pairs:
@@ -325,14 +335,6 @@ class _Service:
     def _change(self, p: int, count: int) -> None:
         self.ledger.add(p, count)
         self.stale.add(self.where[p][:2])
-
-    def _forget(self) -> None:
-        """What was summed in another interval."""
-        now = self.ledger.now
-        self.stale |= {self.where[p][:2] for p in self.work.pools if now[p]}
-        self.stale |= {
-            (i, role) for i, found in enumerate(self.reach) for role in Role if found[role]
-        }
 
     def _sum_again(self) -> None:
         """What changed."""

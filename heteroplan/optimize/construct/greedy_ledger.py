@@ -57,13 +57,16 @@ class Ledger:
             for m in self._ahead(p):
                 free[m] -= started * self.pools[p].gpus
 
-    def withdraw(self, order: Sequence[int]) -> None:
-        """Stop replicas where nodes are away, in the `order` of pools."""
+    def withdraw(self, order: Sequence[int]) -> bool:
+        """Stop replicas where nodes are away, in the `order` of pools; says whether any stopped."""
+        withdrawn = False
         for row, free in zip(self.supplies, self._free, strict=True):
             for p in order if free[self._moment] < 0 else ():
                 if p in row.pools and self.now[p] and free[self._moment] < 0:
                     over = -(free[self._moment] // self.pools[p].gpus)
                     self.add(p, -min(self.now[p], over))
+                    withdrawn = True
+        return withdrawn
 
     def _ahead(self, p: int) -> range:
         """Moments in which a replica that serves from now on held its GPUs already."""

@@ -113,6 +113,15 @@ def test_a_workload_near_the_least_that_it_could_cost_stays(
     assert swept(problem, sized(problem, (0, 2)), [0], 0.0, "regroup") == [sizes]
 
 
+def test_a_workload_that_several_groups_serve_stays_there() -> None:
+    """50 requests/s by two replicas on cheap nodes and three on dear ones, each as cheap as can be
+    beside the others.
+    """
+    problem = two_spines(9, 9, {"rps": 50.0})
+    assert swept(problem, sized(problem, (2, 3)), [0], 0.0, "regroup") == [(2, 3)]
+    assert swept(problem, sized(problem, (0, 5)), [0], 0.0, "regroup") == [(5, 0)]
+
+
 def test_what_is_too_many_or_missing_is_put_right() -> None:
     problem = two_spines(9, 9, {"rps": 20.0}, {"rps": 30.0})
     assert swept(problem, sized(problem, (4, 0), (1, 0)), [0, 1]) == [(2, 0), (3, 0)]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from random import Random
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -173,3 +174,41 @@ def test_parts_that_are_known_are_not_packed_again() -> None:
     (kept,) = known.values()
     again = pack(of.scenario, of.candidates, of.problem, of.replicas, known=known)
     assert (first, [kept]) == (again, list(known.values()))
+
+
+def crowded_case(seed: int) -> Case:
+    """Sizes of replicas that fill eight nodes together: none need have the room that is left."""
+    draw = np.random.default_rng(seed)
+    gpus, hours = (1, 2, 4, 8), 24
+    free, sizes = np.full(hours, 64), np.zeros((len(gpus), hours), dtype=np.int64)
+    for _ in range(500):
+        pool, first, length = (int(draw.integers(*each)) for each in ((4,), (hours,), (1, 7)))
+        serves, holds = np.arange(first, first + length), np.arange(first - 1, first + length)
+        if (free[holds % hours] >= gpus[pool]).all():
+            free[holds % hours] -= gpus[pool]
+            sizes[pool, serves % hours] += 1
+    loads = [
+        Sizes({"s": over_time.tolist()}, gpus=size, startup_s=3600.0)
+        for size, over_time in zip(gpus, sizes, strict=True)
+    ]
+    return case(*loads, on=fleet({"l1": {"h100x8": 8}}, spines={"l1": "s"}))
+
+
+def lost_gpu_hours(of: Case, packing: Packing) -> int:
+    gpus = [pool.gpus for pool in of.problem.pools]
+    return sum(each.intervals * gpus[each.pool] for each in packing.unplaced)
+
+
+def test_more_laps_find_room_for_more_until_they_are_told_to_end() -> None:
+    first = later = 0
+    for seed in range(6):
+        of, known = crowded_case(seed), dict[Any, Any]()
+        inputs = of.scenario, of.candidates, of.problem, of.replicas
+        packing = pack(*inputs, known=known)
+        assert pack(*inputs, known=known, again=lambda: True) == packing
+        again = pack(*inputs, known=known, again=lambda: False)
+        assert faults(of, again) == []
+        assert lost_gpu_hours(of, again) <= lost_gpu_hours(of, packing)
+        first += lost_gpu_hours(of, packing)
+        later += lost_gpu_hours(of, again)
+    assert later < first

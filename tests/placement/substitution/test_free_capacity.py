@@ -130,6 +130,15 @@ def test_one_that_starts_does_so_earlier(
     assert free(free_capacity)[1] == [0 if t in held else 8 for t in range(7)]
 
 
+def test_where_one_that_stops_has_no_room_one_that_starts_does_so_earlier() -> None:
+    """At 2 the next replica on the first node starts already; on both it serves at 3."""
+    stays = ((ONE, 1, 1), (ONE, 3, 1), (TWO, 3, 2))
+    free_capacity = alone([0, 1, 0, 2, 1, 0, 0], *stays, startup_s=3600.0)
+    assert free_capacity.serve_more(0, 2)
+    assert (TWO, 2, 3) in [each[:3] for each in told(free_capacity)]
+    assert free_capacity.replicas.tolist() == [[0, 1, 1, 2, 1, 0, 0]]
+
+
 def test_who_has_no_room_to_serve_on_goes_on_elsewhere() -> None:
     """On the first node of two stands another at 3: the replica moves."""
     of = case(
