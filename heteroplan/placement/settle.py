@@ -113,7 +113,7 @@ class _Settling:
         of, began = (self.scenario, self.candidates, self.problem), monotonic()
         packing = pack(*of, plan.solution.replicas, self.late, self.known)
         longer = Late(self.late, self.late.end - SUBSTITUTING * (monotonic() - began))
-        if packing.unplaced and not longer():
+        if packing.unplaced and self.problem.cyclic and not longer():
             packing = pack(*of, plan.solution.replicas, self.late, self.known, longer)
         return packing
 
