@@ -40,8 +40,8 @@ class Cut:
     """A piece that serves less, so that another finds room."""
 
     number: int
-    kept: Placed | None
-    """What is left of it."""
+    kept: tuple[Placed, ...]
+    """What is left of it: what comes before, what comes after, or both."""
     lost: tuple[int, ...]
     """Intervals in which it no longer serves."""
 
@@ -225,7 +225,7 @@ class FreeCapacity:
                 yield from numbers
 
     def cuts(self, number: int, times: Ints) -> Iterator[Cut]:
-        """Without a piece, or with it only before or only after `times`."""
+        """Without a piece, or with it only before or only after `times`, or before and after."""
         piece = self.pieces[number]
         pool, length = piece.life.pool, self.problem.intervals
         lead = self.problem.pools[pool].lead
@@ -233,19 +233,23 @@ class FreeCapacity:
         if piece.lead + piece.intervals >= length or offset.max() >= piece.intervals:
             return
         served = self.problem.times(piece.first, piece.intervals)
-        yield Cut(number, None, tuple(served))
+        yield Cut(number, (), tuple(served))
         kept, after = int(offset.min()), int(offset.max()) + 1 + lead
+        earlier, later = list[Placed](), list[Placed]()
         if kept > 0 and not self._starting(pool, served[kept]):
-            yield Cut(number, replace(piece, intervals=kept), tuple(served[kept:]))
+            earlier.append(replace(piece, intervals=kept))
+            yield Cut(number, (*earlier,), tuple(served[kept:]))
         if after < piece.intervals and not self._ending(pool, served[after]):
             left = piece.intervals - after
-            later = replace(piece, first=served[after], intervals=left, lead=lead)
-            yield Cut(number, later, tuple(served[:after]))
+            later.append(replace(piece, first=served[after], intervals=left, lead=lead))
+            yield Cut(number, (*later,), tuple(served[:after]))
+        if earlier and later:
+            yield Cut(number, (*earlier, *later), tuple(served[kept:after]))
 
     def make(self, cut: Cut) -> bool:
         """A piece serves less; False where a replica would then be in two places."""
         pool = self.pieces[cut.number].life.pool
-        if not self._divided(cut.number, [] if cut.kept is None else [cut.kept]):
+        if not self._divided(cut.number, cut.kept):
             return False
         self._changed(pool, list(cut.lost), -1)
         return True

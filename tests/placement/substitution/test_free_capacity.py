@@ -228,34 +228,34 @@ def test_what_a_promise_does_not_let_serve_is_missing_too() -> None:
 
 def cut_told(
     free_capacity: FreeCapacity, number: int, *times: int
-) -> list[tuple[tuple[int, int] | None, tuple[int, ...]]]:
+) -> list[tuple[list[tuple[int, int]], tuple[int, ...]]]:
     """((first, intervals) that are kept, intervals lost) of each way to cut a stay."""
     return [
-        (None if cut.kept is None else (cut.kept.first, cut.kept.intervals), cut.lost)
+        ([(part.first, part.intervals) for part in cut.kept], cut.lost)
         for cut in free_capacity.cuts(number, np.array(times))
     ]
 
 
 def test_a_piece_is_cut_to_what_is_before_or_after() -> None:
-    """One of 1 to 5 that makes room at 3: it goes, it stops at 3, or it starts at 4."""
+    """One of 1 to 5 that makes room at 3: it goes, stops at 3, starts at 4, or pauses."""
     free_capacity = alone([0, 1, 1, 1, 1, 1, 0, 0], (ONE, 1, 5))
     assert cut_told(free_capacity, 0, 3) == [
-        (None, (1, 2, 3, 4, 5)), ((1, 2), (3, 4, 5)), ((4, 2), (1, 2, 3)),
+        ([], (1, 2, 3, 4, 5)), ([(1, 2)], (3, 4, 5)), ([(4, 2)], (1, 2, 3)),
+        ([(1, 2), (4, 2)], (3,)),
     ]  # fmt: skip
-    assert cut_told(free_capacity, 0, 1, 2) == [(None, (1, 2, 3, 4, 5)), ((3, 3), (1, 2))]
-    assert cut_told(free_capacity, 0, 4, 5) == [(None, (1, 2, 3, 4, 5)), ((1, 3), (4, 5))]
+    assert cut_told(free_capacity, 0, 1, 2) == [([], (1, 2, 3, 4, 5)), ([(3, 3)], (1, 2))]
+    assert cut_told(free_capacity, 0, 4, 5) == [([], (1, 2, 3, 4, 5)), ([(1, 3)], (4, 5))]
     assert cut_told(free_capacity, 0, 5, 6) == []
 
 
 def test_who_starts_after_making_room_takes_the_time_to_start() -> None:
     """Over midnight: 6, 7, 0, 1 of eight, with an hour to start from 5 on."""
     free_capacity = alone([1, 1, 0, 0, 0, 0, 1, 1], (ONE, 6, 4), startup_s=3600.0)
-    assert cut_told(free_capacity, 0, 6) == [(None, (6, 7, 0, 1)), ((0, 2), (6, 7))]
-    assert cut_told(free_capacity, 0, 5) == [(None, (6, 7, 0, 1)), ((7, 3), (6,))]
-    assert cut_told(free_capacity, 0, 0) == [(None, (6, 7, 0, 1)), ((6, 2), (0, 1))]
+    assert cut_told(free_capacity, 0, 6) == [([], (6, 7, 0, 1)), ([(0, 2)], (6, 7))]
+    assert cut_told(free_capacity, 0, 5) == [([], (6, 7, 0, 1)), ([(7, 3)], (6,))]
+    assert cut_told(free_capacity, 0, 0) == [([], (6, 7, 0, 1)), ([(6, 2)], (0, 1))]
     [_, later] = free_capacity.cuts(0, np.array([6]))
-    assert later.kept is not None
-    assert later.kept.lead == 1
+    assert [part.lead for part in later.kept] == [1]
     free_capacity.make(later)
     assert free(free_capacity)[0] == [0, 0, 8, 8, 8, 8, 8, 0]
     assert free_capacity.replicas.tolist() == [[1, 1, 0, 0, 0, 0, 0, 0]]
@@ -264,9 +264,14 @@ def test_who_starts_after_making_room_takes_the_time_to_start() -> None:
 def test_nobody_is_cut_to_stop_where_another_starts_or_to_start_where_one_stops() -> None:
     """It would go on as that one."""
     free_capacity = alone([0, 1, 1, 2, 1, 1, 0, 0], (ONE, 1, 3), (TWO, 3, 3))
-    assert cut_told(free_capacity, 0, 3) == [(None, (1, 2, 3))]
-    assert cut_told(free_capacity, 1, 3) == [(None, (3, 4, 5))]
-    assert cut_told(free_capacity, 0, 2) == [(None, (1, 2, 3)), ((1, 1), (2, 3)), ((3, 1), (1, 2))]
+    assert cut_told(free_capacity, 0, 3) == [([], (1, 2, 3))]
+    assert cut_told(free_capacity, 1, 3) == [([], (3, 4, 5))]
+    assert cut_told(free_capacity, 0, 2) == [
+        ([], (1, 2, 3)),
+        ([(1, 1)], (2, 3)),
+        ([(3, 1)], (1, 2)),
+        ([(1, 1), (3, 1)], (2,)),
+    ]
 
 
 def test_who_never_stops_is_not_cut() -> None:
@@ -283,7 +288,7 @@ def test_of_one_that_moves_what_is_left_starts() -> None:
     )
     free_capacity = rooms_of(of, Packing(moving, ()))
     assert told(free_capacity) == [(ONE, 0, 2, 0, False), (TWO, 2, 1, 0, True)]
-    assert cut_told(free_capacity, 0, 1) == [(None, (0, 1)), ((0, 1), (1,))]
+    assert cut_told(free_capacity, 0, 1) == [([], (0, 1)), ([(0, 1)], (1,))]
     free_capacity.make(next(free_capacity.cuts(0, np.array([1]))))
     assert told(free_capacity) == [(TWO, 2, 1, 0, False)]
 
@@ -396,7 +401,7 @@ def test_those_in_the_way_are_named_by_the_gpu_hours_that_are_lost(band: RatioBa
         for together in free_capacity.in_the_way(pool["big"], 2)
     ]
     of_w3 = [("w3", 1)] if band is None else []
-    alone = [("w4", 1), *of_w3, ("w1", 2), ("w1", 2), ("w2", 1), ("w1", 3), ("w2", 2)]
+    alone = [("w4", 1), ("w1", 1), *of_w3, ("w1", 2), ("w1", 2), ("w2", 1), ("w1", 3), ("w2", 2)]
     assert cuts == [*([each] for each in alone), [("w6-0", 1), ("w6-1", 1)]]
 
 
@@ -469,7 +474,7 @@ def test_who_began_before_the_day_and_starts_later_takes_all_the_time_to_start()
     """Two hours, of which a stay from 1 on holds one; without 1 it starts at 4, from 2 on."""
     free_capacity = alone([0, 1, 1, 1, 1, 1, 0], (ONE, 1, 5), startup_s=7200.0, cyclic=False)
     [_, later] = free_capacity.cuts(0, np.array([1]))
-    assert later.kept is not None
-    assert (later.kept.first, later.kept.intervals, later.kept.lead) == (4, 2, 2)
+    [part] = later.kept
+    assert (part.first, part.intervals, part.lead) == (4, 2, 2)
     free_capacity.make(later)
     assert free(free_capacity)[0] == [8, 8, 0, 0, 0, 0, 8]
