@@ -50,7 +50,7 @@ ESCALATIONS, PRICE_STEP = 6, 0.1
 """Plans that follow where one goes short, and the step of a supply price before each, as a share of
 what the GPU costs."""
 MOST_SLACK = 32
-"""Replicas up and down from the LP's sizes, at most."""
+"""Replicas up and down from the sizes of an LP with merged intervals, at most."""
 
 type CandidateGroups = set[tuple[int, str]]
 """(workload, group)"""
@@ -217,17 +217,25 @@ class NearGuide:
     """Of all workloads on an empty fleet."""
     cells: int = FIRST_CELLS
     """Of the LPs, at most."""
+    share: float = SHARE
+    """Of the workloads left that are placed before the next LP."""
+    most_slack: int = MOST_SLACK
+    """Replicas up and down from the LP's sizes, at most."""
+    escalations: int = 0
+    """Plans at higher prices that may follow where one goes short."""
 
     @classmethod
     def of(cls, search: Search, relaxed: Relaxation | None) -> "NearGuide | None":
         """None where the effort ran out before there was a guide.
 
-        The LP of the whole is one where it is known. Where long intervals hide much, a second guide
-        keeps GPUs free for what the first one found.
+        The LP of the whole is one where it is known: all workloads are placed within a replica of
+        it, as often as prices rise. Of a large program that would take too long. Where long
+        intervals hide much, a second guide keeps GPUs free for what the first one found.
         """
         problem = search.problem
         if relaxed is not None:
-            return cls(search, _everywhere(problem), Guide.of(relaxed))
+            near = cls(search, _everywhere(problem), Guide.of(relaxed))
+            return replace(near, share=1.0, most_slack=1, escalations=ESCALATIONS)
         groups = candidate_groups(problem, search.effort())
         if groups is None:
             return None
@@ -249,19 +257,19 @@ class NearGuide:
     def plan(self, order: Sequence[int]) -> Incumbent:
         """Workloads in order near the guide's sizes at its prices.
 
-        In a large program after each `SHARE` of those left comes the guide of the rest on what is
-        left. When time is out, only some are placed.
+        After each `share` of those left comes the guide of the rest on what is left. When time is
+        out, only some are placed.
         """
         search, problem = self.search, self.search.problem
         replicas, rest, near = problem.no_replicas(), list(order), self.first
         while rest and not search.out_of_time():
-            now = max(1, int(SHARE * len(rest))) if problem.large else len(rest)
+            now = max(1, int(self.share * len(rest)))
             held_price = steered(problem, near.prices)
             for w in rest[:now]:
                 if search.out_of_time():
                     break
                 task = task_of(problem, w, replicas, held_price)
-                replicas = _near(task, replicas, near)
+                replicas = _near(task, replicas, near, self.most_slack)
             rest = rest[now:]
             effort = search.effort()
             groups = self.candidate_groups
@@ -272,12 +280,11 @@ class NearGuide:
     def again(self, plan: Incumbent, order: Sequence[int]) -> Iterator[Incumbent]:
         """Plans at prices that rise where GPUs are out and demand goes short, until none does.
 
-        Of programs that are not large: placing all of a large one again takes too long. A workload
-        that went short comes earlier within its priority class.
+        A workload that went short comes earlier within its priority class.
         """
         problem, near = self.search.problem, self
         lost = np.zeros(len(problem.workloads))
-        for _ in range(0 if problem.large else ESCALATIONS):
+        for _ in range(self.escalations):
             if plan.covered or self.search.out_of_time():
                 return
             lost += unserved_shares(problem, plan).sum(axis=1)
@@ -307,20 +314,20 @@ def _everywhere(problem: Problem) -> CandidateGroups:
     return {(int(w), group) for w in large for group in problem.groups(int(w))}
 
 
-def _near(task: Task, replicas: Ints, near: Guide) -> Ints:
-    """Sizes [P, T] with the workload near the guide's.
+def _near(task: Task, replicas: Ints, near: Guide, most_slack: int) -> Ints:
+    """Sizes [P, T] with the workload near the guide's, as near as it takes to serve its demand.
 
-    In a program that is not large no further than a replica, whatever that leaves unserved. Else as
-    near as it takes to serve its demand: steps away double, or go as far as the last two let expect
-    to serve it; they end where that is too far, or where one serves no more.
+    Steps away double, or go as far as the last two let expect to serve it; they end where that is
+    more than `most_slack`, or where one serves no more. If that leaves demand unserved, it is
+    placed anywhere if that serves more. Where `most_slack` is 1, none of this follows the first.
     """
     parts = parts_of(task.problem, task.w, near.flow)
     slack, gain = 1, np.inf
     best = placed_anew(task.near(near.sizes, slack), replicas, parts)
-    if not task.problem.large:
+    if most_slack == slack:
         return best[1]
     lacking = best[0][0]
-    while lacking > 0.0 and gain > 0.0 and slack + lacking / gain <= MOST_SLACK:
+    while lacking > 0.0 and gain > 0.0 and slack + lacking / gain <= most_slack:
         before, lacking_before = slack, lacking
         while slack < max(2 * before, before + lacking / gain):
             slack *= 2
