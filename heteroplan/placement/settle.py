@@ -27,8 +27,9 @@ ROUNDS = 8
 """Times that a plan is packed before what finds no room is given up."""
 AGAIN = 0.5
 """Share of the time of one packing that the next takes: parts that stay are not packed again."""
-SUBSTITUTING = 0.6
-"""Share of the time of one packing that is kept for others to serve what found no room."""
+SERVED_AGAIN = 1.5
+"""Multiple of the time in which others began to serve what found no room, kept for the next time.
+"""
 LATE_S = 3.0
 """Seconds that a round may always take: it is only late where replica limits are still broken, or
 where replicas that start before the horizon found no room."""
@@ -108,14 +109,32 @@ class _Settling:
             )
         return replace(best, tighter=tighter)
 
-    def _packed(self, plan: Incumbent) -> Packing:
-        """Where it stands; packed longer where something found no room and time is left."""
-        of, began = (self.scenario, self.candidates, self.problem), monotonic()
-        packing = pack(*of, plan.solution.replicas, self.late, self.known)
-        longer = Late(self.late, self.late.end - SUBSTITUTING * (monotonic() - began))
-        if packing.unplaced and self.problem.cyclic and not longer():
-            packing = pack(*of, plan.solution.replicas, self.late, self.known, longer)
-        return packing
+    def _packed(self, plan: Incumbent, longer: Stop | None = None) -> Packing:
+        of, sizes = (self.scenario, self.candidates, self.problem), plan.solution.replicas
+        return pack(*of, sizes, self.late, self.known, longer)
+
+    def _served(self, plan: Incumbent, packing: Packing) -> tuple[Settled, Settled]:
+        """The plan without what found no room; the best of that and of others serving instead."""
+        kept = stood = without_unplaced(self.problem, plan, packing)
+        if self.problem.has_stability:
+            kept = self._stable(stood)
+        if packing.unplaced:
+            helped = self._substituted(plan, packing)
+            if self.problem.has_stability:
+                helped = self._stable(helped, kept)
+            kept = min(kept, helped, key=lambda settled: settled.plan.rank)
+        return stood, kept
+
+    def _packed_longer(self, plan: Incumbent, kept: Settled, took_s: float) -> Settled:
+        """`kept`, or the plan packed longer, if time is left for that and to serve it again.
+
+        The first time took `took_s` to let others serve what found no room.
+        """
+        longer = Late(self.late, self.late.end - SERVED_AGAIN * took_s)
+        if not self.problem.cyclic or longer():
+            return kept
+        _, again = self._served(plan, self._packed(plan, longer))
+        return min(kept, again, key=lambda settled: settled.plan.rank)
 
     def _stable(self, found: Settled, beside: Settled | None = None) -> Settled:
         """Smaller where what found no room broke rules of stability, which then hold again.
@@ -144,14 +163,10 @@ class _Settling:
             early = any(each.first < problem.pools[each.pool].lead for each in left_out)
             if rounds == 0 and early and has_handover(problem):
                 self.late = Late(self.late.stop, max(self.late.end, monotonic() + LATE_S))
-            kept = stood = without_unplaced(problem, plan, packing)
-            if problem.has_stability:
-                kept = self._stable(stood)
-            if left_out:
-                helped = self._substituted(plan, packing)
-                if problem.has_stability:
-                    helped = self._stable(helped, kept)
-                kept = min(kept, helped, key=lambda settled: settled.plan.rank)
+            packed = monotonic()
+            stood, kept = self._served(plan, packing)
+            if left_out and kept.plan.rank[:-1] <= served:
+                kept = self._packed_longer(plan, kept, monotonic() - packed)
             if best is None or kept.plan.rank < best.plan.rank:
                 best = kept
             elif not left_out:
