@@ -28,8 +28,7 @@ ROUNDS = 8
 AGAIN = 0.5
 """Share of the time of one packing that the next takes: parts that stay are not packed again."""
 SERVED_AGAIN = 1.5
-"""Multiple of the time in which others began to serve what found no room, kept for the next time.
-"""
+"""Multiple of the time that others took to serve what found no room, kept to do so again."""
 LATE_S = 3.0
 """Seconds that a round may always take: it is only late where replica limits are still broken, or
 where replicas that start before the horizon found no room."""
@@ -125,15 +124,20 @@ class _Settling:
             kept = min(kept, helped, key=lambda settled: settled.plan.rank)
         return stood, kept
 
-    def _packed_longer(self, plan: Incumbent, kept: Settled, took_s: float) -> Settled:
-        """`kept`, or the plan packed longer, if time is left for that and to serve it again.
+    def _packed_longer(
+        self, plan: Incumbent, packing: Packing, kept: Settled, took_s: float
+    ) -> Settled:
+        """`kept` of a packing, or the plan packed longer where time is left.
 
-        The first time took `took_s` to let others serve what found no room.
+        To let others serve what found no room took `took_s`; more is kept to do so again.
         """
         longer = Late(self.late, self.late.end - SERVED_AGAIN * took_s)
         if not self.problem.cyclic or longer():
             return kept
-        _, again = self._served(plan, self._packed(plan, longer))
+        more = self._packed(plan, longer)
+        if more == packing:
+            return kept
+        _, again = self._served(plan, more)
         return min(kept, again, key=lambda settled: settled.plan.rank)
 
     def _stable(self, found: Settled, beside: Settled | None = None) -> Settled:
@@ -166,7 +170,7 @@ class _Settling:
             packed = monotonic()
             stood, kept = self._served(plan, packing)
             if left_out and kept.plan.rank[:-1] <= served:
-                kept = self._packed_longer(plan, kept, monotonic() - packed)
+                kept = self._packed_longer(plan, packing, kept, monotonic() - packed)
             if best is None or kept.plan.rank < best.plan.rank:
                 best = kept
             elif not left_out:

@@ -129,6 +129,7 @@ def _replay(problem: Problem, ledger: Ledger, services: "Sequence[_Service]", st
     wait until they do.
     """
     times = range(problem.intervals)
+    last_first = [p for service in reversed(services) for p in reversed(service.group)]
     for day, t in product(range(DAYS if problem.cyclic else 1), times):
         if stop():
             if any((left < 0).any() for left in problem.residual(ledger.replicas)):
@@ -138,8 +139,7 @@ def _replay(problem: Problem, ledger: Ledger, services: "Sequence[_Service]", st
         for service in services:
             service.forget()
             service.scale_in()
-        order = [p for service in reversed(services) for p in reversed(service.group)]
-        withdrawn = ledger.withdraw(order)
+        withdrawn = ledger.withdraw(last_first)
         for service in services:
             if withdrawn:
                 service.forget()

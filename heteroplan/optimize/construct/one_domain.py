@@ -302,7 +302,6 @@ def _fitting_path(
     The block bounds each pool alone. Where two of them overdraw a row, the one that holds
     less of it is given up.
     """
-    high = block.high.copy()
     standing = problem.held_by(pools, replicas[pools]) if replicas[pools].any() else 0
     while True:
         tried = cheapest_path(narrowed(block), cyclic=problem.cyclic)
@@ -318,7 +317,8 @@ def _fitting_path(
         if over is None:
             return tried
         e = min(over, key=lambda i: int(held[i].sum()))
+        high = block.high.copy()
         steady = high[e].min()
         alone_and_swinging = len(over) == 1 and (tried.counts[e] > steady).any()
         high[e] = steady if alone_and_swinging else 0
-        block = replace(block, high=high.copy())
+        block = replace(block, high=high)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 
 import numpy as np
 
@@ -170,8 +171,7 @@ def task_of(
 
 def _used(pools: Sequence[int], replicas: Ints) -> list[int]:
     """Those of some pools that have a replica in any interval of a plan [P, T]."""
-    used = replicas[list(pools)].any(axis=1)
-    return [p for p, here in zip(pools, used, strict=True) if here]
+    return list(compress(pools, replicas[list(pools)].any(axis=1)))
 
 
 def without(pools: Sequence[int], replicas: Ints) -> Ints:
