@@ -54,7 +54,7 @@ class Part:
     def again(self, stop: Stop) -> None:
         """More laps until `stop()`, where something found no room."""
         if self.laps is not None and self.best.unplaced:
-            self.laps.run(MOST_LAPS - LAPS, stop)
+            self.laps.run(MOST_LAPS, stop)
             self.best = min(self.best, self.laps.best, key=lambda each: each.score())
 
 
@@ -73,8 +73,8 @@ def pack(
 ) -> Packing:
     """Stays of pool sizes `replicas` [P, T], tried in fewer ways once `stop()` says so.
 
-    Parts of the fleet that are in `known` are not packed again, but for more laps until `again()`
-    says so; the others are put there.
+    Parts of the fleet that are in `known` are not packed again, but for more laps where `again` is
+    given; the others are put there. No lap but the first of a part begins once `again()` says so.
 
     What `scenario.current` says runs already keeps its place from the first interval on, as far
     as the pool's size there allows, those on scarce hardware going first. One whose place is
@@ -109,7 +109,7 @@ def pack(
             part = known.get(key)
             if part is None:
                 empty = Attempt(nodes.part(rows), here, problem.cyclic, known_before)
-                part = _packed(empty, mine, stop)
+                part = _packed(empty, mine, stop, stop if again is None else again)
                 if not stop():
                     known[key] = part
             elif again is not None:
@@ -159,7 +159,7 @@ def _parts(
     yield from found
 
 
-def _packed(empty: Attempt, waiting: Sequence[Lifetime], stop: Stop) -> Part:
+def _packed(empty: Attempt, waiting: Sequence[Lifetime], stop: Stop, more: Stop) -> Part:
     """The best of several ways on the nodes of an attempt that has placed nothing.
 
     Where all lifetimes fit whole that is it, but for scarce hardware. Where not, sweeps through the
@@ -171,7 +171,7 @@ def _packed(empty: Attempt, waiting: Sequence[Lifetime], stop: Stop) -> Part:
     if empty.cyclic and any(life.begins is not None for life in waiting):
         return Part(_reordered(empty, waiting, None, stop))
     laps = Laps(empty, waiting)
-    laps.run(LAPS, stop)
+    laps.run(LAPS, stop, more)
     if len(waiting) > FEW or not any(laps.best.score()):
         return Part(laps.best, laps)
     return Part(_reordered(empty, waiting, laps.best, stop), laps)

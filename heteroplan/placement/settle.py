@@ -27,6 +27,8 @@ ROUNDS = 8
 """Times that a plan is packed before what finds no room is given up."""
 AGAIN = 0.5
 """Share of the time of one packing that the next takes: parts that stay are not packed again."""
+LAPS_SHARE = 0.33
+"""Share of the time that is left after which the first packing begins no further lap."""
 SERVED_AGAIN = 1.5
 """Multiple of the time that others took to serve what found no room, kept to do so again."""
 LATE_S = 3.0
@@ -112,6 +114,11 @@ class _Settling:
         of, sizes = (self.scenario, self.candidates, self.problem), plan.solution.replicas
         return pack(*of, sizes, self.late, self.known, longer)
 
+    def _share_of_time(self) -> Late:
+        """Time for more than one lap through the day, so that others have time to serve."""
+        now = monotonic()
+        return Late(self.late, now + LAPS_SHARE * (self.late.end - now))
+
     def _served(self, plan: Incumbent, packing: Packing) -> tuple[Settled, Settled]:
         """The plan without what found no room; the best of that and of others serving instead."""
         kept = stood = without_unplaced(self.problem, plan, packing)
@@ -162,7 +169,7 @@ class _Settling:
         best: Settled | None = None
         for rounds in range(ROUNDS):
             began = monotonic()
-            packing = self._packed(plan)
+            packing = self._packed(plan, self._share_of_time() if rounds == 0 else None)
             left_out = packing.unplaced
             early = any(each.first < problem.pools[each.pool].lead for each in left_out)
             if rounds == 0 and early and has_handover(problem):

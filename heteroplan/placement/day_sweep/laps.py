@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from heteroplan.clock import Stop
+from heteroplan.clock import Stop, never
 from heteroplan.optimize.program.problem import Ints
 from heteroplan.optimize.program.transitions import starts_of
 from heteroplan.placement.day_sweep.align import align
@@ -52,14 +52,14 @@ class Laps:
             self._left = MOST_LAPS if empty.cyclic else 1
         self._before: State | None = None
 
-    def run(self, laps: int, stop: Stop) -> None:
-        """Up to so many laps more, the first one of all whatever `stop()` says.
+    def run(self, laps: int, stop: Stop, more: Stop = never) -> None:
+        """Up to so many laps more, the first one of all whatever `stop()` and `more()` say.
 
-        Once `stop()` says so nothing is tried a second time.
+        Once `stop()` says so nothing is tried a second time; once `more()` does no lap begins.
         """
         for _ in range(min(laps, self._left)):
             begun = self._before is not None
-            if begun and (stop() or not any(self.best.score()[:2])):
+            if begun and (stop() or more() or not any(self.best.score()[:2])):
                 return
             done = self._lap(stop)
             if not begun or done.score() < self.best.score():

@@ -87,6 +87,8 @@ class FreeCapacity:
     lacking: dict[int, Floats] = field(default_factory=dict)
     """Workload -> [T] share of its demand that is left unserved, of those asked for since they
     last changed."""
+    turns: dict[int, tuple[set[int], set[int]]] = field(default_factory=dict)
+    """Pool -> intervals in which its pieces begin and end, of those asked for likewise."""
 
     @classmethod
     def of(
@@ -131,6 +133,7 @@ class FreeCapacity:
             pieces=dict(self.pieces),
             of_pool=dict(self.of_pool),
             lacking=dict(self.lacking),
+            turns=dict(self.turns),
         )
 
     def packed(self) -> Packing:
@@ -159,7 +162,20 @@ class FreeCapacity:
     def _changed(self, pool: int, times: int | list[int], by: int) -> None:
         """So many more replicas of a pool in some intervals."""
         self.replicas[pool, times] += by
+        self.turns.pop(pool, None)
         self.lacking.pop(self.problem.pools[pool].workload, None)
+
+    def would_help(self, pool: int, t: int, fewer: Sequence[int]) -> bool:
+        """Whether more is served in `t` with one more of `pool` and one less of each of `fewer`."""
+        w = self.problem.pools[pool].workload
+        missing, lacking = self.missing(w, t), self.lacking[w]
+        for p, by in ((pool, 1), *((p, -1) for p in fewer)):
+            self._changed(p, t, by)
+        after = self.missing(w, t)
+        for p, by in ((pool, -1), *((p, 1) for p in fewer)):
+            self._changed(p, t, by)
+        self.lacking[w] = lacking
+        return after < missing - COVER_TOLERANCE
 
     def serve_more(self, pool: int, t: int) -> bool:
         """One replica more in an interval; False without room, or where a rule closes the pool.
@@ -202,18 +218,21 @@ class FreeCapacity:
         footprint, hold = self.footprints[pool], self._start(pool, t)
         first = footprint.rows.start
         short = hold.gpus - self._nodes(pool).free[hold.at][:, footprint.rows]
-        most = short.max(axis=0).tolist()
+        wants = dict[tuple[int, ...], tuple[int, Ints]]()
         for number in self._near(pool):
             piece = self.pieces[number]
-            spot = [node - first for node in piece.spot[: footprint.count]]
-            if len(spot) < footprint.count or spot[0] < 0 or spot[-1] >= len(most):
+            spot = tuple(node - first for node in piece.spot[: footprint.count])
+            if len(spot) < footprint.count or spot[0] < 0 or spot[-1] >= short.shape[1]:
                 continue
-            wanted, own = max(most[node] for node in spot), piece.life.pool
-            times = hold.at[(short[:, spot] > 0).any(axis=1)]
+            if spot not in wants:
+                here = short[:, list(spot)]
+                wants[spot] = int(here.max()), hold.at[(here > 0).any(axis=1)]
+            wanted, times = wants[spot]
+            own = piece.life.pool
             if wanted > 0 and (times < self.problem.intervals).all():
                 gives, gpus = self.footprints[own].share, self.problem.pools[own].gpus
                 for cut in self.cuts(number, times):
-                    yield Part(cut, tuple(spot), wanted, gives, len(cut.lost) * gpus)
+                    yield Part(cut, spot, wanted, gives, len(cut.lost) * gpus)
 
     def _near(self, pool: int) -> Iterator[int]:
         """Numbers of pieces where those of `pool` may stand, of workloads without limits."""
@@ -236,10 +255,11 @@ class FreeCapacity:
         yield Cut(number, (), tuple(served))
         kept, after = int(offset.min()), int(offset.max()) + 1 + lead
         earlier, later = list[Placed](), list[Placed]()
-        if kept > 0 and not self._starting(pool, served[kept]):
+        begins, ends = self._turns(pool)
+        if kept > 0 and served[kept] not in begins:
             earlier.append(replace(piece, intervals=kept))
             yield Cut(number, (*earlier,), tuple(served[kept:]))
-        if after < piece.intervals and not self._ending(pool, served[after]):
+        if after < piece.intervals and served[after] not in ends:
             left = piece.intervals - after
             later.append(replace(piece, first=served[after], intervals=left, lead=lead))
             yield Cut(number, (*later,), tuple(served[:after]))
@@ -307,6 +327,16 @@ class FreeCapacity:
     def _starting(self, pool: int, t: int) -> Numbered:
         """Pieces that serve from `t` on, with their numbers."""
         return [each for each in self._of(pool) if each[1].first == t]
+
+    def _turns(self, pool: int) -> tuple[set[int], set[int]]:
+        """Intervals in which pieces of a pool that begin and end do so: the first, and the next."""
+        if pool not in self.turns:
+            pieces = [piece for _, piece in self._of(pool)]
+            ends = {piece.first + piece.intervals for piece in pieces}
+            if self.problem.cyclic:
+                ends = {end % self.problem.intervals for end in ends}
+            self.turns[pool] = {piece.first for piece in pieces}, ends
+        return self.turns[pool]
 
     def _of(self, pool: int) -> Numbered:
         """Pieces of a pool that begin and end, with their numbers."""

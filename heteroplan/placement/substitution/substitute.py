@@ -152,8 +152,10 @@ def _with_room_made(free_capacity: FreeCapacity, w: int, t: int, stop: Stop) -> 
     for _ in range(MOST):
         if not free_capacity.missing(w, t):
             break
+        needed = set[tuple[int, int]]()
         ways = (
-            _exchanged(free_capacity, w, pool, t, stop) for pool in _wanting(free_capacity, w, t)
+            _exchanged(free_capacity, w, pool, t, needed, stop)
+            for pool in _wanting(free_capacity, w, t)
         )
         found = next((way for way in ways if way is not None), None)
         if found is None:
@@ -177,41 +179,46 @@ def _wanting(free_capacity: FreeCapacity, w: int, t: int) -> Iterator[int]:
 
 
 def _exchanged(
-    free_capacity: FreeCapacity, w: int, pool: int, t: int, stop: Stop
+    free_capacity: FreeCapacity,
+    w: int,
+    pool: int,
+    t: int,
+    needed: set[tuple[int, int]],
+    stop: Stop,
 ) -> FreeCapacity | None:
     """With one more of `pool`, of workload w, on GPUs of those instead of which others serve.
 
-    Or on free ones, where there are enough.
+    Or on free ones, where there are enough. Pools and intervals `needed` are those in which none
+    serves instead; what is found so is added.
     """
+    problem = free_capacity.problem
     room: list[tuple[Cut, ...]] = [()] if free_capacity.way(pool, t) is not None else []
+    helps = dict[tuple[int, ...], bool]()
     for cuts in chain(room, free_capacity.in_the_way(pool, t)):
         if stop():
             break
-        of = [free_capacity.pieces[cut.number].life.pool for cut in cuts]
-        if cuts and t in cuts[0].lost and _serves_as_much(free_capacity.problem, of[0], pool, t):
+        of = [(free_capacity.pieces[cut.number].life.pool, cut) for cut in cuts]
+        if any((p, lost) in needed for p, cut in of for lost in cut.lost):
+            continue
+        fewer = tuple(p for p, cut in of if t in cut.lost and problem.pools[p].workload == w)
+        if fewer not in helps:
+            helps[fewer] = free_capacity.would_help(pool, t, fewer)
+        if not helps[fewer]:
             continue
         tried = free_capacity.copy()
-        grown = all(map(tried.make, cuts)) and tried.serve_more(pool, t)
-        if not grown or not _lose(tried, free_capacity, w, t):
+        if not (all(map(tried.make, cuts)) and tried.serve_more(pool, t)):
             continue
-        again = _replaced(free_capacity, tried, zip(of, cuts, strict=True))
-        if again and _lose(tried, free_capacity, w, t):
+        if _replaced(free_capacity, tried, of, needed) and _lose(tried, free_capacity, w, t):
             return tried
     return None
 
 
-def _serves_as_much(problem: Problem, one: int, other: int, t: int) -> bool:
-    """Whether pools serve alike for one group, and one of the first at least as much in `t`."""
-    mine, theirs = problem.pools[one], problem.pools[other]
-    alike = (mine.workload, mine.group, mine.stages) == (
-        theirs.workload,
-        theirs.group,
-        theirs.stages,
-    )
-    return alike and bool(mine.mix_share[t] >= theirs.mix_share[t])
-
-
-def _replaced(before: FreeCapacity, tried: FreeCapacity, cuts: Iterable[tuple[int, Cut]]) -> bool:
+def _replaced(
+    before: FreeCapacity,
+    tried: FreeCapacity,
+    cuts: Iterable[tuple[int, Cut]],
+    needed: set[tuple[int, int]],
+) -> bool:
     """Whether others serve instead of what was cut of some pools, no less than before."""
     problem = tried.problem
     lost: dict[int, list[int]] = {}
@@ -221,7 +228,9 @@ def _replaced(before: FreeCapacity, tried: FreeCapacity, cuts: Iterable[tuple[in
     for t, pools in lost.items():
         for pool in pools:
             _serve_instead(tried, pool, t)
-        if any(_lose(before, tried, problem.pools[pool].workload, t) for pool in pools):
+        lose = [p for p in pools if _lose(before, tried, problem.pools[p].workload, t)]
+        if lose:
+            needed.update((p, t) for p in lose)
             return False
     return True
 

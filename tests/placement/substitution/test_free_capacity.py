@@ -100,6 +100,29 @@ def test_a_copy_goes_on_on_its_own() -> None:
         assert (told(free_capacity), free(free_capacity), *after) == before
 
 
+@pytest.mark.parametrize("cyclic", [True, False])
+def test_more_would_help_where_less_is_missing_then(cyclic: bool) -> None:
+    """As counted with the sizes changed; what asks leaves all as it is."""
+    helped = set[bool]()
+    for seed in range(60):
+        random = Random(seed)
+        of = two_engines(random, cyclic=cyclic)
+        free_capacity = rooms_of(of)
+        mine = [p for p, pool in enumerate(of.problem.pools) if pool.workload == 0]
+        pool, t = random.choice(mine), random.randrange(of.problem.intervals)
+        fewer = [p for p in mine if p != pool and free_capacity.replicas[p, t]][:1]
+        before, missing = free_capacity.replicas.copy(), free_capacity.missing(0, t)
+        helps = free_capacity.would_help(pool, t, fewer)
+        assert (free_capacity.replicas == before).all()
+        assert free_capacity.missing(0, t) == missing
+        changed = rooms_of(of)
+        changed.replicas[pool, t] += 1
+        changed.replicas[fewer, t] -= 1
+        assert helps == (changed.missing(0, t) < missing - 1e-9)
+        helped.add(helps)
+    assert helped == {True, False}
+
+
 @pytest.mark.parametrize("startup_s", [0.0, 3600.0])
 def test_one_that_stops_serves_on(startup_s: float) -> None:
     free_capacity = alone([0, 1, 1, 0, 0, 0, 0], (TWO, 1, 2), startup_s=startup_s)

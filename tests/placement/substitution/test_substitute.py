@@ -21,6 +21,7 @@ from heteroplan.optimize.program.mix import mixed_flow
 from heteroplan.optimize.program.problem import Floats, Ints, Solution
 from heteroplan.placement import Packing, Unplaced
 from heteroplan.placement.settle import settle
+from heteroplan.placement.substitution.free_capacity import FreeCapacity
 from heteroplan.placement.substitution.substitute import substituted
 from heteroplan.verify.placement import placement_faults
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
@@ -223,6 +224,34 @@ def test_nobody_makes_room_who_would_go_short() -> None:
     stood, full = substitutes(here, without(here, "big"))
     assert faults(here, stood, full) == []
     assert by_engine(here, stood) == {"big": [0, 0, 0, 0], "small": [0, 1, 1, 1]}
+
+
+def test_it_is_tried_once_whether_others_serve_instead_of_a_pool(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Eight of a pool are in the way; who cannot be replaced once in an hour never can then."""
+    big, small = (
+        engine(name, role=Role.AGGREGATED, gpus=gpus) for name, gpus in (("big", 8), ("small", 4))
+    )
+    hours = [0, 8, 0, 0]
+    of = scenario(
+        [
+            workload("w0", rps=[0.0, 10.0, 0.0, 0.0], engines=[big]),
+            workload("w1", rps=[10.0 * n for n in hours], engines=[small]),
+        ],
+        in_fleet=fleet({"l1": {"h100x8": 4}}),
+    )
+    here = sized(of, {("w0", "big"): [0, 1, 0, 0], ("w1", "small"): hours})
+    copies, copy = [0], FreeCapacity.copy
+
+    def counted(self: FreeCapacity) -> FreeCapacity:
+        copies[0] += 1
+        return copy(self)
+
+    monkeypatch.setattr(FreeCapacity, "copy", counted)
+    stood, _ = substitutes(here, without(here, "big"))
+    assert by_engine(here, stood) == {"big": [0, 0, 0, 0], "small": hours}
+    assert copies[0] == 2  # before and after what is needless serves no more
 
 
 @pytest.mark.parametrize(("hours", "hour"), [(1, 0), (2, 1), (4, 0), (4, 3)])
