@@ -30,6 +30,9 @@ ENOUGH = 0.1
 """Part of what the lines promise that a step must gain to be the best one."""
 LONGER, SHORTER = 2.0, 0.5
 """The next step after one that gained enough, and after `PATIENCE` that did not."""
+MOST_RISE = 0.1
+"""Part of a workload's cost by which `STEPS` may raise it: by more where no plan serves all of its
+demand. Prices then rise without end, and prove little of plans that leave some unserved."""
 PATIENCE = 3
 """Steps in a row that gain too little before the step gets shorter."""
 MOST_MOVES = 10_000
@@ -42,14 +45,48 @@ def balanced(problem: Problem, prices: Prices, stop: Stop, cells: int) -> Prices
     By grids of about so many `cells` an interval. Once `stop()` says so, as far as it got.
     """
     at, balance = priced(problem, prices), prices.balance.copy()
-    for w, work in enumerate(problem.workloads):
-        rows, classes = problem.balances_of(w), len(work.rps)
-        if balance[rows].any() and not stop():
-            costs = _Costs(at, w, cells, rows, balance)
+    for costs, found in _better_of_each(at, balance, stop, cells):
+        balance[costs.rows, : found.shape[1]] = found
+    return replace(prices, balance=balance)
+
+
+def balanced_each(
+    problem: Problem, prices: Prices, by_work: Floats, stop: Stop, cells: int, larger: int
+) -> Iterator[tuple[Prices, float]]:
+    """The same one after another: prices after each workload, and by what they prove more.
+
+    On grids of `larger` cells, beside what each costs there at least so far, `by_work` [W]. What is
+    found instead is put there. Workloads keep their prices where others prove less, or far more.
+    """
+    at, balance = priced(problem, prices), prices.balance.copy()
+    for costs, found in _better_of_each(at, balance, stop, cells):
+        proven = replace(costs, cells=larger).line(found)
+        if proven is None or stop():
+            continue
+        before = by_work[costs.w]
+        more = proven.cost - (before - _given_away(costs.own))
+        more -= ROUNDING * (abs(proven.cost) + abs(before))
+        if 0 < more < MOST_RISE * abs(before):
+            by_work[costs.w] = proven.cost + _given_away(found)
+            balance[costs.rows, : found.shape[1]] = found
+            yield replace(prices, balance=balance.copy()), more
+
+
+def _better_of_each(
+    at: Priced, balance: Floats, stop: Stop, cells: int
+) -> Iterator[tuple["_Costs", Floats]]:
+    """For each workload with prices of balances better ones, until `stop()`."""
+    for w in range(len(at.problem.workloads)):
+        costs = _Costs(at, w, cells, at.problem.balances_of(w), balance)
+        if costs.own.any() and not stop():
             best = max(_steps(costs, stop), key=lambda line: line.cost, default=None)
             if best is not None:
-                balance[rows, :classes] = best.at
-    return replace(prices, balance=balance)
+                yield costs, best.at
+
+
+def _given_away(at: Floats) -> float:
+    """What demand that the bound lets go may cost at some prices of balances."""
+    return SLACK * float(np.abs(at).sum())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +116,11 @@ class _Costs:
     balance: Floats
     """[B, K, T] prices of all balances."""
 
+    @property
+    def own(self) -> Floats:
+        """[*, K, T] prices of its own."""
+        return self.balance[self.rows, : len(self.priced.problem.workloads[self.w].rps)]
+
     def line(self, at: Floats) -> _Line | None:
         """At prices [*, K, T] of its own; None where it has no schedule."""
         problem, classes = self.priced.problem, at.shape[1]
@@ -89,14 +131,12 @@ class _Costs:
         if found is None:
             return None
         least, passed = found
-        given_away = SLACK * float(np.abs(at).sum())
-        return _Line(least - given_away, at, passed[self.rows, :classes])
+        return _Line(least - _given_away(at), at, passed[self.rows, :classes])
 
 
 def _steps(costs: _Costs, stop: Stop) -> Iterator[_Line]:
     """Lines at the prices that there are, and at better and better ones."""
-    classes = len(costs.priced.problem.workloads[costs.w].rps)
-    best = costs.line(costs.balance[costs.rows, :classes])
+    best = costs.line(costs.own)
     if best is None or not best.slope.any():
         return
     yield best

@@ -5,7 +5,8 @@ import pytest
 
 from heteroplan.clock import never
 from heteroplan.entities.workload import Role
-from heteroplan.optimize.bound.balancing import balanced
+from heteroplan.optimize.bound import balancing
+from heteroplan.optimize.bound.balancing import balanced, balanced_each
 from heteroplan.optimize.bound.bound import priced_bound
 from heteroplan.optimize.bound.relaxation import relax
 from heteroplan.optimize.program.prices import supply_prices
@@ -69,9 +70,46 @@ def test_prices_keep_prefill_and_decode_together() -> None:
     assert not found.balance[:, :, 2].any()
 
 
+@pytest.mark.parametrize("first", range(6200, 6220, 10))
+def test_what_prices_of_one_after_another_prove_more_is_what_the_bound_is_then(
+    first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On grids of any size: never above the optimum, and no less than they said."""
+    monkeypatch.setattr(balancing, "MOST_RISE", np.inf)
+    seen = 0
+    for seed in range(first, first + 10):
+        problem = random_problem(seed)
+        best = optimum_or_none(problem)
+        if best is None or not best.covered:
+            continue
+        start = random_prices(problem, np.random.default_rng(seed))
+        proven = priced_bound(problem, start, cells=20)
+        value, by_work = proven.value, proven.by_work.copy()
+        for prices, more in balanced_each(problem, start, by_work, never, 20, CELLS):
+            assert more > 0
+            value += more
+            seen += 1
+            found = priced_bound(problem, prices, cells=CELLS)
+            assert found.value >= value - 1e-9 * abs(value), seed
+            assert value <= best.cost * (1 + 1e-6) + 1e-9, seed
+        assert (by_work >= proven.by_work).all()
+    assert seen
+
+
+def test_a_workload_whose_cost_would_rise_far_keeps_its_prices() -> None:
+    """From 12 to almost 24 USD: as prices do where demand cannot be served."""
+    problem = crossed()
+    start = supply_prices(problem)
+    start.balance[:, :, :2] = np.array([0.1, -0.1]).reshape(-1, 1, 1)
+    by_work = priced_bound(problem, start).by_work
+    assert list(balanced_each(problem, start, by_work, never, CELLS, CELLS)) == []
+
+
 def test_a_stop_leaves_prices_as_they_are() -> None:
     problem = crossed()
     start = supply_prices(problem)
     start.balance[0] = 1.0
     found = balanced(problem, start, lambda: True, CELLS)
     np.testing.assert_array_equal(found.balance, start.balance)
+    none = balanced_each(problem, start, np.zeros(1), lambda: True, CELLS, CELLS)
+    assert list(none) == []
