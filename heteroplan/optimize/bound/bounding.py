@@ -47,8 +47,8 @@ improved. A fleet on which that was worth it began 1.1e-3 behind (A1), two on wh
 and 4e-3 (B1, seed100)."""
 LEAST_GAIN = 1e-4
 """Part of the bound that better prices of balances must prove more for them to be told, and for
-another turn of all workloads. Turns prove more (full-4 0.13, leaf 0.29, seed205 0.07,
-seed213 0.1 %), half of it in the first; chosen on grids of 40,000 a turn takes six times as long and
+another turn of all workloads. Turns prove more (full-4 0.13, leaf 0.29, seed205 0.07, seed213
+0.1 %), half of it in the first. Chosen on grids of 40,000 the first takes six times as long and
 proves 0.01 % more."""
 TURNS = 8
 """Of all workloads, at most: where some demand cannot be served there may be no end."""
