@@ -27,7 +27,7 @@ ROUNDS = 8
 """Times that a plan is packed before what finds no room is given up."""
 AGAIN = 0.5
 """Share of the time of one packing that the next takes: parts that stay are not packed again."""
-LAPS_SHARE = 0.33
+LAPS_SHARE = 0.2
 """Share of the time that is left after which the first packing begins no further lap."""
 SERVED_AGAIN = 1.5
 """Multiple of the time that others took to serve what found no room, kept to do so again."""

@@ -116,6 +116,8 @@ def _in_other_groups(free_capacity: FreeCapacity, pool: int, t: int) -> None:
     """Groups beside that of `pool` serve what is short, first where some serve already."""
     problem = free_capacity.problem
     w, own = problem.pools[pool].workload, problem.pools[pool].group
+    if not free_capacity.missing(w, t):
+        return
     groups = problem.groups(w)
     used = {name: bool(free_capacity.replicas[members].any()) for name, members in groups.items()}
     for name in sorted(groups, key=lambda name: not used[name]):
@@ -128,10 +130,14 @@ def _elsewhere(free_capacity: FreeCapacity, w: int, members: Sequence[int], t: i
     problem = free_capacity.problem
     if not free_capacity.missing(w, t):
         return
-    able = [p for p in _whole(problem, members) if free_capacity.way(p, t) is not None]
-    roles = {problem.pools[p].role for p in able}
-    sides = [Role.AGGREGATED] if Role.AGGREGATED in roles else list(PAIRED)
-    if not roles.issuperset(sides):
+    pools = _whole(problem, members)
+    of = {role: [p for p in pools if problem.pools[p].role is role] for role in Role}
+
+    def able(role: Role) -> bool:
+        return any(free_capacity.way(p, t) is not None for p in of[role])
+
+    sides = (Role.AGGREGATED,) if able(Role.AGGREGATED) else PAIRED
+    if not all(able(role) for role in sides):
         return
     for _ in range(MOST):
         lost = free_capacity.missing(w, t)
@@ -140,9 +146,8 @@ def _elsewhere(free_capacity: FreeCapacity, w: int, members: Sequence[int], t: i
         less = min(
             sides, key=lambda role: role_cover(problem, members, free_capacity.replicas, role)[t]
         )
-        alike = [p for p in able if problem.pools[p].role is less]
         if not any(
-            free_capacity.serve_more(p, t) for p in _cheapest_first(problem, alike, t, lost)
+            free_capacity.serve_more(p, t) for p in _cheapest_first(problem, of[less], t, lost)
         ):
             return
 
