@@ -159,7 +159,7 @@ def _parts(
     yield from found
 
 
-def _packed(empty: Attempt, waiting: Sequence[Lifetime], stop: Stop, more: Stop) -> Part:
+def _packed(empty: Attempt, waiting: Sequence[Lifetime], stop: Stop, enough: Stop) -> Part:
     """The best of several ways on the nodes of an attempt that has placed nothing.
 
     Where all lifetimes fit whole that is it, but for scarce hardware. Where not, sweeps through the
@@ -171,7 +171,7 @@ def _packed(empty: Attempt, waiting: Sequence[Lifetime], stop: Stop, more: Stop)
     if empty.cyclic and any(life.begins is not None for life in waiting):
         return Part(_reordered(empty, waiting, None, stop))
     laps = Laps(empty, waiting)
-    laps.run(LAPS, stop, more)
+    laps.run(LAPS, stop, enough)
     if len(waiting) > FEW or not any(laps.best.score()):
         return Part(laps.best, laps)
     return Part(_reordered(empty, waiting, laps.best, stop), laps)

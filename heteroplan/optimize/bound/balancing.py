@@ -15,8 +15,8 @@ import numpy as np
 
 from heteroplan.clock import Stop
 from heteroplan.numerics.tolerances import NOTHING, ROUNDING
-from heteroplan.optimize.bound.bound import least_cost
-from heteroplan.optimize.covering.stages import SLACK, Priced, priced
+from heteroplan.optimize.bound.bound import given_away, least_cost
+from heteroplan.optimize.covering.stages import Priced, priced
 from heteroplan.optimize.program.prices import Prices, passing_prices
 from heteroplan.optimize.program.problem import Floats, Problem
 
@@ -64,10 +64,10 @@ def balanced_each(
         if proven is None or stop():
             continue
         before = by_work[costs.w]
-        more = proven.cost - (before - _given_away(costs.own))
+        more = proven.cost - (before - given_away(costs.own))
         more -= ROUNDING * (abs(proven.cost) + abs(before))
         if 0 < more < MOST_RISE * abs(before):
-            by_work[costs.w] = proven.cost + _given_away(found)
+            by_work[costs.w] = proven.cost + given_away(found)
             balance[costs.rows, : found.shape[1]] = found
             yield replace(prices, balance=balance.copy()), more
 
@@ -82,11 +82,6 @@ def _better_of_each(
             best = max(_steps(costs, stop), key=lambda line: line.cost, default=None)
             if best is not None:
                 yield costs, best.at
-
-
-def _given_away(at: Floats) -> float:
-    """What demand that the bound lets go may cost at some prices of balances."""
-    return SLACK * float(np.abs(at).sum())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,7 +126,7 @@ class _Costs:
         if found is None:
             return None
         least, passed = found
-        return _Line(least - _given_away(at), at, passed[self.rows, :classes])
+        return _Line(least - given_away(at), at, passed[self.rows, :classes])
 
 
 def _steps(costs: _Costs, stop: Stop) -> Iterator[_Line]:

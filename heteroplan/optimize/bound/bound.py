@@ -112,8 +112,7 @@ def priced_bound(
     at = priced(problem, prices, request_price)
     supply = np.array([row.gpus for row in problem.supplies], dtype=np.float64)
     supply = supply.reshape(prices.supply.shape)
-    given_away = SLACK * float(np.abs(prices.balance).sum())
-    total = problem.fixed_cost - float((prices.supply * supply).sum()) - given_away
+    total = problem.fixed_cost - float((prices.supply * supply).sum()) - given_away(prices.balance)
     magnitude = abs(total)
     by_work = np.zeros(len(problem.workloads))
     for w in range(len(problem.workloads)):
@@ -126,6 +125,11 @@ def priced_bound(
         total += by_work[w]
         magnitude += sum(abs(least) for least, _, _ in solved)
     return PricedBound(total - ROUNDING * magnitude, by_work)
+
+
+def given_away(balance: Floats) -> float:
+    """What demand that the bound lets go may cost at prices of balances [*, K, T]."""
+    return SLACK * float(np.abs(balance).sum())
 
 
 def least_cost(at: Priced, w: int, cells: int) -> tuple[float, Floats] | None:

@@ -79,7 +79,6 @@ def rounds(
     problem: Problem, stop: Stop = never, without: frozenset[str] = frozenset()
 ) -> Iterator[Round]:
     """Prices of LPs, better ones of balances, then larger grids; then of the LP of the day.
-
     At last better prices of balances of one workload after another, proven on the largest grids.
 
     Prices of single intervals come first: at those of one domain sweeps of a large program (A1) end

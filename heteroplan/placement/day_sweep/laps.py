@@ -52,14 +52,14 @@ class Laps:
             self._left = MOST_LAPS if empty.cyclic else 1
         self._before: State | None = None
 
-    def run(self, laps: int, stop: Stop, more: Stop = never) -> None:
-        """Up to so many laps more, the first one of all whatever `stop()` and `more()` say.
+    def run(self, laps: int, stop: Stop, enough: Stop = never) -> None:
+        """Up to so many laps more, the first one of all whatever `stop()` and `enough()` say.
 
-        Once `stop()` says so nothing is tried a second time; once `more()` does no lap begins.
+        Once `stop()` says so nothing is tried a second time; once `enough()` does no lap begins.
         """
         for _ in range(min(laps, self._left)):
             begun = self._before is not None
-            if begun and (stop() or more() or not any(self.best.score()[:2])):
+            if begun and (stop() or enough() or not any(self.best.score()[:2])):
                 return
             done = self._lap(stop)
             if not begun or done.score() < self.best.score():

@@ -168,14 +168,14 @@ class FreeCapacity:
     def would_help(self, pool: int, t: int, fewer: Sequence[int]) -> bool:
         """Whether more is served in `t` with one more of `pool` and one less of each of `fewer`."""
         w = self.problem.pools[pool].workload
-        missing, lacking = self.missing(w, t), self.lacking[w]
-        for p, by in ((pool, 1), *((p, -1) for p in fewer)):
-            self._changed(p, t, by)
+        before, lacking = self.missing(w, t), self.lacking.pop(w)
+        sizes = self.replicas[:, t].copy()
+        self.replicas[pool, t] += 1
+        for p in fewer:
+            self.replicas[p, t] -= 1
         after = self.missing(w, t)
-        for p, by in ((pool, -1), *((p, 1) for p in fewer)):
-            self._changed(p, t, by)
-        self.lacking[w] = lacking
-        return after < missing - COVER_TOLERANCE
+        self.replicas[:, t], self.lacking[w] = sizes, lacking
+        return after < before - COVER_TOLERANCE
 
     def serve_more(self, pool: int, t: int) -> bool:
         """One replica more in an interval; False without room, or where a rule closes the pool.
