@@ -4,8 +4,8 @@
 `rules` (what plans keep), `model` (the whole as one MIP), `covering` (exact blocks), `bound`,
 `construct` (first plans), `improve` (better plans from a plan). `incumbent` ranks plans, `search`
 is the state of one solve, `turns` and `solve` the method; `static_peak` plans sizes that never
-change; `first_use` compiles loops before a clock counts. `solve_as_one_mip` is what all of it is
-compared with: a MIP of a day of even two workloads does not close.
+change. `solve_as_one_mip` is what all of it is compared with: a MIP of a day of even two workloads
+does not close.
 
 **Decomposition.** With prices on supply and on balances every stage of a workload's requests stands
 alone (`stages`): integer counts of some engines that cover the demand at all times, starts paid

@@ -207,9 +207,9 @@ def _plan(folder: str, setting: Setting) -> dict[str, Any]:
     if setting.cpu:
         count_cpu_seconds()
     from heteroplan.errors import HeteroplanError
-    from heteroplan.optimize.first_use import compile_search
     from heteroplan.pipelines.shared.solving import load
     from heteroplan.planning import make_plan
+    from heteroplan.planning.first_use import compile_search
 
     compile_search()
     try:

@@ -79,7 +79,7 @@ def compile_first() -> None:
 
     No clock counts that: it is once for an installation, or for each run where nothing is kept.
     """
-    from heteroplan.optimize.first_use import compile_search, is_kept
+    from heteroplan.planning.first_use import compile_search, is_kept
 
     began = monotonic()
     if compile_search():

@@ -61,10 +61,10 @@ class _Futures:
             within[slice(*rows)] = 1
             kinds.append(within)
         number = _numbered(np.stack(kinds, axis=1))
-        found = np.zeros(self.day.room.shape, dtype=np.int64)
+        room, found = self.day.room, np.zeros(self.day.room.shape, dtype=np.int64)
         for t in reversed(range(len(found))):
-            if (self.day.room[t] != self.day.room[t, 0]).any():
-                number = _numbered(np.stack([number, self.day.room[t]], axis=1))
+            if t + 1 == len(found) or (room[t] != room[t + 1]).any():
+                number = _numbered(np.stack([number, room[t]], axis=1))
             found[t] = number
         return found
 
@@ -100,10 +100,12 @@ class _Futures:
 
     def _same(self, t: int, nodes: Ints, held: Flags, stage: Ints) -> Ints:
         """[k] number of `nodes` [k] that hold the same before `t` and may hold the same after."""
-        shape = self.kinds.shape[1], int(stage.max(initial=0)) + 1
-        count = np.bincount(self.node[held] * shape[1] + stage[held], minlength=shape[0] * shape[1])
+        stages, present = np.unique(stage[held], return_inverse=True)
+        shape = self.kinds.shape[1], len(stages)
+        cell = self.node[held] * shape[1] + present
+        count = np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)
         kinds = self.kinds[t, nodes, None]
-        return _numbered(np.hstack([kinds, count.reshape(shape)[nodes]]).astype(np.int32))
+        return _numbered(np.hstack([kinds, count[nodes]]).astype(np.int32))
 
     def _best(self, t: int, held: Flags, stage: Ints) -> Ints:
         """[n] the node that the future of each node goes to; its own where others are no better."""
@@ -111,13 +113,11 @@ class _Futures:
 
         goes_to = np.arange(len(self.began))
         matters = np.flatnonzero(self.began.any(axis=1) | self.ended.any(axis=1))
-        if self._as_alike_as_can_be(matters):
+        if not self._may_end_better(matters, np.zeros(len(matters), dtype=np.int64)).any():
             return goes_to
         same = self._same(t, matters, held, stage)
-        for number in np.flatnonzero(np.bincount(same) > 1):
+        for number in np.flatnonzero(self._may_end_better(matters, same)):
             nodes = matters[same == number]
-            if self._as_alike_as_can_be(nodes):
-                continue
             alike = self._alike(nodes)
             stays = np.eye(len(nodes), dtype=np.int64)
             to, future = linear_sum_assignment(2 * alike + stays, maximize=True)
@@ -125,11 +125,15 @@ class _Futures:
                 goes_to[nodes[future]] = nodes[to]
         return goes_to
 
-    def _as_alike_as_can_be(self, nodes: Ints) -> bool:
-        """Whether no exchange among some nodes leaves more GPUs as they began."""
+    def _may_end_better(self, nodes: Ints, group: Ints) -> Flags:
+        """[g] whether exchanges among `nodes` [k] of a group [k] may leave more GPUs as they began.
+
+        As many as both begin and end in the group, if not on the same node.
+        """
         began, ended = self.began[nodes], self.ended[nodes]
-        present = np.minimum(began, ended).sum(axis=0) @ self.share
-        return bool(present == np.minimum(began.sum(axis=0), ended.sum(axis=0)) @ self.share)
+        among = np.eye(group.max(initial=-1) + 1)[:, group]
+        present = among @ (np.minimum(began, ended) @ self.share)
+        return np.asarray(present < np.minimum(among @ began, among @ ended) @ self.share)
 
     def write(self) -> None:
         """Nodes and ends into the pieces."""

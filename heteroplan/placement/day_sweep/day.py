@@ -162,7 +162,8 @@ class State:
 
     def _take(self, spot: Spot, gpus: int) -> None:
         """GPUs more on each node of a spot, or fewer."""
-        self.used[list(spot)] += gpus
+        for node in spot:
+            self.used[node] += gpus
 
 
 def _without[T](some: tuple[T, ...], one: T) -> tuple[T, ...]:

@@ -14,16 +14,16 @@ import numpy as np
 
 from heteroplan.clock import Stop
 from heteroplan.entities.scenario import Running
+from heteroplan.numerics.compiling import own
 from heteroplan.optimize.program.problem import Ints
-from heteroplan.placement.day_sweep.day import Begin, Day, Flags, Missed, State
+from heteroplan.placement.day_sweep.clearing import stops_for
+from heteroplan.placement.day_sweep.day import Begin, Day, Missed, State
 from heteroplan.placement.nodes import Spot
 
 RETRIES = (2, 2, 4, 4, 4, 8, 8, 8, 16, 16)
 """Intervals to go back where replicas found no room, try by try."""
 RETRIED = 300
 """Intervals placed again in one day, at most."""
-BLOCKS = 16
-"""Nodes looked at in vain for blocks of GPUs."""
 
 
 class Sweep:
@@ -287,58 +287,17 @@ class Sweep:
 
     def _clear(self, pool: int, count: int) -> None:
         """Room for `count` replicas of a pool, by stopping others that leave anyway."""
-        footprint = self.day.footprints[pool]
-        while True:
-            free = self.at.free()[footprint.rows]
-            missing = count - int((np.maximum(0, free) // footprint.share).sum())
-            if missing <= 0 or not self._clear_blocks(
-                footprint.rows, footprint.share, free, missing
-            ):
-                return
-
-    def _clear_blocks(self, rows: slice, block: int, free: Ints, count: int) -> bool:
-        """Up to `count` blocks of GPUs more where fewest GPUs stop for them; False: there is none.
-
-        Nodes on which no more stops than that come first.
-        """
-        active = np.flatnonzero((self.leaving > 0) & self.single)
-        if not active.size:
-            return False
-        leaving, share = self.leaving[active], self.share[active]
-        could = np.minimum(self.at.serving[active][:, rows], leaving[:, None])
-        missing = block * (free // block + 1) - free
-        found = np.flatnonzero((share @ could >= missing) & (missing <= block))
-        if not found.size:
-            return False
-        weight = (share / leaving) @ could[:, found] * (1 + self._jitter(found.size))
-        whole = _exact(could[:, found], share, leaving, missing[found])
-        order = found[np.lexsort((weight, missing[found], ~whole))]
-        exact = int(whole.sum())
-        left, gpus, cleared = leaving.tolist(), share.tolist(), 0
-        first = _large_first(gpus, left)
-        for node in order[: min(exact, BLOCKS + count)].tolist():
-            most = [min(n, more) for n, more in zip(could[:, node].tolist(), left, strict=True)]
-            way, short = _stopped(most, gpus, first, int(missing[node]))
-            if short == 0:
-                self._stop_on(node + rows.start, active, way)
-                left = [n - often for n, often in zip(left, way, strict=True)]
-                first = _large_first(gpus, left)
-                cleared += 1
-                if cleared == count:
-                    break
-        if not exact:
-            ways = [
-                (*_stopped(could[:, node].tolist(), gpus, first, int(missing[node])), node)
-                for node in order[:BLOCKS].tolist()
-            ]
-            way, _, node = max(ways, key=lambda each: each[1])
-            self._stop_on(node + rows.start, active, way)
-        return True
-
-    def _stop_on(self, node: int, pools: Ints, way: Sequence[int]) -> None:
-        for pool, often in zip(pools.tolist(), way, strict=True):
-            for _ in range(often):
-                self._end(pool, (node,))
+        rows, block = self.day.footprints[pool].rows, self.day.footprints[pool].share
+        leaving = self.leaving * self.single
+        if not leaving.any():
+            return
+        free, serving = self.at.free()[rows], own(self.at.serving[:, rows])
+        jitter = self._jitter(free.size)
+        nodes, ways = stops_for(serving, leaving, self.share, free, block, count, jitter)
+        for node, way in zip((nodes + rows.start).tolist(), ways.tolist(), strict=True):
+            for other, often in enumerate(way):
+                for _ in range(often):
+                    self._end(other, (node,))
 
     def _jitter(self, size: int) -> Ints:
         if self.draw is None:
@@ -348,37 +307,5 @@ class Sweep:
 
 def _first(available: Ints, count: int) -> Ints:
     """How many of each, in order, until there are `count`."""
-    return np.asarray(np.clip(count - (np.cumsum(available) - available), 0, available))
-
-
-def _exact(could: Ints, share: Ints, leaving: Ints, missing: Ints) -> Flags:
-    """[n] whether just `missing` [n] GPUs can stop on a node, of `could` [P', n] replicas."""
-    rest = missing.copy()
-    for i in np.lexsort((-leaving, -share)):
-        rest -= np.minimum(could[i], rest // share[i]) * share[i]
-    return np.asarray(rest == 0)
-
-
-def _large_first(gpus: Sequence[int], leaving: Sequence[int]) -> list[int]:
-    """Pools by index: large replicas first, of pools of which many leave."""
-    return sorted(range(len(gpus)), key=lambda i: (-gpus[i], -leaving[i]))
-
-
-def _stopped(
-    most: Sequence[int], gpus: Sequence[int], order: Sequence[int], missing: int
-) -> tuple[list[int], int]:
-    """How many of each pool stop for `missing` GPUs, at most `most`, and what is short.
-
-    In `order`, large replicas first: as sizes divide one another, that is exact where anything
-    is. Otherwise small ones fill up, and less than nothing is short.
-    """
-    way = [0] * len(most)
-    for i in order:
-        if most[i] and missing:
-            way[i] = min(most[i], missing // gpus[i])
-            missing -= way[i] * gpus[i]
-    for i in reversed(order):
-        while missing > 0 and way[i] < most[i]:
-            way[i] += 1
-            missing -= gpus[i]
-    return way, missing
+    rest = count - (np.cumsum(available) - available)
+    return np.asarray(np.maximum(0, np.minimum(rest, available)))

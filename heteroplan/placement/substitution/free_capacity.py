@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -35,19 +36,24 @@ class Extension:
     """GPUs that it takes beside those held already."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(NamedTuple):
     """A piece that serves less, so that another finds room."""
 
     number: int
-    kept: tuple[Placed, ...]
-    """What is left of it: what comes before, what comes after, or both."""
-    lost: tuple[int, ...]
-    """Intervals in which it no longer serves."""
+    served: list[int]
+    """Intervals in which it serves."""
+    before: int
+    """For how many of these it still does at their beginning."""
+    after: int
+    """And at their end."""
+
+    @property
+    def lost(self) -> list[int]:
+        """Intervals in which it no longer serves."""
+        return self.served[self.before : len(self.served) - self.after]
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A cut, and what it gives of the room that a replica wants."""
 
     cut: Cut
@@ -87,6 +93,8 @@ class FreeCapacity:
     lacking: dict[int, Floats] = field(default_factory=dict)
     """Workload -> [T] share of its demand that is left unserved, of those asked for since they
     last changed."""
+    covers: dict[tuple[int, str], Floats] = field(default_factory=dict)
+    """Workload and group -> [T] share of the demand that it can serve, likewise."""
     turns: dict[int, tuple[set[int], set[int]]] = field(default_factory=dict)
     """Pool -> intervals in which its pieces begin and end, of those asked for likewise."""
 
@@ -133,6 +141,7 @@ class FreeCapacity:
             pieces=dict(self.pieces),
             of_pool=dict(self.of_pool),
             lacking=dict(self.lacking),
+            covers=dict(self.covers),
             turns=dict(self.turns),
         )
 
@@ -152,30 +161,38 @@ class FreeCapacity:
     def missing(self, w: int, t: int) -> float:
         """Share of a workload's demand that is left unserved in an interval."""
         if w not in self.lacking:
-            groups = self.problem.groups(w).values()
-            covers = [group_cover(self.problem, pools, self.replicas) for pools in groups]
-            served = np.minimum(np.sum(covers, axis=0), safe_share(self.problem, w, self.replicas))
-            missing = np.where(self.problem.workloads[w].rps.any(axis=0), 1.0 - served, 0.0)
-            self.lacking[w] = np.where(missing > COVER_TOLERANCE, missing, 0.0)
+            groups = self.problem.groups(w)
+            for name in groups:
+                if (w, name) not in self.covers:
+                    self.covers[w, name] = group_cover(self.problem, groups[name], self.replicas)
+            covers = [self.covers[w, name] for name in groups]
+            self.lacking[w] = self._lacking(w, np.sum(covers, axis=0), self.replicas)
         return float(self.lacking[w][t])
+
+    def _lacking(self, w: int, cover: Floats, replicas: Ints) -> Floats:
+        """[T] share of a workload's demand that `replicas` [P, T], which cover [T], leave."""
+        served = np.minimum(cover, safe_share(self.problem, w, replicas))
+        missing = np.where(self.problem.workloads[w].rps.any(axis=0), 1.0 - served, 0.0)
+        return np.where(missing > COVER_TOLERANCE, missing, 0.0)
 
     def _changed(self, pool: int, times: int | list[int], by: int) -> None:
         """So many more replicas of a pool in some intervals."""
+        spec = self.problem.pools[pool]
         self.replicas[pool, times] += by
         self.turns.pop(pool, None)
-        self.lacking.pop(self.problem.pools[pool].workload, None)
+        self.covers.pop((spec.workload, spec.group), None)
+        self.lacking.pop(spec.workload, None)
 
     def would_help(self, pool: int, t: int, fewer: Sequence[int]) -> bool:
         """Whether more is served in `t` with one more of `pool` and one less of each of `fewer`."""
-        w = self.problem.pools[pool].workload
-        before, lacking = self.missing(w, t), self.lacking.pop(w)
-        sizes = self.replicas[:, t].copy()
-        self.replicas[pool, t] += 1
+        w, replicas = self.problem.pools[pool].workload, self.replicas.copy()
+        replicas[pool, t] += 1
         for p in fewer:
-            self.replicas[p, t] -= 1
-        after = self.missing(w, t)
-        self.replicas[:, t], self.lacking[w] = sizes, lacking
-        return after < before - COVER_TOLERANCE
+            replicas[p, t] -= 1
+        groups = self.problem.groups(w).values()
+        cover = np.sum([group_cover(self.problem, pools, replicas) for pools in groups], axis=0)
+        after = float(self._lacking(w, cover, replicas)[t])
+        return after < self.missing(w, t) - COVER_TOLERANCE
 
     def serve_more(self, pool: int, t: int) -> bool:
         """One replica more in an interval; False without room, or where a rule closes the pool.
@@ -198,6 +215,11 @@ class FreeCapacity:
 
     def _stands(self, pool: int, instead: int | None, parts: Sequence[Placed]) -> bool:
         """Whether no replica of a pool is in two places, with `parts` in the place of a piece."""
+        idle = set(np.flatnonzero(self.replicas[pool] == 0).tolist())
+        for part in parts:
+            idle.difference_update(self.problem.times(part.first, part.intervals))
+        if idle:
+            return True
         pieces = [self.pieces[i] for i in self.of_pool.get(pool, ()) if i != instead]
         length, cyclic = self.problem.intervals, self.problem.cyclic
         return replicas_of([*pieces, *parts], length, cyclic=cyclic) is not None
@@ -218,7 +240,7 @@ class FreeCapacity:
         footprint, hold = self.footprints[pool], self._start(pool, t)
         first = footprint.rows.start
         short = hold.gpus - self._nodes(pool).free[hold.at][:, footprint.rows]
-        wants = dict[tuple[int, ...], tuple[int, Ints]]()
+        wants = dict[tuple[int, ...], tuple[int, list[int]]]()
         for number in self._near(pool):
             piece = self.pieces[number]
             spot = tuple(node - first for node in piece.spot[: footprint.count])
@@ -226,13 +248,16 @@ class FreeCapacity:
                 continue
             if spot not in wants:
                 here = short[:, list(spot)]
-                wants[spot] = int(here.max()), hold.at[(here > 0).any(axis=1)]
-            wanted, times = wants[spot]
-            own = piece.life.pool
-            if wanted > 0 and (times < self.problem.intervals).all():
+                times = hold.at[(here > 0).any(axis=1)]
+                in_horizon = (times < self.problem.intervals).all()
+                wants[spot] = int(here.max()) if in_horizon else 0, times.tolist()
+            wanted, lacking = wants[spot]
+            if wanted > 0:
+                own = piece.life.pool
                 gives, gpus = self.footprints[own].share, self.problem.pools[own].gpus
-                for cut in self.cuts(number, times):
-                    yield Part(cut, spot, wanted, gives, len(cut.lost) * gpus)
+                for cut in self.cuts(number, lacking):
+                    lost = piece.intervals - cut.before - cut.after
+                    yield Part(cut, spot, wanted, gives, lost * gpus)
 
     def _near(self, pool: int) -> Iterator[int]:
         """Numbers of pieces where those of `pool` may stand, of workloads without limits."""
@@ -243,35 +268,44 @@ class FreeCapacity:
             if meet and spec.node_type == node_type and self.plain[spec.workload]:
                 yield from numbers
 
-    def cuts(self, number: int, times: Ints) -> Iterator[Cut]:
+    def cuts(self, number: int, times: Sequence[int]) -> Iterator[Cut]:
         """Without a piece, or with it only before or only after `times`, or before and after."""
         piece = self.pieces[number]
         pool, length = piece.life.pool, self.problem.intervals
         lead = self.problem.pools[pool].lead
-        offset = (times - piece.first + piece.lead) % length - piece.lead
-        if piece.lead + piece.intervals >= length or offset.max() >= piece.intervals:
+        offsets = [(t - piece.first + piece.lead) % length - piece.lead for t in times]
+        if piece.lead + piece.intervals >= length or max(offsets) >= piece.intervals:
             return
         served = self.problem.times(piece.first, piece.intervals)
-        yield Cut(number, (), tuple(served))
-        kept, after = int(offset.min()), int(offset.max()) + 1 + lead
-        earlier, later = list[Placed](), list[Placed]()
+        yield Cut(number, served, 0, 0)
+        before, begins_again = min(offsets), max(offsets) + 1 + lead
+        after = piece.intervals - begins_again
         begins, ends = self._turns(pool)
-        if kept > 0 and served[kept] not in begins:
-            earlier.append(replace(piece, intervals=kept))
-            yield Cut(number, (*earlier,), tuple(served[kept:]))
-        if after < piece.intervals and served[after] not in ends:
-            left = piece.intervals - after
-            later.append(replace(piece, first=served[after], intervals=left, lead=lead))
-            yield Cut(number, (*later,), tuple(served[:after]))
+        earlier = before > 0 and served[before] not in begins
+        later = after > 0 and served[begins_again] not in ends
+        if earlier:
+            yield Cut(number, served, before, 0)
+        if later:
+            yield Cut(number, served, 0, after)
         if earlier and later:
-            yield Cut(number, (*earlier, *later), tuple(served[kept:after]))
+            yield Cut(number, served, before, after)
+
+    def kept(self, cut: Cut) -> list[Placed]:
+        """What is left of a piece: what comes before, what comes after, or both."""
+        piece, kept = self.pieces[cut.number], list[Placed]()
+        if cut.before:
+            kept.append(replace(piece, intervals=cut.before))
+        if cut.after:
+            first, lead = cut.served[-cut.after], self.problem.pools[piece.life.pool].lead
+            kept.append(replace(piece, first=first, intervals=cut.after, lead=lead))
+        return kept
 
     def make(self, cut: Cut) -> bool:
         """A piece serves less; False where a replica would then be in two places."""
         pool = self.pieces[cut.number].life.pool
-        if not self._divided(cut.number, cut.kept):
+        if not self._divided(cut.number, self.kept(cut)):
             return False
-        self._changed(pool, list(cut.lost), -1)
+        self._changed(pool, cut.lost, -1)
         return True
 
     def _divided(self, number: int, parts: Sequence[Placed]) -> bool:
@@ -347,18 +381,17 @@ class FreeCapacity:
 
     def _longer(self, pool: int, t: int, after: int) -> Extension | None:
         """One that serves until `t` or from `after` on serves in `t` as well."""
-        ending = self._ending(pool, t)
-        for i, piece in (*ending, *self._starting(pool, after)):
-            if piece.intervals + 1 >= self.problem.intervals:
-                continue
-            longer = replace(piece, intervals=piece.intervals + 1)
-            hold = self._hold(pool, t, t + 1)
-            if piece.first == after:
-                lead = self._lead(pool, t)
-                longer = replace(longer, first=t, lead=lead)
-                hold = self._hold(pool, t - lead - self._early(pool, t), t + 1 - piece.lead)
-            if self._nodes(pool).has_room(piece.spot, hold):
-                return Extension(longer, i, hold)
+        nodes, most = self._nodes(pool), self.problem.intervals - 1
+        hold = self._hold(pool, t, t + 1)
+        for i, piece in self._ending(pool, t):
+            if piece.intervals < most and nodes.has_room(piece.spot, hold):
+                return Extension(replace(piece, intervals=piece.intervals + 1), i, hold)
+        lead = self._lead(pool, t)
+        for i, piece in self._starting(pool, after):
+            hold = self._hold(pool, t - lead - self._early(pool, t), t + 1 - piece.lead)
+            if piece.intervals < most and nodes.has_room(piece.spot, hold):
+                earlier = replace(piece, first=t, intervals=piece.intervals + 1, lead=lead)
+                return Extension(earlier, i, hold)
         return None
 
     def _new(self, pool: int, t: int) -> Extension | None:

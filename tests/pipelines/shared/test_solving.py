@@ -4,8 +4,8 @@ import pytest
 
 from heteroplan import clock
 from heteroplan.clock import Clock
-from heteroplan.optimize import first_use
 from heteroplan.pipelines.shared import solving
+from heteroplan.planning import first_use
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ def test_a_copy_goes_on_on_its_own() -> None:
     for change in ("more", "less", "anew"):
         copy = free_capacity.copy()
         if change == "less":
-            copy.make(next(iter(copy.cuts(0, np.array([1])))))
+            copy.make(next(iter(copy.cuts(0, [1]))))
         else:
             assert copy.serve_more(0, 3 if change == "more" else 4)
         assert told(copy) != before[0]
@@ -254,8 +254,8 @@ def cut_told(
 ) -> list[tuple[list[tuple[int, int]], tuple[int, ...]]]:
     """((first, intervals) that are kept, intervals lost) of each way to cut a stay."""
     return [
-        ([(part.first, part.intervals) for part in cut.kept], cut.lost)
-        for cut in free_capacity.cuts(number, np.array(times))
+        ([(p.first, p.intervals) for p in free_capacity.kept(cut)], tuple(cut.lost))
+        for cut in free_capacity.cuts(number, times)
     ]
 
 
@@ -277,8 +277,8 @@ def test_who_starts_after_making_room_takes_the_time_to_start() -> None:
     assert cut_told(free_capacity, 0, 6) == [([], (6, 7, 0, 1)), ([(0, 2)], (6, 7))]
     assert cut_told(free_capacity, 0, 5) == [([], (6, 7, 0, 1)), ([(7, 3)], (6,))]
     assert cut_told(free_capacity, 0, 0) == [([], (6, 7, 0, 1)), ([(6, 2)], (0, 1))]
-    [_, later] = free_capacity.cuts(0, np.array([6]))
-    assert [part.lead for part in later.kept] == [1]
+    [_, later] = free_capacity.cuts(0, [6])
+    assert [part.lead for part in free_capacity.kept(later)] == [1]
     free_capacity.make(later)
     assert free(free_capacity)[0] == [0, 0, 8, 8, 8, 8, 8, 0]
     assert free_capacity.replicas.tolist() == [[1, 1, 0, 0, 0, 0, 0, 0]]
@@ -312,13 +312,13 @@ def test_of_one_that_moves_what_is_left_starts() -> None:
     free_capacity = rooms_of(of, Packing(moving, ()))
     assert told(free_capacity) == [(ONE, 0, 2, 0, False), (TWO, 2, 1, 0, True)]
     assert cut_told(free_capacity, 0, 1) == [([], (0, 1)), ([(0, 1)], (1,))]
-    free_capacity.make(next(free_capacity.cuts(0, np.array([1]))))
+    free_capacity.make(next(free_capacity.cuts(0, [1])))
     assert told(free_capacity) == [(TWO, 2, 1, 0, False)]
 
 
 def test_who_goes_gives_all_of_its_gpus_back() -> None:
     free_capacity = alone([0, 1, 2, 1, 0], (ONE, 1, 2), (TWO, 2, 2))
-    [gone, *_] = free_capacity.cuts(0, np.array([1]))
+    [gone, *_] = free_capacity.cuts(0, [1])
     free_capacity.make(gone)
     assert told(free_capacity) == [(TWO, 2, 2, 0, False)]
     assert free(free_capacity) == [[8] * 5, [8, 8, 0, 0, 8]]
@@ -496,8 +496,8 @@ def test_whatever_is_served_more_or_less_keeps_every_rule() -> None:
 def test_who_began_before_the_day_and_starts_later_takes_all_the_time_to_start() -> None:
     """Two hours, of which a stay from 1 on holds one; without 1 it starts at 4, from 2 on."""
     free_capacity = alone([0, 1, 1, 1, 1, 1, 0], (ONE, 1, 5), startup_s=7200.0, cyclic=False)
-    [_, later] = free_capacity.cuts(0, np.array([1]))
-    [part] = later.kept
+    [_, later] = free_capacity.cuts(0, [1])
+    [part] = free_capacity.kept(later)
     assert (part.first, part.intervals, part.lead) == (4, 2, 2)
     free_capacity.make(later)
     assert free(free_capacity)[0] == [8, 8, 0, 0, 0, 0, 8]

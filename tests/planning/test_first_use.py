@@ -13,25 +13,27 @@ from numba import typeof
 
 from heteroplan.optimize.covering.blocks import Block
 from heteroplan.optimize.covering.compiled import arrays_of
-from heteroplan.optimize.first_use import CALLED, compile_search
+from heteroplan.planning.first_use import CALLED, compile_search
 from tests.optimize.test_blocks_of_all_kinds import random_block
 
 ROOT = Path(__file__).parents[2]
 FIRST = """
-from heteroplan.optimize.first_use import compile_search, is_kept
+from heteroplan.planning.first_use import compile_search, is_kept
 print(compile_search(), compile_search(), is_kept())
 """
 SEARCHES = """
 from heteroplan import inputs
-from heteroplan.optimize.first_use import CALLED
+from heteroplan.planning.first_use import CALLED
 from heteroplan.planning import make_plan
 from tests.optimize.improve.test_two_groups import test_two_groups_divide_what_neither_can_alone
+from tests.placement.day_sweep.test_sweep import full_case
 
 node = "workloads.chat-70b.resilience={lose: node, serve: 0.9}"
 for overrides, interval in (((), None), ((node,), "4h")):
     loaded = inputs.load("scenarios/quickstart", overrides=overrides, interval=interval)
     make_plan(loaded.scenario, loaded.candidates, gap=0.05)
 test_two_groups_divide_what_neither_can_alone()
+full_case(3, cyclic=True).packed()
 for each in CALLED:
     print(sum(each.stats.cache_hits.values()), sum(each.stats.cache_misses.values()))
 """

@@ -1,8 +1,8 @@
-"""Compiles the loops that a search calls, before the clock of a plan counts.
+"""Compiles the loops that a search and its packing call, before the clock of a plan counts.
 
 Numba compiles a function for the types of its first arguments, once an installation
-(`numerics.compiling`). All searches call them with the types of the tiny block and of the tiny
-division that are made up here.
+(`numerics.compiling`). All searches call them with the types of the tiny block, the tiny division
+and the tiny fleet that are made up here.
 """
 
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from heteroplan.optimize.covering import compiled
 from heteroplan.optimize.covering.blocks import Block, cheapest_path
 from heteroplan.optimize.improve import divisions
+from heteroplan.placement.day_sweep import clearing
 
 CALLED: tuple[Any, ...] = (
     compiled.missing,
@@ -20,6 +21,7 @@ CALLED: tuple[Any, ...] = (
     divisions.side_of,
     divisions.divisions,
     divisions.cheapest_path,
+    clearing.stops_for,
 )
 """All compiled loops that are called from Python."""
 
@@ -56,3 +58,4 @@ def _call_each() -> None:
     side = divisions.side_of(day, count - 1, counts[None], price, counts - 1)
     found, known = divisions.divisions(day, (side, side, side, side), share, 1)
     divisions.cheapest_path(day, found, known, 0, False, none)
+    clearing.stops_for(counts, count, count, count, 1, 1, count)
