@@ -1,5 +1,6 @@
 """Replicas on their nodes as they grow and go, and the GPUs that are left on all nodes."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -21,8 +22,8 @@ from heteroplan.placement.lifetimes import Lifetime
 from heteroplan.placement.nodes import Hold, Nodes, nodes_of
 from heteroplan.placement.pack import Packing, footprint_of, stay_of
 
-type Numbered = list[tuple[int, Placed]]
-"""With their numbers."""
+type Turns = tuple[dict[int, list[int]], dict[int, list[int]]]
+"""Interval -> numbers of the pieces of a pool whose first it is; and that it is the next after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +96,8 @@ class FreeCapacity:
     last changed."""
     covers: dict[tuple[int, str], Floats] = field(default_factory=dict)
     """Workload and group -> [T] share of the demand that it can serve, likewise."""
-    turns: dict[int, tuple[set[int], set[int]]] = field(default_factory=dict)
-    """Pool -> intervals in which its pieces begin and end, of those asked for likewise."""
+    turns: dict[int, Turns] = field(default_factory=dict)
+    """By pool, likewise."""
 
     @classmethod
     def of(
@@ -352,42 +353,31 @@ class FreeCapacity:
         after = (t + 1) % self.problem.intervals if self.problem.cyclic else t + 1
         return self._longer(pool, t, after) or self._new(pool, t)
 
-    def _ending(self, pool: int, t: int) -> Numbered:
-        """Pieces that serve until right before `t`, with their numbers."""
-        length = self.problem.intervals
-        ends = (t, t + length) if self.problem.cyclic else (t,)
-        return [each for each in self._of(pool) if each[1].first + each[1].intervals in ends]
-
-    def _starting(self, pool: int, t: int) -> Numbered:
-        """Pieces that serve from `t` on, with their numbers."""
-        return [each for each in self._of(pool) if each[1].first == t]
-
-    def _turns(self, pool: int) -> tuple[set[int], set[int]]:
-        """Intervals in which pieces of a pool that begin and end do so: the first, and the next."""
+    def _turns(self, pool: int) -> Turns:
+        """Pieces of a pool that begin and end, by the intervals in which they do."""
         if pool not in self.turns:
-            pieces = [piece for _, piece in self._of(pool)]
-            ends = {piece.first + piece.intervals for piece in pieces}
-            if self.problem.cyclic:
-                ends = {end % self.problem.intervals for end in ends}
-            self.turns[pool] = {piece.first for piece in pieces}, ends
+            begins, ends = self.turns[pool] = defaultdict(list), defaultdict(list)
+            length, cyclic = self.problem.intervals, self.problem.cyclic
+            for i in self.of_pool.get(pool, ()):
+                piece = self.pieces[i]
+                end = piece.first + piece.intervals
+                if piece.intervals < length or not cyclic:
+                    begins[piece.first].append(i)
+                    ends[end % length if cyclic else end].append(i)
         return self.turns[pool]
-
-    def _of(self, pool: int) -> Numbered:
-        """Pieces of a pool that begin and end, with their numbers."""
-        mine = [(i, self.pieces[i]) for i in self.of_pool.get(pool, ())]
-        if not self.problem.cyclic:
-            return mine
-        return [(i, piece) for i, piece in mine if piece.intervals < self.problem.intervals]
 
     def _longer(self, pool: int, t: int, after: int) -> Extension | None:
         """One that serves until `t` or from `after` on serves in `t` as well."""
         nodes, most = self._nodes(pool), self.problem.intervals - 1
+        begins, ends = self._turns(pool)
         hold = self._hold(pool, t, t + 1)
-        for i, piece in self._ending(pool, t):
+        for i in ends.get(t, ()):
+            piece = self.pieces[i]
             if piece.intervals < most and nodes.has_room(piece.spot, hold):
                 return Extension(replace(piece, intervals=piece.intervals + 1), i, hold)
         lead = self._lead(pool, t)
-        for i, piece in self._starting(pool, after):
+        for i in begins.get(after, ()):
+            piece = self.pieces[i]
             hold = self._hold(pool, t - lead - self._early(pool, t), t + 1 - piece.lead)
             if piece.intervals < most and nodes.has_room(piece.spot, hold):
                 earlier = replace(piece, first=t, intervals=piece.intervals + 1, lead=lead)
