@@ -14,9 +14,7 @@ import numpy as np
 
 from heteroplan.clock import Stop
 from heteroplan.entities.scenario import Running
-from heteroplan.numerics.compiling import own
 from heteroplan.optimize.program.problem import Ints
-from heteroplan.placement.day_sweep.clearing import stops_for
 from heteroplan.placement.day_sweep.day import Begin, Day, Missed, State
 from heteroplan.placement.nodes import Spot
 
@@ -287,11 +285,14 @@ class Sweep:
 
     def _clear(self, pool: int, count: int) -> None:
         """Room for `count` replicas of a pool, by stopping others that leave anyway."""
+        from heteroplan.placement.day_sweep.clearing import stops_for
+
         rows, block = self.day.footprints[pool].rows, self.day.footprints[pool].share
         leaving = self.leaving * self.single
         if not leaving.any():
             return
-        free, serving = self.at.free()[rows], own(self.at.serving[:, rows])
+        free = self.at.free()[rows]
+        serving = np.ascontiguousarray(self.at.serving[:, rows])
         jitter = self._jitter(free.size)
         nodes, ways = stops_for(serving, leaving, self.share, free, block, count, jitter)
         for node, way in zip((nodes + rows.start).tolist(), ways.tolist(), strict=True):
