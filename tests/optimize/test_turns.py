@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from heteroplan.clock import never
 from heteroplan.numerics.tolerances import LEAST_GAIN
 from heteroplan.optimize import turns
+from heteroplan.optimize.bound.bounding import Rounds
 from heteroplan.optimize.incumbent import Incumbent
 from heteroplan.optimize.program.problem import Floats
 from heteroplan.optimize.search import Search
@@ -65,3 +68,31 @@ def test_a_plan_that_costs_nothing_is_swept_again_once() -> None:
     assert search.plan.cost == 0.0
     prices = np.ones((len(problem.supplies), problem.intervals))
     assert len(list(turns.swept_again(search, prices, (0,)))) == len(turns.AGAIN)
+
+
+@pytest.mark.parametrize(("times", "plans"), [(0.0, 2), (np.inf, 1)])
+def test_the_first_plan_of_a_large_program_is_swept_where_time_for_the_second_is_short(
+    monkeypatch: pytest.MonkeyPatch, times: float, plans: int
+) -> None:
+    """How many plans are begun before the first sweep, by how many times as long has to be left."""
+    problem = replace(two_spines(3, 3, {"rps": 30.0}, {"rps": 30.0}), large=True)
+    search = search_of(problem)
+    search.best = plan_of(problem, sized(problem, (0, 3), (3, 0)))
+    begun, told = list[int](), list[int]()
+    begin, sweep = turns._begun, turns._swept
+
+    def counted(*args: Any) -> Any:
+        begun.append(1)
+        return begin(*args)
+
+    def swept(*args: Any) -> Any:
+        told.append(len(begun))
+        return sweep(*args)
+
+    monkeypatch.setattr(turns, "SECOND", times)
+    monkeypatch.setattr(turns, "_begun", counted)
+    monkeypatch.setattr(turns, "_swept", swept)
+    rounds = Rounds(problem, never, frozenset(), beside=False)
+    for _ in turns.in_turns(search, rounds):
+        pass
+    assert told[0] == plans
