@@ -81,8 +81,9 @@ def rounds(
     """Prices of LPs, better ones of balances, then larger grids; then of the LP of the day.
     At last better prices of balances of one workload after another, proven on the largest grids.
 
-    Prices of single intervals come first: at those of one domain sweeps of a large program (A1) end
-    0.1 % above. `without` names ingredients of the method to leave out (`search.INGREDIENTS`).
+    Prices of one domain come first: they take a fifth of the time on large fleets, and prove as
+    much (B1: 0.2 % more). Sweeps at them end within 0.05 % (three fleets). `without` names
+    ingredients of the method to leave out (`search.INGREDIENTS`).
     """
     nothing = np.zeros(len(problem.workloads))
     best, plain = Round(-np.inf, supply_prices(problem), nothing), "balance prices" in without
@@ -131,9 +132,8 @@ def _gains(better: Round, best: Round) -> bool:
 
 def _beginnings(problem: Problem, without: frozenset[str]) -> list[list[Find]]:
     """LPs whose prices may begin; the longest one at last."""
-    quick: list[Find] = [_of_some_intervals]
-    if "one domain" not in without:
-        quick.append(one_domain_prices)
+    quick: list[Find] = [] if "one domain" in without else [one_domain_prices]
+    quick.append(_of_some_intervals)
     return [quick, [_of_the_day]] if problem.cells <= WHOLE_DAY_CELLS else [quick]
 
 
