@@ -79,8 +79,7 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
         if near is not None:
             near = near.after(search.plan) if turn else near
             plan, prices = (yield from _begun(search, near, orders[turn % 2])), near.first.prices
-        took_s = monotonic() - began
-        if turn == 0 and problem.large and search.deadline - monotonic() > SECOND * took_s:
+        if turn == 0 and problem.large and _is_time_for_second(search, monotonic() - began):
             continue
         plan = yield from by_class.improved(plan)
         again = [w for w in orders[(turn + 1) % 2] if w not in by_class.workloads]
@@ -92,6 +91,14 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
             yield from swept_again(search, search.prices.supply, again)
         if not problem.large and (search.plan.covered or not search.unproven_shortage()):
             return
+
+
+def _is_time_for_second(search: Search, took_s: float) -> bool:
+    """Whether a second plan may follow one that took so long.
+
+    Where steps are counted it always may, so that the clock decides nothing.
+    """
+    return search.steps is not None or search.deadline - monotonic() > SECOND * took_s
 
 
 def _first_plans(search: Search) -> Iterator[None]:

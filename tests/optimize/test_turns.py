@@ -70,14 +70,19 @@ def test_a_plan_that_costs_nothing_is_swept_again_once() -> None:
     assert len(list(turns.swept_again(search, prices, (0,)))) == len(turns.AGAIN)
 
 
-@pytest.mark.parametrize(("times", "plans"), [(0.0, 2), (np.inf, 1)])
+@pytest.mark.parametrize(
+    ("times", "steps", "plans"), [(0.0, None, 2), (np.inf, None, 1), (np.inf, 1000, 2)]
+)
 def test_the_first_plan_of_a_large_program_is_swept_where_time_for_the_second_is_short(
-    monkeypatch: pytest.MonkeyPatch, times: float, plans: int
+    monkeypatch: pytest.MonkeyPatch, times: float, steps: int | None, plans: int
 ) -> None:
-    """How many plans are begun before the first sweep, by how many times as long has to be left."""
+    """How many plans are begun before the first sweep, by how many times as long has to be left.
+
+    Where steps are counted the clock decides nothing.
+    """
     problem = replace(two_spines(3, 3, {"rps": 30.0}, {"rps": 30.0}), large=True)
     search = search_of(problem)
-    search.best = plan_of(problem, sized(problem, (0, 3), (3, 0)))
+    search.best, search.steps = plan_of(problem, sized(problem, (0, 3), (3, 0))), steps
     begun, told = list[int](), list[int]()
     begin, sweep = turns._begun, turns._swept
 
