@@ -19,10 +19,13 @@ from heteroplan.outputs.shared.time_axis import places, time_ticks
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+type _Step = dict[str, Any]
+"""Options of a trace that shows a value an interval."""
+
 
 def demand_chart(plan: PlanDocument) -> "Figure":
     """Requests/s asked for, served and servable, one row a workload."""
-    figure = _rows(plan, [load.name for load in plan.workloads], "requests/s")
+    steps = list[_Step]()
     for row, load in enumerate(plan.workloads, start=1):
         lines = (
             ("served", load.served_rps, {"color": COLOURS[0], "width": 0}, "tozeroy"),
@@ -30,57 +33,45 @@ def demand_chart(plan: PlanDocument) -> "Figure":
             ("demand", load.demand_rps, {"color": LIMIT, "width": 2, "dash": "dot"}, None),
         )
         for name, values, line, fill in lines:
-            _step(figure, plan, values, row=row, name=name, line=line, fill=fill, group=name)
-    return figure
+            steps.append(_step(values, row=row, name=name, line=line, fill=fill, group=name))
+    return _drawn(plan, [load.name for load in plan.workloads], "requests/s", steps)
 
 
 def gpu_chart(plan: PlanDocument) -> "Figure":
     """GPUs of each workload stacked, with those of starting replicas, one row a node type."""
-    figure = _rows(plan, [use.node_type for use in plan.supply], "GPUs")
+    steps = list[_Step]()
     for row, use in enumerate(plan.supply, start=1):
         for name, values, colour in _stack(plan, use):
-            _step(
-                figure, plan, values, row=row, name=name, group=name,
-                line={"color": colour, "width": 0}, fillcolor=colour, stackgroup=use.node_type,
-            )  # fmt: skip
-        _step(
-            figure, plan, use.supply, row=row, name="supply", group="supply",
-            line={"color": INK, "width": 1.5, "dash": "dash"},
-        )  # fmt: skip
-    return figure
+            steps.append(_layer(values, row=row, name=name, colour=colour, of=use.node_type))
+        steps.append(_supply(use.supply, row))
+    return _drawn(plan, [use.node_type for use in plan.supply], "GPUs", steps)
 
 
 def replica_chart(plan: PlanDocument) -> "Figure":
     """Replicas of every pool, one row a workload, one colour an engine."""
     engines = list(dict.fromkeys(_engine(pool) for pool in plan.pools))
-    figure = _rows(plan, [load.name for load in plan.workloads], "replicas")
+    steps = list[_Step]()
     rows = {load.name: row for row, load in enumerate(plan.workloads, start=1)}
     for pool in plan.pools:
         colour = COLOURS[engines.index(_engine(pool)) % len(COLOURS)]
-        _step(
-            figure, plan, pool.replicas, row=rows[pool.workload], name=_engine(pool),
-            group=_engine(pool), line={"color": colour, "width": 2},
-            hovertemplate=f"%{{y}} in {escape(pool.domain)}",
+        step = _step(
+            pool.replicas, row=rows[pool.workload], name=_engine(pool), group=_engine(pool),
+            line={"color": colour, "width": 2}, hovertemplate=f"%{{y}} in {escape(pool.domain)}",
             meta=f"{escape(_engine(pool))} in {escape(pool.domain)}",
         )  # fmt: skip
-    return figure
+        steps.append(step)
+    return _drawn(plan, [load.name for load in plan.workloads], "replicas", steps)
 
 
 def placement_chart(plan: PlanDocument, use: LeafUse) -> "Figure":
     """GPUs of each workload stacked, starting ones included, one row a leaf of `use`."""
     colours = {load.name: COLOURS[i % len(COLOURS)] for i, load in enumerate(plan.workloads)}
-    figure = _rows(plan, list(use), "GPUs")
+    steps = list[_Step]()
     for row, (leaf, held) in enumerate(use.items(), start=1):
         for name, gpus in held.items():
-            _step(
-                figure, plan, gpus, row=row, name=name, group=name, stackgroup=leaf,
-                line={"color": colours[name], "width": 0}, fillcolor=colours[name],
-            )  # fmt: skip
-        _step(
-            figure, plan, leaf_supply(plan.given, leaf), row=row, name="supply", group="supply",
-            line={"color": INK, "width": 1.5, "dash": "dash"},
-        )  # fmt: skip
-    return figure
+            steps.append(_layer(gpus, row=row, name=name, colour=colours[name], of=leaf))
+        steps.append(_supply(leaf_supply(plan.given, leaf), row))
+    return _drawn(plan, list(use), "GPUs", steps)
 
 
 def _stack(plan: PlanDocument, use: SupplyPart) -> list[tuple[str, Sequence[int], str]]:
@@ -107,45 +98,52 @@ def _stack(plan: PlanDocument, use: SupplyPart) -> list[tuple[str, Sequence[int]
     return layers
 
 
-def _rows(plan: PlanDocument, titles: Sequence[str], unit: str) -> "Figure":
-    """An empty figure with one titled row each over the plan's time."""
-    return stacked_rows(
-        titles,
-        x_axis=time_ticks(plan.horizon.boundaries()),
-        y_axis={"rangemode": "tozero", "title": {"text": unit}},
-        below=escape(plan.horizon.timezone),
-    )
-
-
-def _step(
-    figure: "Figure",
-    plan: PlanDocument,
-    values: Sequence[float],
-    *,
-    row: int,
-    name: str,
-    line: dict[str, Any],
-    group: str = "",
-    **style: Any,
-) -> None:
-    """A value an interval as steps over elapsed time; one legend entry a `group`."""
+def _drawn(
+    plan: PlanDocument, titles: Sequence[str], unit: str, steps: Sequence[_Step]
+) -> "Figure":
+    """Steps over the plan's time in titled rows; one legend entry a group of steps."""
     from plotly.graph_objects import Scatter
 
     moments = plan.horizon.boundaries()
-    seen = group and any(trace.legendgroup == escape(group) for trace in figure.data)
-    figure.add_trace(
-        Scatter(
-            x=places(moments[0], moments),
-            y=[*values, values[-1]],
-            name=escape(name),
-            mode="lines",
-            line={**line, "shape": "hv"},
-            legendgroup=escape(group) or None,
-            showlegend=not seen,
-            **axes_of(row),
-            **style,
-        )
+    figure = stacked_rows(
+        titles,
+        x_axis=time_ticks(moments),
+        y_axis={"rangemode": "tozero", "title": {"text": unit}},
+        below=escape(plan.horizon.timezone),
     )
+    at, seen, traces = places(moments[0], moments), set[str](), list[Scatter]()
+    for step in steps:
+        group = step["legendgroup"]
+        traces.append(Scatter(x=at, showlegend=group not in seen, **step))
+        seen.add(group)
+    figure.add_traces(traces)
+    return figure
+
+
+def _layer(values: Sequence[float], *, row: int, name: str, colour: str, of: str) -> _Step:
+    """GPUs of a workload, on top of the others in the stack `of` a node type or leaf."""
+    line = {"color": colour, "width": 0}
+    return _step(values, row=row, name=name, group=name, line=line, fillcolor=colour, stackgroup=of)
+
+
+def _supply(gpus: Sequence[int], row: int) -> _Step:
+    line = {"color": INK, "width": 1.5, "dash": "dash"}
+    return _step(gpus, row=row, name="supply", group="supply", line=line)
+
+
+def _step(
+    values: Sequence[float], *, row: int, name: str, group: str, line: dict[str, Any], **style: Any
+) -> _Step:
+    """A value an interval, as options of a trace."""
+    return {
+        "y": [*values, values[-1]],
+        "name": escape(name),
+        "mode": "lines",
+        "line": {**line, "shape": "hv"},
+        "legendgroup": escape(group),
+        **axes_of(row),
+        **style,
+    }
 
 
 def _engine(pool: PoolPart) -> str:
