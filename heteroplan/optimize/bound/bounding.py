@@ -52,6 +52,9 @@ another turn of all workloads. Turns prove more (full-4 0.13, leaf 0.29, seed205
 proves 0.01 % more."""
 TURNS = 8
 """Of all workloads, at most: where some demand cannot be served there may be no end."""
+MANY_POOLS = 3_000
+"""Pools above which prices of one domain come before those of single intervals. CPU seconds of the
+two: 4 and 30 of 100 workloads (B1); of 50 workloads 4 and 8 (A1), 22 and 7 (seed212)."""
 WHOLE_DAY_CELLS = 25_000
 """Pools times intervals up to which the LP of the whole day is solved for its prices."""
 CHILD = f"from {__name__} import main; main()"
@@ -81,8 +84,7 @@ def rounds(
     """Prices of LPs, better ones of balances, then larger grids; then of the LP of the day.
     At last better prices of balances of one workload after another, proven on the largest grids.
 
-    Prices of one domain come first: on large fleets they take half to an eighth of the time and
-    prove 0.1 to 0.2 % more (A1, B1); sweeps at them end within 0.05 % (three fleets). `without`
+    Prices of single intervals come first, unless that takes too long (`MANY_POOLS`). `without`
     names ingredients of the method to leave out (`search.INGREDIENTS`).
     """
     nothing = np.zeros(len(problem.workloads))
@@ -132,8 +134,9 @@ def _gains(better: Round, best: Round) -> bool:
 
 def _beginnings(problem: Problem, without: frozenset[str]) -> list[list[Find]]:
     """LPs whose prices may begin; the longest one at last."""
-    quick: list[Find] = [] if "one domain" in without else [one_domain_prices]
-    quick.append(_of_some_intervals)
+    quick: list[Find] = [_of_some_intervals]
+    if "one domain" not in without:
+        quick.insert(0 if len(problem.pools) > MANY_POOLS else 1, one_domain_prices)
     return [quick, [_of_the_day]] if problem.cells <= WHOLE_DAY_CELLS else [quick]
 
 
