@@ -162,16 +162,20 @@ class FreeCapacity:
     def missing(self, w: int, t: int) -> float:
         """Share of a workload's demand that is left unserved in an interval."""
         if w not in self.lacking:
-            groups = self.problem.groups(w)
-            for name in groups:
-                if (w, name) not in self.covers:
-                    self.covers[w, name] = group_cover(self.problem, groups[name], self.replicas)
-            covers = [self.covers[w, name] for name in groups]
-            self.lacking[w] = self._lacking(w, np.sum(covers, axis=0), self.replicas)
+            self.lacking[w] = self._lacking(w, self._covers(w), self.replicas)
         return float(self.lacking[w][t])
 
-    def _lacking(self, w: int, cover: Floats, replicas: Ints) -> Floats:
-        """[T] share of a workload's demand that `replicas` [P, T], which cover [T], leave."""
+    def _covers(self, w: int) -> dict[str, Floats]:
+        """[T] share of a workload's demand that each of its groups can serve."""
+        groups = self.problem.groups(w)
+        for name in groups:
+            if (w, name) not in self.covers:
+                self.covers[w, name] = group_cover(self.problem, groups[name], self.replicas)
+        return {name: self.covers[w, name] for name in groups}
+
+    def _lacking(self, w: int, covers: dict[str, Floats], replicas: Ints) -> Floats:
+        """[T] share of a workload's demand that `replicas` [P, T] leave, whose groups cover [T]."""
+        cover = np.sum(list(covers.values()), axis=0)
         served = np.minimum(cover, safe_share(self.problem, w, replicas))
         missing = np.where(self.problem.workloads[w].rps.any(axis=0), 1.0 - served, 0.0)
         return np.where(missing > COVER_TOLERANCE, missing, 0.0)
@@ -190,9 +194,12 @@ class FreeCapacity:
         replicas[pool, t] += 1
         for p in fewer:
             replicas[p, t] -= 1
-        groups = self.problem.groups(w).values()
-        cover = np.sum([group_cover(self.problem, pools, replicas) for pools in groups], axis=0)
-        after = float(self._lacking(w, cover, replicas)[t])
+        groups, changed = (
+            self.problem.groups(w),
+            {self.problem.pools[p].group for p in (pool, *fewer)},
+        )
+        covers = {name: group_cover(self.problem, groups[name], replicas) for name in changed}
+        after = float(self._lacking(w, self._covers(w) | covers, replicas)[t])
         return after < self.missing(w, t) - COVER_TOLERANCE
 
     def serve_more(self, pool: int, t: int) -> bool:
