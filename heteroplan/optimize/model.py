@@ -4,17 +4,18 @@ Read `build_model` first: it is the table of contents. `rules.mip` names the var
 the constraints, one module a family.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pulp
 from numpy.typing import NDArray
 
+from heteroplan.entities.workload import Role
 from heteroplan.numerics.division import quotient
 from heteroplan.optimize.program.prices import Prices, pool_prices, start_prices, supply_prices
 from heteroplan.optimize.program.problem import Floats, Problem, Solution
 from heteroplan.optimize.rules import define_rules
-from heteroplan.optimize.rules.mip import INTEGER, Box, Model, Terms
+from heteroplan.optimize.rules.mip import INTEGER, Box, Model, Terms, share_of_one
 from heteroplan.units import S_PER_HOUR
 
 
@@ -24,22 +25,26 @@ def build_model(
     box: Box | None = None,
     allow_short: bool = True,
     constant: bool = False,
+    unserved_price: Floats | None = None,
+    by_pool: bool = False,
 ) -> Model:
     """The program, or the part of it inside `box`.
 
     With `constant` every pool keeps one size all day (the static baseline); then there are no
-    starts. Without `allow_short` all demand must be served.
+    starts. Without `allow_short` all demand must be served; `unserved_price` [W, T] is what it
+    costs to serve nothing of a workload (`minimise_cost`). With `by_pool` each pool has a flow of
+    its own, also where one a group would do.
     """
     if box is None:
         box = Box(problem.no_replicas(), np.array([pool.most for pool in problem.pools]))
-    model = Model(problem, box, pulp.LpProblem("heteroplan", pulp.LpMinimize))
+    model = Model(problem, box, pulp.LpProblem("heteroplan", pulp.LpMinimize), by_pool=by_pool)
     define_replicas(model, constant)
     define_starts(model, constant)
     define_changes(model, constant)
     define_flow(model)
     define_shortage(model, allow_short)
     define_rules(model)
-    minimise_cost(model)
+    minimise_cost(model, unserved_price)
     return model
 
 
@@ -78,10 +83,24 @@ def define_changes(model: Model, constant: bool) -> None:
 
 
 def define_flow(model: Model) -> None:
-    """0 <= x[p,k,t] <= 1 where class k asks for something and pool p can serve it."""
-    for p, pool in enumerate(model.problem.pools):
-        asked = model.problem.workloads[pool.workload].rps > 0
-        model.x.append(_shares(model, f"x_{p}", asked & np.isfinite(pool.load)))
+    """0 <= x[p,k,t] <= 1 where class k asks for something and pool p can serve it.
+
+    Of a workload with one flow 0 <= pass[b,t] <= 1 where pools on both sides of balance b can.
+    """
+    problem = model.problem
+    model.shares = np.zeros((len(problem.pools), problem.intervals))
+    one_flow = [model.has_one_flow(w) for w in range(len(problem.workloads))]
+    for p, pool in enumerate(problem.pools):
+        one = one_flow[pool.workload]
+        asked = problem.workloads[pool.workload].rps > 0
+        model.x.append(_shares(model, f"x_{p}", asked & np.isfinite(pool.load) & (not one)))
+        if one:
+            model.shares[p] = share_of_one(problem, p)
+    for b, balance in enumerate(problem.balances):
+        if one_flow[balance.workload]:
+            sides = [(model.shares[list(m)] > 0).any(axis=0) for m in (balance.left, balance.right)]
+            for t in np.flatnonzero(sides[0] & sides[1]).tolist():
+                model.passing[b, t] = model.lp.add_variable(f"pass_{b}_{t}", 0, 1)
 
 
 def define_shortage(model: Model, allow_short: bool) -> None:
@@ -164,15 +183,45 @@ def read_solution(model: Model) -> Solution:
     return Solution(np.rint(read_sizes(model)).astype(np.int64), tuple(read_flow(model)))
 
 
-def read_flow(model: Model) -> Iterator[Floats]:
+def read_flow(model: Model) -> list[Floats]:
     """[K, T] share handled, for each pool."""
-    for flows in model.x:
-        yield np.array(
-            [
-                [0.0 if x is None else max(0.0, x.varValue or 0.0) for x in over_time]
-                for over_time in flows
-            ]
-        )
+    flow = [
+        np.zeros_like(model.problem.workloads[pool.workload].rps) for pool in model.problem.pools
+    ]
+    for share, flows in zip(flow, model.x, strict=True):
+        for k, over_time in enumerate(flows):
+            for t, x in enumerate(over_time):
+                if x is not None:
+                    share[k, t] = max(0.0, x.varValue or 0.0)
+    _divide_passing(model, flow)
+    return flow
+
+
+def _divide_passing(model: Model, flow: list[Floats]) -> None:
+    """Write what passes among pools, and what aggregated ones serve of the rest, into `flow`.
+
+    Each pool of a side has the part of it that it has of the side's capacity.
+    """
+    problem = model.problem
+    capacity = np.maximum(0.0, read_sizes(model)) * model.shares
+    passing = np.zeros((len(problem.balances), problem.intervals))
+    for at, variable in model.passing.items():
+        passing[at] = max(0.0, variable.varValue or 0.0)
+    rest = np.ones((len(problem.workloads), problem.intervals))
+
+    def divide(served: Floats, pools: Sequence[int]) -> None:
+        part = quotient(served, capacity[list(pools)].sum(axis=0))
+        for p in pools:
+            flow[p][0] = capacity[p] * part
+
+    for b in np.flatnonzero(passing.any(axis=1)):
+        balance = problem.balances[b]
+        rest[balance.workload] -= passing[b]
+        divide(passing[b], balance.left)
+        divide(passing[b], balance.right)
+    for w in filter(model.has_one_flow, range(len(rest))):
+        alone = problem.members(w, Role.AGGREGATED)
+        divide(np.clip(rest[w], 0.0, capacity[alone].sum(axis=0)), alone)
 
 
 def read_sizes(model: Model) -> Floats:
@@ -188,8 +237,8 @@ def read_prices(model: Model) -> Prices:
     for (r, t), row in model.supply_rows.items():
         prices.supply[r, t] = max(0.0, -(row.pi or 0.0)) * model.cost_scale
     _add_full_pools(model, prices.supply)
-    for (b, k, t), row in model.balance_rows.items():
-        prices.balance[b, k, t] = -(row.pi or 0.0) * model.cost_scale
+    for (b, k, t), (row, share) in model.balance_rows.items():
+        prices.balance[b, k, t] = -(row.pi or 0.0) / share * model.cost_scale
     prices.starting[:] = _due(model, prices.supply)
     return prices
 

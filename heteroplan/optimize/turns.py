@@ -74,13 +74,17 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
     relaxed = yield from _relaxed(search)
     near = NearGuide.of(search, relaxed) if search.uses("near guide") else None
     yield from by_class.improved(search.plan, FIRST_PASSES, relaxed)
+    first: Incumbent | None = None
     for turn in range(TURNS):
         plan, prices = search.plan, supply_prices(problem).supply
         if near is not None:
             near = near.after(search.plan) if turn else near
             plan, prices = (yield from _begun(search, near, orders[turn % 2])), near.first.prices
         if turn == 0 and problem.large and _is_time_for_second(search, monotonic() - began):
+            first = plan
             continue
+        if first is not None:
+            plan, first = min(plan, first, key=lambda each: each.rank), None
         plan = yield from by_class.improved(plan)
         again = [w for w in orders[(turn + 1) % 2] if w not in by_class.workloads]
         if search.uses("sweeps"):

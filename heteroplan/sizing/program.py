@@ -195,7 +195,8 @@ def node_model(
     program with many more integers.
     """
     offered = potential.offered
-    model = build_model(potential.at(list(times)), allow_short=allow_short, constant=constant)
+    problem = potential.at(list(times))
+    model = build_model(problem, allow_short=allow_short, constant=constant, by_pool=by_size)
     survive_losses(model, potential)
     prices = [offered.usd(each) for each in offered.offers]
     made = NodeModel(offered, times, model, max(prices, default=1.0) or 1.0)

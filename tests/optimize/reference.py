@@ -1,4 +1,7 @@
-"""The reference model solved in the plainest way: one MIP an objective, no start, no box."""
+"""The reference model solved in the plainest way: one MIP an objective, no start, no box.
+
+Each pool has a flow of its own, unless a test asks for one a group where that would do.
+"""
 
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.model import (
@@ -14,16 +17,16 @@ from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict
 
 
-def optimum(problem: Problem) -> Incumbent:
+def optimum(problem: Problem, *, by_pool: bool = True) -> Incumbent:
     """Least shortage by priority class, then least cost."""
-    found = optimum_or_none(problem)
+    found = minimised(build_model(problem, by_pool=by_pool))
     assert found is not None
     return found
 
 
 def optimum_or_none(problem: Problem) -> Incumbent | None:
     """The optimum of the whole program; None where limits on replicas leave no plan."""
-    return minimised(build_model(problem))
+    return minimised(build_model(problem, by_pool=True))
 
 
 def minimised(model: Model) -> Incumbent | None:

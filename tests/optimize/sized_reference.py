@@ -18,7 +18,7 @@ def true_model(problem: Problem) -> Model:
     A queue are the replicas of an engine in a group, on whatever node types it serves alike; of a
     part of a divided engine those on a leaf. Of programs in which no loss is to be survived.
     """
-    model = build_model(problem)
+    model = build_model(problem, by_pool=True)
     queues: dict[tuple[object, ...], list[int]] = {}
     for p, pool in enumerate(problem.pools):
         place = pool.group if pool.part is None else pool.domain

@@ -33,7 +33,14 @@ FAMILIES = {
 }
 
 
-def tiny_model() -> Model:
+OF_ONE_FLOW = {
+    "capacity": "capacity_left_0_0: n_0_0 - 2 pass_0_0 >= 0",
+    "whole": "capacity_right_0_1: n_1_1 - pass_0_1 >= 0",
+    "demand": "demand_0_0_0: 0.5 n_2_0 + pass_0_0 + short_0_0_0 >= 1",
+}
+
+
+def tiny_model(*, by_pool: bool = True) -> Model:
     """20 and 0.001 requests/s over two hours; pairs of 10 that start in an hour, or aggregated.
 
     Apart from them a workload of one group at most that may lose a node.
@@ -63,7 +70,7 @@ def tiny_model() -> Model:
         ],
         in_fleet=fleet({"l1": {"h100x8": 4}, "l2": {"h100x8": 2}}),
     )
-    return build_model(build_problem(of, candidates(of)))
+    return build_model(build_problem(of, candidates(of)), by_pool=by_pool)
 
 
 def test_lp_text_is_the_golden_one(tmp_path: Path) -> None:
@@ -75,6 +82,13 @@ def test_lp_text_is_the_golden_one(tmp_path: Path) -> None:
 def test_family_stands_in_the_golden_text(family: str) -> None:
     lines = [line.strip() for line in GOLDEN.read_text().splitlines()]
     assert FAMILIES[family] in lines
+
+
+@pytest.mark.parametrize("family", OF_ONE_FLOW)
+def test_one_flow_a_group_has_rows_of_its_own(family: str, tmp_path: Path) -> None:
+    tiny_model(by_pool=False).lp.writeLP(str(tmp_path / "model.lp"))
+    lines = [line.strip() for line in (tmp_path / "model.lp").read_text().splitlines()]
+    assert OF_ONE_FLOW[family] in lines
 
 
 if __name__ == "__main__":

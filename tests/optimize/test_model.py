@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 
 from heteroplan.entities.fleet import Outage
@@ -15,13 +16,14 @@ from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import RatioBand, RequestClass, Role
 from heteroplan.optimize import rules
 from heteroplan.optimize.incumbent import Incumbent
-from heteroplan.optimize.model import build_model
-from heteroplan.optimize.program.problem import Problem
+from heteroplan.optimize.model import build_model, minimise_cost, read_flow, read_sizes
+from heteroplan.optimize.program.problem import Problem, unserved_requests
 from heteroplan.optimize.solvers import solver
 from tests.builders import engine, fleet, node_type, scenario, workload
 from tests.optimize.case import Case, problem_of
 from tests.optimize.group_cases import GROUP_CASES
 from tests.optimize.handover_cases import HANDOVER_CASES
+from tests.optimize.random_cases import random_problem
 from tests.optimize.reference import optimum
 from tests.optimize.stability_cases import STABILITY_CASES
 
@@ -353,10 +355,11 @@ def agrees(case: Case, found: Incumbent) -> bool:
     )
 
 
+@pytest.mark.parametrize("by_pool", [False, True], ids=["one flow a group", "by pool"])
 @pytest.mark.parametrize("name", CASES)
-def test_optimum_is_what_hand_arithmetic_says(name: str) -> None:
+def test_optimum_is_what_hand_arithmetic_says(name: str, by_pool: bool) -> None:
     """The arithmetic stands in the docstring of the function that makes the case."""
-    found = optimum(CASES[name].make())
+    found = optimum(CASES[name].make(), by_pool=by_pool)
     assert (found.cost, found.unserved) == (
         pytest.approx(CASES[name].cost, abs=1e-6),
         pytest.approx(CASES[name].unserved, abs=1e-2),
@@ -388,8 +391,28 @@ def test_without_leave_to_go_short_too_little_supply_is_infeasible() -> None:
 
 def test_tiny_demand_beside_a_large_engine_still_needs_a_whole_replica() -> None:
     """1e-6 requests/s on a replica that serves 10: within the solver's integrality tolerance."""
-    found = optimum(problem_of(scenario([workload(rps=[1e-6])])))
-    assert found.solution.replicas.tolist() == [[1], [1]]
+    for by_pool in (False, True):
+        found = optimum(problem_of(scenario([workload(rps=[1e-6])])), by_pool=by_pool)
+        assert found.solution.replicas.tolist() == [[1], [1]]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_one_flow_a_group_costs_as_much_as_flows_of_pools(seed: int) -> None:
+    """LPs too, whose duals are prices; and what each pool is then said to handle serves as much."""
+    problem = random_problem(seed)
+    one, each = (build_model(problem, by_pool=by_pool) for by_pool in (False, True))
+    priced = np.full((len(problem.workloads), problem.intervals), 1000.0)
+    for model in (one, each):
+        minimise_cost(model, priced)
+    assert solver.optimum(one.lp, solver.Effort()) == pytest.approx(
+        solver.optimum(each.lp, solver.Effort())
+    )
+    assert unserved_requests(problem, read_flow(one)) == pytest.approx(
+        unserved_requests(problem, read_flow(each)), abs=1e-3
+    )
+    for p, flow in enumerate(read_flow(one)):
+        busy = np.where(flow > 0, problem.pools[p].load, 0.0) * flow
+        assert (busy.sum(axis=0) <= read_sizes(one)[p] + 1e-6).all()
 
 
 def test_outage_over_the_hour_that_clocks_repeat() -> None:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from heteroplan.optimize.bound.relaxation import relax
 from heteroplan.optimize.model import (
     build_model,
-    minimise_cost,
     minimise_shortage,
     read_prices,
 )
@@ -110,14 +109,12 @@ def plainer(prices: Prices) -> tuple[Prices, ...]:
 
 def priced_shortage(problem: Problem) -> Model:
     """The LP of a program that pays for unserved demand instead of ruling it out."""
-    model = build_model(problem, allow_short=True)
     last = max((work.priority for work in problem.workloads), default=0)
     price = np.zeros((len(problem.workloads), problem.intervals))
     for w, work in enumerate(problem.workloads):
         urgency = max(0.1 * UNSERVED, UNSERVED * 10.0 ** (last - work.priority))
         price[w] = urgency * np.sum(highest_service_cost(problem, w), axis=0)
-    minimise_cost(model, price)
-    return model
+    return build_model(problem, unserved_price=price)
 
 
 def supply_worth(problem: Problem, effort: Effort, *, short: bool) -> Floats | None:

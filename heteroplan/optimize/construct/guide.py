@@ -25,7 +25,7 @@ from heteroplan.optimize.construct.one_workload import placed_anew
 from heteroplan.optimize.construct.task import Task, task_of
 from heteroplan.optimize.incumbent import Incumbent, of_sizes, unserved_shares
 from heteroplan.optimize.model import read_flow, read_prices, read_sizes
-from heteroplan.optimize.program.coarser import merged_intervals, merged_starts
+from heteroplan.optimize.program.coarser import merged_intervals, merged_starts, one_interval
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.search import Search
 from heteroplan.optimize.solvers.solver import Effort, optimum
@@ -164,7 +164,7 @@ def candidate_groups(problem: Problem, effort: Effort) -> CandidateGroups | None
     for t in _tightest_first(problem):
         if effort.over():
             return None
-        alone = problem.window([t])
+        alone = one_interval(problem, t)
         steered = tuple(
             replace(
                 pool,

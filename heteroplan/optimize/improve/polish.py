@@ -196,6 +196,9 @@ def _warm_start(model: Model, start: Solution) -> None:
             for t, flow in enumerate(over_time):
                 if flow is not None:
                     flow.varValue = float(start.flow[p][k, t])
+    for (b, t), passing in model.passing.items():
+        finishing = model.problem.balances[b].right
+        passing.varValue = sum(float(start.flow[p][0, t]) for p in finishing)
     for w, work in enumerate(model.problem.workloads):
         served = served_share(model.problem, work, start.flow)
         for k, over_time in enumerate(model.short[w]):

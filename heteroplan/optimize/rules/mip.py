@@ -6,10 +6,13 @@ For pool p, class k, interval t and workload w:
     up[p,t]      replicas started to serve from t on       >= 0
     changed[p,t] whether the size differs from t-1         0 or 1
     x[p,k,t]     share of class k's demand handled         0..1
+    pass[b,t]    share of the demand that passes balance b 0..1
     short[w,k,t] share of class k's demand unserved        0..1
     open[w,g]    whether group g is used                   0 or 1
 
-Rules add variables of their own; each names them beside its rows.
+A workload has x, or pass where it has one class and nothing else needs to know which pool handles
+what (`has_one_flow`): pools of a group then serve what all of them have capacity for. Rules add
+variables of their own; each names them beside its rows.
 """
 
 import operator
@@ -17,9 +20,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
 import pulp
 
-from heteroplan.optimize.program.problem import Ints, Problem
+from heteroplan.optimize.program.problem import Floats, Ints, Problem
+from heteroplan.optimize.program.sizes import share_of
+
+TINY_LOAD = 1e-3
+"""Replicas; a thousand times what a solver takes for an integer."""
 
 INTEGER: Literal["Integer"] = "Integer"
 
@@ -49,14 +57,23 @@ class Model:
     changed: list[list[pulp.LpVariable]] = field(default_factory=list)
     """Empty for a pool whose changes are free."""
     x: list[list[list[pulp.LpVariable | None]]] = field(default_factory=list)
-    """[p][k][t]; None where nothing is asked for or the pool cannot serve it."""
+    """[p][k][t]; None where nothing is asked for, the pool cannot serve it, or its workload has
+    `passing`."""
+    passing: dict[tuple[int, int], pulp.LpVariable] = field(default_factory=dict)
+    """(balance, t) -> variable, where both of its sides can serve."""
+    by_pool: bool = False
+    """Whether all workloads have x."""
+    shares: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    """[P, T] share of the demand that a replica serves where its workload has `passing`, else 0."""
     short: list[list[list[pulp.LpVariable | None]]] = field(default_factory=list)
     cost_scale: float = 1.0
     """Objective units per unit of the scaled objective."""
     supply_rows: dict[tuple[int, int], pulp.LpConstraint] = field(default_factory=dict)
     """(supply row, t) -> constraint, for its dual."""
-    balance_rows: dict[tuple[int, int, int], pulp.LpConstraint] = field(default_factory=dict)
-    """(balance, class, t) -> constraint."""
+    balance_rows: dict[tuple[int, int, int], tuple[pulp.LpConstraint, float]] = field(
+        default_factory=dict
+    )
+    """(balance, class, t) -> constraint, and the share of the demand that is 1 in it."""
     start_rows: dict[tuple[int, int], pulp.LpConstraint] = field(default_factory=dict)
     """(pool, t) -> constraint."""
 
@@ -71,6 +88,13 @@ class Model:
         before = self.problem.before
         return None if before is None else (None, int(before[p]))
 
+    def has_one_flow(self, w: int) -> bool:
+        """Whether workload w has `passing` in the place of x."""
+        work, pools = self.problem.workloads[w], self.problem.pools
+        if self.by_pool or len(work.rps) > 1 or work.resilience is not None:
+            return False
+        return all(pools[p].part is None for p in work.pools)
+
     def used(self, name: str, pools: Iterable[int]) -> pulp.LpVariable:
         """1 where any of some pools has replicas: n[p,t] <= most[p,t]·used."""
         used = self.lp.add_variable(name, 0, 1, INTEGER)
@@ -84,3 +108,13 @@ class Model:
         """Add `sum of terms (<=, >=, ==) right` under a name of its own."""
         expression = pulp.LpAffineExpression.from_list(terms)
         return self.lp.addConstraint(_RELATIONS[sense](expression, right), name)
+
+
+def share_of_one(problem: Problem, p: int) -> Floats:
+    """[T] share of the demand of a workload of one class that a replica of pool p serves.
+
+    No more than all where the load is so small that a solver would take it for nothing.
+    """
+    load = problem.pools[p].load[0]
+    asked = problem.workloads[problem.pools[p].workload].rps[0] > 0
+    return np.where(asked, np.where(load < TINY_LOAD, 1.0, share_of(load)), 0.0)
