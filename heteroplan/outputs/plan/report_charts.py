@@ -102,8 +102,6 @@ def _drawn(
     plan: PlanDocument, titles: Sequence[str], unit: str, steps: Sequence[_Step]
 ) -> "Figure":
     """Steps over the plan's time in titled rows; one legend entry a group of steps."""
-    from plotly.graph_objects import Scatter
-
     moments = plan.horizon.boundaries()
     figure = stacked_rows(
         titles,
@@ -111,10 +109,10 @@ def _drawn(
         y_axis={"rangemode": "tozero", "title": {"text": unit}},
         below=escape(plan.horizon.timezone),
     )
-    at, seen, traces = places(moments[0], moments), set[str](), list[Scatter]()
+    at, seen, traces = places(moments[0], moments), set[str](), list[_Step]()
     for step in steps:
         group = step["legendgroup"]
-        traces.append(Scatter(x=at, showlegend=group not in seen, **step))
+        traces.append({"type": "scatter", "x": at, "showlegend": group not in seen, **step})
         seen.add(group)
     figure.add_traces(traces)
     return figure

@@ -32,24 +32,32 @@ def step_tables(
     most = max(_FEWEST_ROWS, min(_MOST_ROWS, _MOST_ROWS_IN_ALL // max(1, len(titles))))
     step = math.ceil((len(moments) - 1) / most)
     times = [_clock(moments, i) for i in range(0, len(moments) - 1, step)]
+    lines: dict[str, list[Any]] = {}
+    for trace in chart.data:
+        if trace.mode == "lines":
+            lines.setdefault(trace.yaxis or "y", []).append(trace)
     head = "from" if step == 1 else f"from, greatest of {step} intervals"
     return [
         PageTable((head, *names), rows, caption=caption)
-        for i, title in enumerate(titles)
-        for caption, names, rows in _parts(chart, i, title, times, step)
+        for i, title in enumerate(titles, start=1)
+        for caption, names, rows in _parts(
+            lines.get("y" if i == 1 else f"y{i}", []), _has_shares(chart, i), title, times, step
+        )
     ]
 
 
+def _has_shares(chart: "Figure", row: int) -> bool:
+    form: str | None = chart.layout["yaxis" if row == 1 else f"yaxis{row}"].tickformat
+    return (form or "").endswith("%")
+
+
 def _parts(
-    chart: "Figure", index: int, title: str, times: Sequence[str], step: int
+    lines: Sequence[Any], shares: bool, title: str, times: Sequence[str], step: int
 ) -> Iterator[tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]]]:
-    """Caption, names and rows of the tables of one row of the chart."""
-    axis = f"y{index + 1}" if index else "y"
-    shares = (chart.layout[f"yaxis{index + 1}" if index else "yaxis"].tickformat or "")[-1:] == "%"
+    """Caption, names and rows of the tables of one row of the chart, with these traces."""
     series = [
         (unescape(trace.meta or trace.name), _texts(trace.y, len(times), step, shares))
-        for trace in chart.data
-        if (trace.yaxis or "y") == axis and trace.mode == "lines"
+        for trace in lines
     ]
     parts = list(batched(series, _MOST_COLUMNS, strict=False))
     for i, part in enumerate(parts, start=1):
