@@ -1,7 +1,7 @@
 """Numbers, times and what is uncertain in words: what all outputs say alike."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from heteroplan.entities.capacity import Candidate
@@ -11,6 +11,9 @@ from heteroplan.text import percent
 
 if TYPE_CHECKING:
     from heteroplan.outputs.plan.document.parts import HorizonPart
+
+_MOST_NAMES = 8
+"""Workloads that one sentence names."""
 
 
 def clock(horizon: "Horizon | HorizonPart", boundary: int) -> str:
@@ -40,15 +43,29 @@ def demand_sentences(workloads: Iterable[Workload]) -> tuple[str, ...]:
     """What was made of traces and assumed of requests.
 
     A sentence for all workloads of which the same is told, and one for what each has of its own.
+    Of many workloads the first are named.
     """
+    given = tuple(workloads)
     by_note: dict[str, list[str]] = defaultdict(list)
-    for each in workloads:
+    for each in given:
         for note in each.demand_notes:
             by_note[note].append(each.name)
-    by_names: dict[str, list[str]] = defaultdict(list)
+    by_names: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for note, names in by_note.items():
-        by_names[", ".join(names)].append(note)
-    return tuple(f"Demand of {names}: {'; '.join(notes)}." for names, notes in by_names.items())
+        by_names[tuple(names)].append(note)
+    return tuple(
+        f"Demand of {_named(names, len(given))}: {'; '.join(notes)}."
+        for names, notes in by_names.items()
+    )
+
+
+def _named(names: Sequence[str], of: int) -> str:
+    """Names of workloads; of more than `_MOST_NAMES` the first ones, or that it is all of them."""
+    if len(names) <= _MOST_NAMES:
+        return ", ".join(names)
+    if len(names) == of:
+        return f"all {of} workloads"
+    return f"{', '.join(names[:_MOST_NAMES])} and {len(names) - _MOST_NAMES} more"
 
 
 def candidate_notes(candidates: Iterable[Candidate]) -> tuple[str, ...]:

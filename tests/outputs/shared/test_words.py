@@ -69,3 +69,13 @@ def test_what_is_told_of_several_workloads_is_told_once() -> None:
     loads = [replace(one, name=name, demand_notes=told) for name, told in notes.items()]
     assert demand_sentences(loads) == ("Demand of a: from a trace.", "Demand of a, b: assumed.")
     assert demand_sentences(loads[:1]) == ("Demand of a: from a trace; assumed.",)
+
+
+def test_of_many_workloads_the_first_are_named() -> None:
+    one = day_scenario(horizon(1)).workloads[0]
+    loads = [replace(one, name=f"w{i}", demand_notes=("assumed",)) for i in range(20)]
+    assert demand_sentences(loads) == ("Demand of all 20 workloads: assumed.",)
+    loads[-1] = replace(loads[-1], demand_notes=())
+    assert demand_sentences(loads) == (
+        "Demand of w0, w1, w2, w3, w4, w5, w6, w7 and 11 more: assumed.",
+    )
