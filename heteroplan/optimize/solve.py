@@ -322,13 +322,13 @@ def _stages(search: Search, starts: Iterable[Ints], beside: bool | None) -> Iter
             yield from _polish_stage(search, rounds)
         while problem.large and prove_round(search, rounds) is not None:
             yield
+        if not problem.large:
+            yield from _whole_program(search, search.steps_left())
     finally:
         if search.out_of_time():
             for found in rounds.ready():
                 keep(search, found)
         rounds.close()
-    if not problem.large:
-        yield from _whole_program(search, search.steps_left())
 
 
 def _polish_stage(search: Search, rounds: Rounds) -> Iterator[None]:
