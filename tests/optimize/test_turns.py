@@ -1,6 +1,6 @@
 """Turns: when the best plan is swept again, by hand."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -101,3 +101,31 @@ def test_the_first_plan_of_a_large_program_is_swept_where_time_for_the_second_is
     for _ in turns.in_turns(search, rounds):
         pass
     assert told[0] == plans
+
+
+@pytest.mark.parametrize("costs", [(2.0, 3.0), (3.0, 2.0)])
+def test_of_the_first_two_plans_of_a_large_program_the_cheaper_is_swept(
+    monkeypatch: pytest.MonkeyPatch, costs: tuple[float, float]
+) -> None:
+    """Later ones are swept although the best plan is cheaper."""
+    problem = replace(two_spines(3, 3, {"rps": 30.0}, {"rps": 30.0}), large=True)
+    search = search_of(problem)
+    search.best = first = plan_of(problem, sized(problem, (0, 3), (3, 0)))
+    left = [*costs, 4.0, 4.0, 4.0]
+    told = list[float]()
+
+    def begun(*_: Any) -> Generator[None, None, Incumbent]:
+        yield
+        return replace(first, cost=left.pop(0) * first.cost)
+
+    def swept(_: Search, plan: Incumbent, *__: Any) -> Iterator[None]:
+        told.append(plan.cost / first.cost)
+        yield
+
+    monkeypatch.setattr(turns, "SECOND", 0.0)
+    monkeypatch.setattr(turns, "_begun", begun)
+    monkeypatch.setattr(turns, "_swept", swept)
+    rounds = Rounds(problem, never, frozenset(), beside=False)
+    for _ in turns.in_turns(search, rounds):
+        pass
+    assert told == pytest.approx([2.0, 4.0, 4.0, 4.0])
