@@ -1,7 +1,7 @@
 """What a name may be, and what a terminal or a log is shown of a text."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _HIDDEN = r"\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f"
 """Control characters (C0, DEL, C1), line and paragraph separators, and what reorders text."""
@@ -65,6 +65,12 @@ def percent(fraction: float, digits: int = 1) -> str:
     if 0 < 100 * fraction < least / 2:
         return f"< {least:g} %"
     return f"{round(100 * fraction, digits) + 0.0:.{digits}f} %"
+
+
+def listed(names: Sequence[str], most: int, between: str = ", ") -> str:
+    """The first `most` names, and how many more there are, such as `a, b and 1,200 more`."""
+    more = len(names) - most
+    return between.join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def counted(count: int, what: str) -> str:

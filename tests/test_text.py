@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from heteroplan.errors import InputError, InputProblem, UsageError
 from heteroplan.inputs.schemas.base import Name
-from heteroplan.text import NAME, of_words, visible, wrong_name
+from heteroplan.text import NAME, listed, of_words, visible, wrong_name
 
 NASTY = st.text(
     st.sampled_from("ab: #[\n\t\r\x1b\x7f\x85\x9b\u2028\u202e\u2066\ud800=é"), max_size=12
@@ -141,3 +141,16 @@ def test_errors_are_one_line_a_problem() -> None:
 )
 def test_words_are_found_in_any_order_and_whole(name: str, found: list[str]) -> None:
     assert of_words(name, ["A10-24GB", "A100-PCIE-40GB", "A100-SXM-40GB"]) == found
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        ([], ""),
+        (["a", "b"], "a, b"),
+        (["a", "b", "c"], "a, b and 1 more"),
+        (["a"] * 1202, "a, a and 1,200 more"),
+    ],
+)
+def test_of_many_names_the_first_are_listed(names: list[str], told: str) -> None:
+    assert listed(names, 2) == told

@@ -185,9 +185,7 @@ def read_solution(model: Model) -> Solution:
 
 def read_flow(model: Model) -> list[Floats]:
     """[K, T] share handled, for each pool."""
-    flow = [
-        np.zeros_like(model.problem.workloads[pool.workload].rps) for pool in model.problem.pools
-    ]
+    flow = [np.zeros_like(pool.load) for pool in model.problem.pools]
     for share, flows in zip(flow, model.x, strict=True):
         for k, over_time in enumerate(flows):
             for t, x in enumerate(over_time):

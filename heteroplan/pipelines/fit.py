@@ -328,14 +328,14 @@ def fits_of(readings: "Sequence[tuple[str, FileMeasurements]]", wanted: "Wanted"
     Raises InputError where that is all.
     """
     from heteroplan.profiles.fitting.report import FitReport, fit_all
-    from heteroplan.profiles.readers.measurement_file import listed
+    from heteroplan.profiles.readers.measurement_file import listed_names
 
     report = fit_all([(Path(file).name, each) for file, each in readings], wanted)
     notes = tuple(note for _, reading in readings for note in reading.notes)
     if not report.fitted:
         measured = {f"{gpu} x{gpus}" for _, each in readings for gpu, gpus, _ in each.engines}
         left_out = f" ({'; '.join(notes)})" if notes else ""
-        nothing = f"nothing to fit; measured are {listed(measured)}{left_out}"
+        nothing = f"nothing to fit; measured are {listed_names(measured)}{left_out}"
         files = ", ".join(file for file, _ in readings)
         reasons = report.skipped or (nothing,)
         raise InputError(InputProblem(files, 0, "", "", why) for why in reasons)

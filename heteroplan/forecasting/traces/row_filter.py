@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from heteroplan.errors import UsageError
+from heteroplan.text import listed
 
 if TYPE_CHECKING:
     from heteroplan.forecasting.traces.rows import Rows
@@ -65,9 +66,8 @@ class RowFilter:
 
     def nothing(self, what: str = "requests") -> str:
         """What to say where none has the wanted values."""
-        found = [f"{each} ({count:,})" for each, count in self.left_out.most_common(MOST_LISTED)]
-        more = len(self.left_out) - len(found)
-        others = f"{', '.join(found)}{f' and {more} more' if more > 0 else ''}"
+        found = [f"{each} ({count:,})" for each, count in self.left_out.most_common()]
+        others = listed(found, MOST_LISTED)
         return f"holds no {what} with {self}; there are {others or 'none at all'}"
 
     def __str__(self) -> str:

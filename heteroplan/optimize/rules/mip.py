@@ -24,7 +24,6 @@ import numpy as np
 import pulp
 
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
-from heteroplan.optimize.program.sizes import share_of
 
 TINY_LOAD = 1e-3
 """Replicas; a thousand times what a solver takes for an integer."""
@@ -115,6 +114,6 @@ def share_of_one(problem: Problem, p: int) -> Floats:
 
     No more than all where the load is so small that a solver would take it for nothing.
     """
-    load = problem.pools[p].load[0]
-    asked = problem.workloads[problem.pools[p].workload].rps[0] > 0
-    return np.where(asked, np.where(load < TINY_LOAD, 1.0, share_of(load)), 0.0)
+    pool = problem.pools[p]
+    asked = problem.workloads[pool.workload].rps[0] > 0
+    return np.where(asked, np.where(pool.mix_load < TINY_LOAD, 1.0, pool.mix_share), 0.0)

@@ -1,6 +1,6 @@
 """summary.md: what changed against the schedule that was in force, in few lines for a chat."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from heteroplan.outputs.plan import export_summary
@@ -14,7 +14,7 @@ from heteroplan.outputs.plan.sentences import (
 )
 from heteroplan.outputs.shared.promises import promises
 from heteroplan.outputs.shared.words import demand_sentences, figure, horizon_text, rate
-from heteroplan.text import percent, visible
+from heteroplan.text import listed, percent, visible
 
 MOST_LISTED = 8
 """Pools, or spells of shortage, that are named."""
@@ -123,7 +123,7 @@ def _pool_changes(document: PlanDocument, last: PlanDocument) -> Iterator[str]:
             if name not in others
         ]
         if names:
-            yield f"pools {what}: {_listed(names)}"
+            yield f"pools {what}: {listed(names, MOST_LISTED)}"
 
 
 def _pools(document: PlanDocument) -> dict[str, PoolPart]:
@@ -144,7 +144,7 @@ def _shortages(document: PlanDocument) -> Iterator[str]:
     ]
     if short:
         total = figure(document.solver.unserved_requests)
-        yield f"short of {total} requests: {_listed(short, '; ')}"
+        yield f"short of {total} requests: {listed(short, MOST_LISTED, '; ')}"
 
 
 def _promises(document: PlanDocument, last: PlanDocument | None) -> Iterator[str]:
@@ -157,7 +157,7 @@ def _promises(document: PlanDocument, last: PlanDocument | None) -> Iterator[str
             if before.get(each.to, each.slo) != each.slo
         ]
         if changed:
-            yield f"promises changed: {_listed(changed, '; ')}"
+            yield f"promises changed: {listed(changed, MOST_LISTED, '; ')}"
     if easier := promise_sentence(document):
         yield easier
 
@@ -167,11 +167,6 @@ def _written(each: Written) -> str:
         return each.file
     told = (export_summary.verdict(each.carried_out), tolerance_sentence(each.carried_out))
     return f"{each.file}: {' '.join(filter(None, told))}"
-
-
-def _listed(names: Sequence[str], between: str = ", ") -> str:
-    more = len(names) - MOST_LISTED
-    return between.join(names[:MOST_LISTED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _line(text: str) -> str:

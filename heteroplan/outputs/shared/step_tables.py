@@ -7,6 +7,7 @@ from html import unescape
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
+from heteroplan.outputs.shared.chart_style import axes_of
 from heteroplan.outputs.shared.clock_ticks import clocks_change
 from heteroplan.outputs.shared.page import PageTable
 from heteroplan.outputs.shared.words import figure as number
@@ -41,7 +42,7 @@ def step_tables(
         PageTable((head, *names), rows, caption=caption)
         for i, title in enumerate(titles, start=1)
         for caption, names, rows in _parts(
-            lines.get("y" if i == 1 else f"y{i}", []), _has_shares(chart, i), title, times, step
+            lines.get(axes_of(i)["yaxis"], []), _has_shares(chart, i), title, times, step
         )
     ]
 

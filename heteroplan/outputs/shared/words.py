@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Horizon, Objective
 from heteroplan.entities.workload import Engine, Role, SourceKind, Workload
-from heteroplan.text import percent
+from heteroplan.text import listed, percent
 
 if TYPE_CHECKING:
     from heteroplan.outputs.plan.document.parts import HorizonPart
@@ -61,11 +61,9 @@ def demand_sentences(workloads: Iterable[Workload]) -> tuple[str, ...]:
 
 def _named(names: Sequence[str], of: int) -> str:
     """Names of workloads; of more than `_MOST_NAMES` the first ones, or that it is all of them."""
-    if len(names) <= _MOST_NAMES:
-        return ", ".join(names)
-    if len(names) == of:
+    if len(names) == of > _MOST_NAMES:
         return f"all {of} workloads"
-    return f"{', '.join(names[:_MOST_NAMES])} and {len(names) - _MOST_NAMES} more"
+    return listed(names, _MOST_NAMES)
 
 
 def candidate_notes(candidates: Iterable[Candidate]) -> tuple[str, ...]:

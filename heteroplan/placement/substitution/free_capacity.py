@@ -194,10 +194,8 @@ class FreeCapacity:
         replicas[pool, t] += 1
         for p in fewer:
             replicas[p, t] -= 1
-        groups, changed = (
-            self.problem.groups(w),
-            {self.problem.pools[p].group for p in (pool, *fewer)},
-        )
+        groups = self.problem.groups(w)
+        changed = {self.problem.pools[p].group for p in (pool, *fewer)}
         covers = {name: group_cover(self.problem, groups[name], replicas) for name in changed}
         after = float(self._lacking(w, self._covers(w) | covers, replicas)[t])
         return after < self.missing(w, t) - COVER_TOLERANCE

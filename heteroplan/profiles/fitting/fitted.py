@@ -12,7 +12,7 @@ from heteroplan.profiles.fitting.end_to_end import FEWEST_RUNS, RunFit, fit_runs
 from heteroplan.profiles.fitting.fit import Fit, FitError, Mark, Within, fit
 from heteroplan.profiles.measurement import Measurement, Run
 from heteroplan.profiles.readers.file_measurements import FileMeasurements
-from heteroplan.profiles.readers.measurement_file import listed
+from heteroplan.profiles.readers.measurement_file import listed_names
 
 MAX_NAME = 63
 """Characters of an engine's name (RFC 1123)."""
@@ -206,9 +206,8 @@ def _points_of(engine: Engine, points: Sequence[Measurement], phase: Role) -> li
     ]
     if not found:
         there = {f"{p.gpu} x{p.gpus} {p.phase}" for p in points}
-        raise ValueError(
-            f"no {phase} measurements of {engine.gpu} x{engine.gpus}; there are {listed(there)}"
-        )
+        wanted = f"{phase} measurements of {engine.gpu} x{engine.gpus}"
+        raise ValueError(f"no {wanted}; there are {listed_names(there)}")
     return found
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from heteroplan.entities.workload import Role
 from heteroplan.errors import InputError, InputProblem
 from heteroplan.profiles.measurement import Measurement, Rated, Run
-from heteroplan.profiles.readers.measurement_file import MeasurementFile, listed
+from heteroplan.profiles.readers.measurement_file import MeasurementFile, listed_names
 from heteroplan.profiles.readers.table import MeasurementTable
 from heteroplan.reading.csv_rows import Row
 
@@ -20,7 +20,7 @@ class SeveralModelsError(InputError):
 
 
 def _one_of(models: Collection[str]) -> str:
-    return f"holds {listed(models)}; name one: --model, or model: of the profile"
+    return f"holds {listed_names(models)}; name one: --model, or model: of the profile"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from heteroplan.errors import InputError, InputProblem
 from heteroplan.reading.file_problems import FileProblems
+from heteroplan.text import listed
 
 SHOWN_NAMES = 20
 """Names of models or engines that a message shows."""
@@ -36,11 +37,9 @@ class MeasurementFile(FileProblems):
         return math.nan
 
 
-def listed(names: Collection[str]) -> str:
+def listed_names(names: Collection[str]) -> str:
     """The first names in order, and how many more; `none` of none."""
-    more = len(names) - SHOWN_NAMES
-    shown = ", ".join(sorted(names)[:SHOWN_NAMES]) or "none"
-    return f"{shown} and {more:,} more" if more > 0 else shown
+    return listed(sorted(names), SHOWN_NAMES) or "none"
 
 
 def refused(file: str, remedy: str, line: int = 0) -> InputError:

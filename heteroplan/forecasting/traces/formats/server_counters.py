@@ -16,6 +16,7 @@ from heteroplan.errors import InputProblem, UsageError
 from heteroplan.forecasting.traces.formats.counters import CounterSeries, Flow, flow
 from heteroplan.forecasting.traces.requests import Windows
 from heteroplan.forecasting.traces.windows_table import US_PER_S, refuse
+from heteroplan.text import listed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -187,7 +188,7 @@ class Found:
             refuse([InputProblem(file, 0, "", "", _no_requests(inputs or outputs))])
         if (inputs is None) != (outputs is None):
             lacking, names = kinds[1] if inputs is None else kinds[2]
-            remedy = f"has one length only: add {_listed(names)}, or --map {lacking}=FILE"
+            remedy = f"has one length only: add {listed(names, _SHOWN)}, or --map {lacking}=FILE"
             refuse([InputProblem(file, 0, "", "", remedy)])
         twice = [each for found in (requests, inputs) if found for each in _counted_twice(found[1])]
         if twice:
@@ -290,7 +291,7 @@ class Found:
         if buckets:
             note("buckets of histograms are not read")
         if unread:
-            note(f"not read: {_listed(unread)}")
+            note(f"not read: {listed(unread, _SHOWN)}")
         if requests:
             note("requests count when they end, later than they arrive")
         models = {
@@ -302,7 +303,7 @@ class Found:
             if label in ("model", "model_name")
         }
         if len(models) > 1:
-            note(f"{len(models)} models are added up: {_listed(sorted(models))}")
+            note(f"{len(models)} models are added up: {listed(sorted(models), _SHOWN)}")
 
 
 def _edges_us(requests: Flow, file: str) -> "Integers":
@@ -352,11 +353,6 @@ def _no_requests(tokens: object) -> str:
     found = "counts tokens and no requests" if tokens else "counts no requests"
     names = "vllm:request_success_total, sglang:num_requests_total, dynamo_frontend_requests_total"
     return f"{found}: add one of {names}, or --map rps=FILE"
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _plain(name: str) -> str:

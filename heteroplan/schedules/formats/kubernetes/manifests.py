@@ -11,6 +11,7 @@ from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.schedules.targets.options import rfc_1123_label
 from heteroplan.schedules.targets.target import Target
 from heteroplan.schedules.timetable.schedule import Entry
+from heteroplan.text import listed
 
 SCHEDULE_LABEL = "heteroplan/schedule"
 """Of every object that a schedule consists of, with the name of the scenario: what to prune by."""
@@ -100,10 +101,9 @@ def check_whole_objects(entries: Sequence[Entry], system: str) -> None:
         if t.component or t.kind == "LLMInferenceService"
     ]
     if parts:
-        more = f" and {len(parts) - _MOST_NAMED} more" if len(parts) > _MOST_NAMED else ""
         raise UsageError(
             f"{system} scales whole objects with a scale subresource, not "
-            f"{', '.join(parts[:_MOST_NAMED])}{more}; use --format kserve for an "
+            f"{listed(parts, _MOST_NAMED)}; use --format kserve for an "
             "LLMInferenceService, --format aibrix for a role of a StormService, or name an object "
             "of its own for each part"
         )
