@@ -66,6 +66,18 @@ class Points:
         found: Floats = np.fft.irfft(spectra, self.length)[..., : self.size] / self._damping()
         return found
 
+    def diagonal(self, spectra: "Spectra") -> "Floats":
+        """[..., point] of `plain` of spectra [..., point, frequency], that of each at its own."""
+        import numpy as np
+
+        each = np.arange(self.size)
+        turned = np.exp(2j * np.pi / self.length * np.outer(each, np.arange(self.size + 1)))
+        twice = np.full(self.size + 1, 2.0)
+        twice[[0, -1]] = 1.0
+        sums = np.einsum("...pf,pf->...p", spectra, turned * twice).real
+        found: Floats = np.maximum(0.0, sums / self.length / self._damping())
+        return found
+
     def _damping(self) -> "Floats":
         import numpy as np
 
@@ -128,6 +140,20 @@ class Stream:
         total: Spectra = weights[0] * np.exp(mean * exponents[0])
         for weight, exponent in zip(weights[1:], exponents[1:], strict=True):
             total += weight * np.exp(mean * exponent)
+        return total
+
+    def evenly(self, requests: "Floats", times: int) -> "Spectra":
+        """[..., time] as `within` of 0, 1, 2, ... times so many `requests` [..., 1]."""
+        import numpy as np
+
+        weights, exponents = self._roots if self.turns > 1 else ([1.0], [self.together - 1.0])
+        mean = (requests / self.batch)[..., None]
+        total: Spectra = np.zeros((), dtype=complex)
+        for weight, exponent in zip(weights, exponents, strict=True):
+            one = np.exp(mean * exponent)
+            powers = np.repeat(one, times, axis=-2)
+            powers[..., 0, :] = 1.0
+            total = total + weight * np.cumprod(powers, axis=-2)
         return total
 
     @cached_property

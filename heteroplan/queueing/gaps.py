@@ -1,9 +1,11 @@
 """Mean time between the tokens of requests beside whose decoding prompts are prefilled.
 
-A request of m gaps meets its target y a gap while the prefill X that falls into its decoding is no
-longer than m (y - d), d being the mean decode step that it sees. X is what it leaves waiting at its
-first token and what comes before its last step, within (m - 1) y: all of that, but no more than m
-steps hold.
+A request of m gaps decodes for m steps of mean length s and for the prefill that falls between
+them: what it leaves waiting at its first token, and what comes before its last step, the more the
+longer it decodes. So this is a busy period that begins with the work u = m s + what waits. It ends
+at m t with chance P(u + X(t) = m t) u / (m t), X(t) being the prefill that comes within (m - 1) t
+(Takacs, J. Am. Stat. Assoc. 57, 1962: the ballot theorem). Prefill that comes with steps, not with
+time, is part of u. No gap is longer than a step and all the prefill that a step holds.
 """
 
 from collections.abc import Callable
@@ -23,14 +25,21 @@ if TYPE_CHECKING:
 
 PARTS = 64
 """Of a target."""
+LEAST_LEFT = 1e-6
+"""Of the time, beside prompts that take it evenly."""
+LEAST_SPREAD_MS = 1e-6
+"""Of a decode step."""
 
 
-@dataclass(frozen=True, eq=False)
-class Joined:
-    """Of a mean decode step, what sequences add that come meanwhile; arrays [kind of gaps]."""
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Decode steps as requests see them: of their mean over a request a normal."""
 
-    mean_ms: "Floats"
-    variance_ms2: "Floats"
+    mean_ms: float
+    """Prefill apart."""
+    deviation_ms: float
+    stretched_ms: float
+    """Mean with prefill."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,21 +71,54 @@ class Gaps:
         """[part] prefill a gap, from none to the target."""
         import numpy as np
 
-        found: Floats = self.target_ms / PARTS * np.arange(PARTS + 1, dtype=np.float64)
+        found: Floats = self._part_ms * np.arange(PARTS + 1, dtype=np.float64)
+        return found
+
+    @cached_property
+    def _works_ms(self) -> "Floats":
+        """[kind of gaps, prompt] what it adds a gap, as a prompt and as a sequence."""
+        found: Floats = (self.works_ms + self._joined_ms[:, None]) / self.gaps[:, None]
         return found
 
     @cached_property
     def _one(self) -> "Spectra":
-        """[kind of gaps] of the prefill of a prompt, in parts of the target of all gaps."""
+        """[kind of gaps] of what a prompt adds a gap."""
         import numpy as np
 
-        laws = [
-            Points(part_ms, PARTS + 1).law(self.prompt_shares, self.works_ms + joined_ms)
-            for part_ms, joined_ms in zip(
-                (self.target_ms / PARTS * self.gaps).tolist(), self._joined_ms.tolist(), strict=True
-            )
-        ]
+        points = Points(self._part_ms, PARTS + 1)
+        laws = [points.law(self.prompt_shares, works_ms) for works_ms in self._works_ms]
         return self._points.spectrum(np.array(laws))
+
+    @cached_property
+    def _lumps(self) -> "Spectra":
+        """[kind of gaps] as `_one`, but less often of what is less than a part, for its variance.
+
+        The rest of its mean is in `_drift_ms`.
+        """
+        import numpy as np
+
+        points = Points(self._part_ms, PARTS + 1)
+        small = np.minimum(1.0, self._works_ms / self._part_ms)
+        laws = [
+            points.law(self.prompt_shares * part, np.maximum(works_ms, self._part_ms))
+            for part, works_ms in zip(small**2, self._works_ms, strict=True)
+        ]
+        found = np.array(laws)
+        found[:, 0] += 1.0 - found.sum(axis=1)
+        return self._points.spectrum(found)
+
+    @cached_property
+    def _drift_ms(self) -> "Floats":
+        """[kind of gaps] what a prompt adds a gap, of its mean, that is not in `_lumps`."""
+        import numpy as np
+
+        small = np.minimum(1.0, self._works_ms / self._part_ms)
+        found: Floats = (self._works_ms * (1.0 - small)) @ self.prompt_shares
+        return found
+
+    @property
+    def _part_ms(self) -> float:
+        return self.target_ms / PARTS
 
     @cached_property
     def _joined_ms(self) -> "Floats":
@@ -91,77 +133,106 @@ class Gaps:
         found: Floats = self.slope_ms * (shared @ self.shares)
         return found
 
-    @cached_property
-    def _stream(self) -> Stream:
-        return Stream(self._points, self.together, self.turns, self._one)
+    def _stream(self, one: "Spectra") -> Stream:
+        """Axes: kind of gaps, time."""
+        import numpy as np
+
+        together = np.asarray(self.together)[..., None]
+        return Stream(self._points, together, self.turns, one[:, None])
 
     @cached_property
     def _points(self) -> Points:
         return Points(1.0, PARTS + 1)
 
-    def joined(self, rate_per_ms: float, step_ms: float) -> Joined:
-        """What sequences add that come meanwhile, with steps so long on average."""
-        each_ms = self._joined_ms / self.gaps
-        requests = rate_per_ms * step_ms * (self.gaps - 1.0)
-        return Joined(requests * each_ms, requests * each_ms**2)
-
-    def _most(self, mean_ms: "Floats") -> "Floats":
-        """[kind of gaps, part] P(prefill that as many steps hold > part)."""
+    def law(self, up_to: "Callable[[Floats], Floats]") -> "Spectra":
+        """[kind of gaps] of work that waits; `up_to(w)`: P(it is no longer than w [ms])."""
         import numpy as np
 
-        if self.step_ms < inf:
-            most_ms = self.step_ms + mean_ms[:, None]
-            return np.where(self.times_ms < most_ms, 1.0, 0.0)
-        return self._prompt_each
+        edges_ms = (np.arange(PARTS) + 0.5) * self._part_ms
+        below = up_to(self.gaps[:, None] * edges_ms)
+        return self._points.spectrum(np.diff(below, prepend=0.0, append=1.0))
 
-    @cached_property
-    def _prompt_each(self) -> "Floats":
-        return _beyond(self._points.laws(self._one ** self.gaps[:, None]))
-
-    def beside(
-        self,
-        rate_per_ms: float,
-        left: "Callable[[Floats], Floats]",
-        joined: Joined,
-        step_ms: float = 0.0,
-    ) -> "Floats":
-        """[kind of gaps, part] law of the time a gap that requests take which come meanwhile.
-
-        `left(w)`: P(work left waiting at a first token <= w [ms]). `step_ms` is the mean step, for
-        requests that are `paced`.
-        """
+    def behind(self, rate_per_ms: float, shares: "Floats", times_ms: "Floats") -> "Spectra":
+        """[kind of gaps] of the work that comes within times, of which there are such shares."""
         import numpy as np
 
-        edges = (np.arange(PARTS) + 0.5) * (self.target_ms / PARTS)
-        below = left(self.gaps[:, None] * edges)
-        waiting = np.diff(below, prepend=0.0, append=1.0)
-        each_ms = self.target_ms + self.paced * (step_ms - self.target_ms)
-        spectra = self._stream.within(rate_per_ms * (self.gaps - 1.0) * each_ms)
-        laws = self._points.laws(self._points.spectrum(waiting) * spectra)
-        tails = np.minimum(_beyond(laws), self._most(joined.mean_ms))
-        found: Floats = -np.diff(tails, prepend=1.0)
+        come = self._stream(self._one).within(rate_per_ms * times_ms[None])
+        found: Spectra = np.tensordot(shares, come, (0, 1))
         return found
 
-    def late_share(
-        self,
-        beside: "Floats",
-        step_beyond: "Callable[[Floats, Floats], Floats]",
-        joined: Joined,
-        target_ms: float,
-    ) -> float:
-        """Share of the requests whose mean gap is longer than `target_ms`.
+    def with_it(self) -> "Spectra":
+        """[kind of gaps] of the work that comes together with a request, behind it."""
+        return self._stream(self._one).ahead[:, 0]
 
-        `step_beyond(y, v)`: P(mean decode step > y [ms]), a variance v [ms^2] of it not counted.
+    def beyond(self, rate_per_ms: float, waiting: "Spectra", steps: Steps) -> "Floats":
+        """[part] share of the requests whose mean gap is longer than each of `times_ms`.
+
+        `waiting`: of the work that is left at a first token.
         """
-        times_ms = target_ms - self.times_ms + joined.mean_ms[:, None]
-        late = step_beyond(times_ms, joined.variance_ms2[:, None])
-        return float(self.shares @ (beside * late).sum(axis=1))
+        import numpy as np
+
+        points, others = self._points, self.gaps - 1.0
+        lumps = self._stream(self._lumps)
+        requests = rate_per_ms * others
+        alone = points.spectrum(self._alone(rate_per_ms, steps))
+        paced = requests * self.paced * steps.stretched_ms
+        begins = points.plain(alone * waiting * lumps.within(paced[:, None])[:, 0])
+        left = 1.0 - requests * (1.0 - self.paced) * self._drift_ms
+        left = np.maximum(left, LEAST_LEFT)[:, None]
+        each = requests[:, None] * (1.0 - self.paced) * self._part_ms / left
+        come = lumps.evenly(each, PARTS + 1)
+        ends = points.diagonal(points.spectrum(begins * self.times_ms)[:, None] * come)
+        ends[:, 1:] /= self.times_ms[1:]
+        ends[:, 0] = begins[:, 0]
+        tails = _between(_beyond(ends), np.arange(PARTS + 1) * left)
+        found: Floats = self.shares @ np.minimum(tails, self._most(alone, steps))
+        return found
+
+    def _alone(self, rate_per_ms: float, steps: Steps) -> "Floats":
+        """[kind of gaps, part] law of a step without what sequences add that come meanwhile."""
+        each_ms = self._joined_ms / self.gaps
+        come = rate_per_ms * steps.stretched_ms * (self.gaps - 1.0)
+        mean_ms = steps.mean_ms + come * (self.paced * self._drift_ms - each_ms)
+        return self._normal(mean_ms, steps.deviation_ms**2 - come * each_ms**2)
+
+    def _normal(self, mean_ms: "Floats", variance_ms2: "Floats") -> "Floats":
+        """[kind of gaps, part] laws, each time parted between its neighbours: means stay."""
+        import numpy as np
+        from scipy.special import ndtr
+
+        deviation_ms = np.sqrt(np.maximum(variance_ms2, LEAST_SPREAD_MS**2))[:, None]
+        edges_ms = self._part_ms * np.arange(-1.0, PARTS + 2.0)
+        at = (edges_ms - mean_ms[:, None]) / deviation_ms
+        density = np.exp(-0.5 * at**2) / np.sqrt(2.0 * np.pi)
+        longer_ms = deviation_ms * (density - at * ndtr(-at))
+        found: Floats = np.diff(longer_ms, 2) / self._part_ms
+        return found
+
+    def _most(self, alone: "Spectra", steps: Steps) -> "Floats":
+        """[kind of gaps, part] P(a step and all the prefill that it holds > each of `times_ms`)."""
+        import numpy as np
+        from scipy.special import ndtr
+
+        if self.step_ms == inf:
+            return _beyond(self._points.plain(alone * self._one ** self.gaps[:, None]))
+        deviation_ms = max(steps.deviation_ms, LEAST_SPREAD_MS)
+        found: Floats = ndtr((steps.mean_ms + self.step_ms - self.times_ms) / deviation_ms)
+        return np.broadcast_to(found, (len(self.gaps), PARTS + 1))
 
 
 def _beyond(laws: "Floats") -> "Floats":
-    """P(more than each part), 0 of the last."""
+    """P(more than each part), of laws spread around parts."""
     import numpy as np
 
-    found: Floats = np.maximum(0.0, 1.0 - np.cumsum(laws, axis=-1))
-    found[..., -1] = 0.0
+    found: Floats = np.maximum(0.0, 1.0 - np.cumsum(laws, axis=-1) + 0.5 * laws)
+    return found
+
+
+def _between(tails: "Floats", at: "Floats") -> "Floats":
+    """[kind, place] tails [kind, part] at places between parts."""
+    import numpy as np
+
+    low = np.minimum(at.astype(np.int64), tails.shape[1] - 2)
+    below = np.take_along_axis(tails, low, 1)
+    found: Floats = below + (at - low) * (np.take_along_axis(tails, low + 1, 1) - below)
     return found

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 TAIL = 0.1
 """Share of the longest requests, which are parted ever more finely."""
 
+STEEPNESS = 4
+"""Of the share that a gamma has of spread lengths. By capacities of aggregated engines beside a
+simulation of the Azure code trace (`tests/benchmarks/aggregated_capacity.py`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
@@ -60,12 +64,15 @@ def lognormal_parts(cv: float, cut: Resolution = Resolution()) -> "tuple[Floats,
 def either_parts(cv: float, cut: Resolution) -> "tuple[Floats, Floats]":
     """[part] shares and mean lengths: half by a gamma, half by a lognormal of mean 1.
 
-    The one has more short answers than most, the other fewer.
+    The one has more short answers than most, the other fewer. Above a `cv` of 1 a gamma is less of
+    it, as most of its answers would have next to no tokens.
     """
     import numpy as np
 
     (shares, means), (others, their_means) = gamma_parts(cv, cut), lognormal_parts(cv, cut)
-    return np.concatenate([shares, others]) / 2.0, np.concatenate([means, their_means])
+    part = 0.5 / max(1.0, cv) ** STEEPNESS
+    both = np.concatenate([part * shares, (1.0 - part) * others])
+    return both, np.concatenate([means, their_means])
 
 
 def _ends(cut: Resolution) -> "Floats":

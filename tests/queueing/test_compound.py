@@ -46,3 +46,19 @@ def test_each_so_manieth_request_of_a_poisson_stream(turns: int) -> None:
         np.add.at(expected, (np.arange(190) + before) // turns, stages[:190] / turns)
     assert law[:20] == pytest.approx(expected[:20], abs=1e-7)
     assert stream.nobody(np.array([1.7])) == pytest.approx(expected[:1])
+
+
+@pytest.mark.parametrize("turns", [1, 3])
+def test_evenly_spaced_times_are_those_of_within(turns: int) -> None:
+    points = Points(1.0, 16)
+    stream = Stream.of(points, np.array([0.5, 0.5]), np.array([1.0, 2.5]), 1.4, turns)
+    each = np.array([0.3])
+    expected = stream.within(each * np.arange(5))
+    assert stream.evenly(each, 5) == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_diagonal_is_of_each_law_its_own_point() -> None:
+    points = Points(1.0, 16)
+    laws = np.random.default_rng(1).random((3, 16, 16))
+    found = points.diagonal(points.spectrum(laws))
+    assert found == pytest.approx(laws[:, np.arange(16), np.arange(16)])

@@ -6,13 +6,8 @@ from heteroplan.entities.capacity import Limit, OperatingPoint
 from heteroplan.entities.workload import RequestClass
 from heteroplan.numerics.root_finding import largest_meeting
 from heteroplan.profiles.capacity.decode import excess, is_extrapolated, refused_decode, tightest
-from heteroplan.profiles.capacity.mixed_steps import (
-    ACCURACY,
-    Replica,
-    Running,
-    alone_ms,
-    target_ms,
-)
+from heteroplan.profiles.capacity.mixed_prompts import alone_ms, target_ms
+from heteroplan.profiles.capacity.mixed_steps import ACCURACY, Replica, Running
 from heteroplan.profiles.capacity.prefill import IDLE, mean_times_ms, refused_prompt
 from heteroplan.profiles.capacity.setting import Points, Setting, outside, serving, zero
 from heteroplan.profiles.capacity.steps import uses

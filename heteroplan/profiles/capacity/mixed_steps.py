@@ -4,7 +4,7 @@ Such a step is as long as that of its sequences and a prefill of its chunk of pr
 one prompt, or of as many tokens as `max_batch_tokens` leaves beside the sequences.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from math import inf, sqrt
 from typing import TYPE_CHECKING
@@ -13,14 +13,15 @@ from heteroplan.entities.capacity import Limit
 from heteroplan.entities.slo import ItlOf
 from heteroplan.entities.workload import RequestClass, Routing
 from heteroplan.numerics.root_finding import largest_meeting
-from heteroplan.profiles.capacity.latency import normal_quantile, prefill_ms, step_ms
+from heteroplan.profiles.capacity.latency import normal_quantile, prefill_ms
+from heteroplan.profiles.capacity.mixed_prompts import MixedPrompts, alone_ms, target_ms
 from heteroplan.profiles.capacity.prefill import added_ms, coefficients, lengths
 from heteroplan.profiles.capacity.setting import Setting
-from heteroplan.profiles.capacity.steps import ENDLESS, DecodeSteps, Load, Peak, decode_coefficients
-from heteroplan.profiles.capacity.targets import is_joint, slo_of, ttft_target_ms
+from heteroplan.profiles.capacity.steps import ENDLESS, DecodeSteps, Load, Peak
+from heteroplan.profiles.capacity.targets import slo_of
 from heteroplan.queueing.batching import Batches, BatchesAt, BatchQueue, Prompts, moments
 from heteroplan.queueing.bursts import Bursts
-from heteroplan.queueing.gaps import Gaps, Joined
+from heteroplan.queueing.gaps import LEAST_SPREAD_MS, Gaps, Steps
 from heteroplan.queueing.lengths import Resolution, either_parts
 from heteroplan.queueing.waiting import ReplicaPool, Service, lateness
 from heteroplan.units import MS_PER_S
@@ -28,6 +29,7 @@ from heteroplan.units import MS_PER_S
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from heteroplan.queueing.compound import Spectra
     from heteroplan.queueing.waiting import Floats
 
 ANSWERS = Resolution(body=12, tail=4, finest=1e-3)
@@ -44,66 +46,11 @@ PACED = 0.85
 its steps: the number in flight decides who gets one. By simulation of pools of 2 to 32."""
 TIMES = 256
 """At which a TTFT is looked at, up to its target."""
+WAITS = (1 / 16, 64.0, 32)
+"""Times a service: shortest and longest wait that are told apart, and how many are."""
 LEAST_SCALE_S = 1e-3
-LEAST_SPREAD_MS = 1e-6
 ROUNDS = 3
 """Of the time that prefill takes and the batch that it leads to, one from the other."""
-
-
-@dataclass(frozen=True, eq=False)
-class MixedPrompts:
-    """Prompts of a mix and their targets; arrays [prompt]."""
-
-    joint: bool
-    """Whether one percentile is of TTFT and ITL both."""
-    shares: "Floats"
-    """Of the requests; sum to 1."""
-    tokens: "Floats"
-    """To compute."""
-    own_ms: "Floats"
-    """Prefill time of one alone."""
-    first_ms: "Floats"
-    """TTFT with nobody waiting but for a decode step."""
-    targets_ms: "Floats"
-    percentiles: "Floats"
-    """Share of the requests of a class that are to be in time."""
-
-    @classmethod
-    def of(cls, setting: Setting) -> "MixedPrompts":
-        """Those of the mix of `setting`."""
-        import numpy as np
-
-        joint = all(is_joint(each) for each in (setting.slo, *(of.slo for of in setting.mix)))
-        rows = [
-            (
-                shape.share * share,
-                shape.missed_tokens * length,
-                prefill_ms(coefficients(setting), shape.missed_tokens * length),
-                alone_ms(setting, shape.missed_tokens * length, 0.0),
-                target_ms(setting, shape, shape.missed_tokens * length),
-                slo_of(setting, shape).percentile if joint else slo_of(setting, shape).ttft_share,
-            )
-            for shape in setting.mix
-            for share, length in lengths(shape.isl_cv or 0.0)
-        ]
-        shares, *others = np.array(rows).T
-        return cls(joint, shares / shares.sum(), *others)
-
-    @cached_property
-    def mean_ms(self) -> float:
-        """Prefill time of one alone."""
-        return float(self.shares @ self.own_ms)
-
-    @cached_property
-    def alike(self) -> "dict[float, Floats]":
-        """By percentile the shares of the requests that have it, 0 for all others."""
-        import numpy as np
-
-        found = {}
-        for percentile in dict.fromkeys(self.percentiles.tolist()):
-            shares = np.where(self.percentiles == percentile, self.shares, 0.0)
-            found[percentile] = shares / shares.sum()
-        return found
 
 
 @lru_cache(maxsize=256)
@@ -352,12 +299,16 @@ class Running:
 
     @cached_property
     def _beyond(self) -> "Callable[[Floats], Floats]":
-        """P(wait > each of some waits [ms])."""
-        prompts, pool = self.replica.prompts, self._pool
+        """P(wait > each of some waits [ms] up to the longest that keeps a target)."""
+        prompts = self.replica.prompts
+        return self._waits_beyond(float((prompts.targets_ms - prompts.first_ms).max()))
+
+    def _waits_beyond(self, longest_ms: float) -> "Callable[[Floats], Floats]":
+        pool = self._pool
         utilization = self._rate_per_ms * pool.mean_ms
         if utilization >= 1.0:
             return lambda waits_ms: 0.0 * waits_ms + 1.0
-        beyond = pool.beyond(float((prompts.targets_ms - prompts.first_ms).max()))
+        beyond = pool.beyond(longest_ms)
         return lambda waits_ms: beyond(utilization, waits_ms)
 
     def _measured_late(self, left_ms: "Floats") -> "Floats":
@@ -392,33 +343,37 @@ class Running:
 
     def _gaps_late(self, target_ms: float) -> float:
         """Share of the requests, or of the tokens, whose ITL is longer than `target_ms`."""
-        if self.setting.slo.itl_of is ItlOf.TOKEN:
-            return self._token_late(target_ms)
-        return self.replica.gaps.late_share(
-            self._beside, self._step_beyond, self._joined, target_ms
-        )
-
-    @cached_property
-    def _joined(self) -> "Joined":
-        return self.replica.gaps.joined(self._rate_per_ms, self._stretched(self._seen_ms))
-
-    @cached_property
-    def _beside(self) -> "Floats":
-        return self.replica.gaps.beside(
-            self._rate_per_ms, self._left, self._joined, self._stretched(self._seen_ms)
-        )
-
-    def _left(self, works_ms: "Floats") -> "Floats":
-        """P(prefill that waits when a request has its first token <= each of some works)."""
         import numpy as np
 
-        if self._stalled is not None:
-            points = self._stalled.queue.points
-            up_to = np.cumsum(self._stalled.left_at_ends())
-            found: Floats = np.interp(works_ms, points.step * np.arange(points.size), up_to)
-            return found
-        part = self.replica.prompts.mean_ms / self._pool.mean_ms
-        return 1.0 - self._beyond(works_ms / part)
+        if self.setting.slo.itl_of is ItlOf.TOKEN:
+            return self._token_late(target_ms)
+        return float(np.interp(target_ms, self.replica.gaps.times_ms, self._gaps_beyond))
+
+    @cached_property
+    def _gaps_beyond(self) -> "Floats":
+        """[part of a target] share of the requests whose ITL is longer."""
+        seen_ms = self._seen_ms
+        steps = Steps(seen_ms, self._deviation_ms, self._stretched(seen_ms))
+        return self.replica.gaps.beyond(self._rate_per_ms, self._left(), steps)
+
+    def _left(self) -> "Spectra":
+        """Of the prefill that waits when a request has its first token: what came behind it."""
+        import numpy as np
+
+        gaps, prompts, stalled = self.replica.gaps, self.replica.prompts, self._stalled
+        if stalled is not None:
+            works_ms = stalled.queue.points.step * np.arange(stalled.queue.points.size)
+            up_to = np.cumsum(stalled.left_at_ends())
+            return gaps.law(lambda waiting_ms: np.interp(waiting_ms, works_ms, up_to))
+        edges_ms = np.append(0.0, self._pool.mean_ms * np.geomspace(*WAITS))
+        late = self._waits_beyond(edges_ms[-1])(edges_ms)
+        middle_ms = (edges_ms[1:] + edges_ms[:-1]) / 2.0
+        times_ms = np.concatenate([[0.0], middle_ms, edges_ms[-1:]])
+        waits = -np.diff(late, prepend=1.0, append=0.0)
+        waiting = gaps.behind(self._rate_per_ms, waits, times_ms)
+        shares, own_ms = prompts.coarse
+        served = gaps.behind(self._rate_per_ms, shares, own_ms + 1.5 * self.step_ms)
+        return waiting * served * gaps.with_it()
 
     @cached_property
     def _seen_ms(self) -> float:
@@ -435,18 +390,17 @@ class Running:
             )
         )
 
-    def _step_beyond(self, times_ms: "Floats", explained_ms2: "Floats | float" = 0.0) -> "Floats":
-        """P(decode step > each of some times), prefill apart: normal, of that mean and peak.
+    @property
+    def _deviation_ms(self) -> float:
+        """Of decode steps, from what they take at the percentile."""
+        deviations = normal_quantile(self.setting.slo.itl_share)
+        return (self.peak.itl_ms - self._seen_ms) / deviations if deviations > 0.0 else 0.0
 
-        `explained_ms2` of its variance is not counted.
-        """
-        import numpy as np
+    def _step_beyond(self, times_ms: "Floats") -> "Floats":
+        """P(decode step > each of some times), prefill apart: normal, of that mean and peak."""
         from scipy.special import ndtr
 
-        deviations = normal_quantile(self.setting.slo.itl_share)
-        spread_ms = (self.peak.itl_ms - self._seen_ms) / deviations if deviations > 0.0 else 0.0
-        left_ms = np.sqrt(np.maximum(spread_ms**2 - explained_ms2, LEAST_SPREAD_MS**2))
-        found: Floats = ndtr((self._seen_ms - times_ms) / left_ms)
+        found: Floats = ndtr((self._seen_ms - times_ms) / max(self._deviation_ms, LEAST_SPREAD_MS))
         return found
 
     def _token_late(self, target_ms: float) -> float:
@@ -484,17 +438,3 @@ class Running:
         work_ms = added_ms(self.replica.values, tokens) * each
         found = self._first_late(work_ms, alone_ms(self.setting, tokens, 0.0) * each, times_ms)
         return float(np.interp(-late, -found, times_ms))
-
-
-def target_ms(setting: Setting, shape: RequestClass, tokens: float) -> float:
-    """Longest TTFT of a prompt of so many tokens [ms]."""
-    step_alone_ms = step_ms(decode_coefficients(setting.engine), 1.0, shape.isl)
-    return ttft_target_ms(setting, shape, alone_ms(setting, tokens, step_alone_ms))
-
-
-def alone_ms(setting: Setting, tokens: float, itl_ms: float) -> float:
-    """TTFT of a prompt of so many tokens with nobody waiting [ms]."""
-    measured = setting.engine.ttft
-    if measured is None:
-        return prefill_ms(coefficients(setting), tokens) + itl_ms
-    return measured.base_ms + measured.ms_per_token * tokens
