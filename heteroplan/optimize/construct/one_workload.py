@@ -368,10 +368,10 @@ def missing(task: Task, trial: Ints) -> Floats:
 def is_plain(problem: Problem, w: int) -> bool:
     """Whether nothing but demand and supply ties the sizes of a workload's pools."""
     work = problem.workloads[w]
-    return not (work.min_replicas or work.max_replicas) and _is_loose(problem, w)
+    return not (work.min_replicas or work.max_replicas) and is_loose(problem, w)
 
 
-def _is_loose(problem: Problem, w: int) -> bool:
+def is_loose(problem: Problem, w: int) -> bool:
     """Whether nothing ties the sizes of a workload's pools to one another or to nodes."""
     work = problem.workloads[w]
     tied = problem.band(w) or work.resilience or is_choosy(problem, w)
@@ -383,10 +383,9 @@ def refit(
 ) -> None:
     """Write cheaper sizes for the groups that workload w uses into `replicas` [P, T].
 
-    No pool is larger at any time unless they may `grow`.
+    No pool is larger at any time unless they may `grow`. What ties sizes of several groups, or of
+    pools to nodes, is not kept: see `is_loose`.
     """
-    if not (is_plain if grow else _is_loose)(problem, w):
-        return
     asked = (problem.workloads[w].rps.sum(axis=0) > 0).astype(np.float64)
     groups = {name: m for name, m in problem.groups(w).items() if replicas[m].any()}
     served = {name: group_cover(problem, m, replicas) for name, m in groups.items()}

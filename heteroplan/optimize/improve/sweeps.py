@@ -10,7 +10,13 @@ from heteroplan.optimize.construct.all_workloads import (
     scarce_where_short,
     steered,
 )
-from heteroplan.optimize.construct.one_workload import is_plain, placed_anew, rank_of, refit
+from heteroplan.optimize.construct.one_workload import (
+    is_loose,
+    is_plain,
+    placed_anew,
+    rank_of,
+    refit,
+)
 from heteroplan.optimize.construct.task import task_of, without
 from heteroplan.optimize.incumbent import Incumbent, resized, unserved_share
 from heteroplan.optimize.program.prices import pool_prices
@@ -30,7 +36,8 @@ def swept(
     """Each workload again beside the others, at prices [R, T], kept where it costs less.
 
     Workloads that demand and supply alone tie stay in their groups, unless they may go on to others
-    (`moves`); the others are placed anew.
+    (`moves`); the others are placed anew, after their groups were sized again where the plan then
+    keeps its limits.
     """
     problem, stop = search.problem, search.out_of_time
     held_price = steered(problem, prices)
@@ -38,17 +45,18 @@ def swept(
     for w in order:
         if stop():
             break
-        if is_plain(problem, w):
-            refit(problem, w, replicas, held_price)
-            if search.uses("regroup"):
-                from heteroplan.optimize.improve.two_groups import regroup
+        before = replicas.copy()
+        refit(problem, w, replicas, held_price)
+        if is_loose(problem, w) and search.uses("regroup"):
+            from heteroplan.optimize.improve.two_groups import regroup
 
-                regroup(problem, w, replicas, held_price, stop)
-            if moves:
-                replicas = _placed_again(problem, w, replicas, held_price, stop)
-        else:
-            standing = resized(problem, plan, replicas)
+            regroup(problem, w, replicas, held_price, stop)
+        if not is_plain(problem, w):
+            both = (resized(problem, plan, each) for each in (before, replicas))
+            standing = min(both, key=lambda each: each.rank)
             replicas = reinsert(problem, standing, prices, (w,), stop).solution.replicas.copy()
+        elif moves:
+            replicas = _placed_again(problem, w, replicas, held_price, stop)
     return resized(problem, plan, replicas)
 
 

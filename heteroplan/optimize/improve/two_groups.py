@@ -16,7 +16,7 @@ from heteroplan.clock import Stop, never
 from heteroplan.entities.workload import PAIRED, Role
 from heteroplan.numerics.compiling import own
 from heteroplan.numerics.tolerances import LEAST_GAIN
-from heteroplan.optimize.construct.one_workload import is_plain
+from heteroplan.optimize.construct.one_workload import is_loose
 from heteroplan.optimize.construct.task import Task, less, task_of, without
 from heteroplan.optimize.improve.divisions import (
     Day,
@@ -45,7 +45,7 @@ def regroup(
     problem: Problem, w: int, replicas: Ints, held_price: Floats, stop: Stop = never
 ) -> None:
     """Write cheaper sizes for the groups that workload w uses into `replicas` [P, T]."""
-    if not is_plain(problem, w):
+    if not is_loose(problem, w):
         return
     groups = [pools for pools in problem.groups(w).values() if replicas[pools].any()]
     paired = [
@@ -187,5 +187,6 @@ def _divide_anew(
     tried[pools] = found
     left = task.left(problem.workloads[task.w].pools, tried)
     fits = all((gpus >= 0).all() for gpus in left.values())
+    fits = fits and task.limits_kept(tried)
     if fits and task.cost(pools, tried) < task.cost(pools, replicas):
         replicas[pools] = found

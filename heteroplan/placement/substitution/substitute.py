@@ -11,7 +11,7 @@ from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import PAIRED, Role
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
-from heteroplan.optimize.construct.one_workload import refit
+from heteroplan.optimize.construct.one_workload import is_loose, refit
 from heteroplan.optimize.program.mix import role_cover
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.rules import is_choosy
@@ -81,6 +81,8 @@ def _with_room_for_all(
 def _serve_less(free_capacity: FreeCapacity, w: int) -> None:
     """What others serve of workload w now makes replicas needless."""
     problem = free_capacity.problem
+    if not is_loose(problem, w):
+        return
     fewer = free_capacity.replicas.copy()
     refit(problem, w, fewer, np.zeros(fewer.shape), grow=False)
     for pool in problem.workloads[w].pools:

@@ -9,7 +9,8 @@ import pytest
 
 from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
-from heteroplan.optimize.construct.one_workload import is_plain, refit
+from heteroplan.optimize.construct.one_workload import is_loose, refit
+from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.improve.two_groups import regroup
 from heteroplan.optimize.program.mix import group_cover
 from heteroplan.optimize.program.prices import pool_prices, start_prices
@@ -18,7 +19,7 @@ from tests.builders import engine, fleet, scenario, workload
 from tests.optimize.case import place_beside, problem_of
 from tests.optimize.random_cases import random_problem
 
-TIED = ("ratio_band", "replica_limits", "max_groups", "divided", "anti_affinity", "resilience")
+TIED = ("ratio_band", "max_groups", "divided", "anti_affinity", "resilience")
 """Features that tie sizes to more than demand and supply."""
 
 
@@ -114,20 +115,35 @@ def test_no_pool_grows_that_may_not() -> None:
     assert cheaper > 2
 
 
-@pytest.mark.parametrize("change", [refit, regroup])
 @pytest.mark.parametrize("feature", TIED)
-def test_workloads_with_limits_are_left_alone(
-    feature: str, change: Callable[[Problem, int, Ints, Floats], None]
-) -> None:
+def test_groups_of_tied_workloads_are_not_divided_anew(feature: str) -> None:
     tied = 0
     for seed, problem, replicas, held_price in cases(7100, feature):
         for w in range(len(problem.workloads)):
-            if not is_plain(problem, w):
+            if not is_loose(problem, w):
                 tied += 1
                 before = replicas.copy()
-                change(problem, w, replicas, held_price)
+                regroup(problem, w, replicas, held_price)
                 assert (replicas == before).all(), seed
     assert tied > 2
+
+
+@pytest.mark.parametrize("change", [refit, regroup])
+@pytest.mark.parametrize("feature", ["replica_limits", "replica_minima"])
+def test_minima_and_maxima_are_kept(
+    feature: str, change: Callable[[Problem, int, Ints, Floats], None]
+) -> None:
+    held = cheaper = 0
+    for seed, problem, replicas, held_price in cases(7200, feature):
+        for w, work in enumerate(problem.workloads):
+            task = task_of(problem, w, replicas, held_price)
+            if is_loose(problem, w) and task.limits_kept(replicas):
+                cost, was, _ = changed(change, problem, w, replicas, held_price)
+                assert task.limits_kept(replicas), seed
+                cheaper += cost < was - 1e-9
+                held += bool(work.min_replicas or work.max_replicas)
+    assert held > 2
+    assert cheaper > 0
 
 
 def test_what_is_too_much_goes() -> None:
