@@ -281,10 +281,9 @@ def room_of(problem: Problem, p: int, left: Mapping[int, Ints], count: Ints) -> 
         here = np.maximum(0, left[r]) // pool.gpus
         room = np.minimum(room, here)
         for ahead in range(1, min(pool.lead, problem.intervals - 1) + 1):
-            before = np.roll(here, ahead)
-            if not problem.cyclic:
-                before[:ahead] = here[:ahead]
-            room = np.minimum(room, before)
+            np.minimum(room[ahead:], here[:-ahead], out=room[ahead:])
+            if problem.cyclic:
+                np.minimum(room[:ahead], here[-ahead:], out=room[:ahead])
     return room
 
 

@@ -368,14 +368,14 @@ def missing(task: Task, trial: Ints) -> Floats:
 def is_plain(problem: Problem, w: int) -> bool:
     """Whether nothing but demand and supply ties the sizes of a workload's pools."""
     work = problem.workloads[w]
-    return not (work.min_replicas or work.max_replicas) and is_loose(problem, w)
+    limited = work.min_replicas or work.max_replicas or is_choosy(problem, w)
+    return not limited and is_loose(problem, w)
 
 
 def is_loose(problem: Problem, w: int) -> bool:
-    """Whether nothing ties the sizes of a workload's pools to one another or to nodes."""
+    """Whether nothing ties the sizes of pools that a workload uses to one another or to nodes."""
     work = problem.workloads[w]
-    tied = problem.band(w) or work.resilience or is_choosy(problem, w)
-    return not tied and not part_pairs(problem, work.pools)
+    return not (problem.band(w) or work.resilience or part_pairs(problem, work.pools))
 
 
 def refit(
@@ -383,9 +383,12 @@ def refit(
 ) -> None:
     """Write cheaper sizes for the groups that workload w uses into `replicas` [P, T].
 
-    No pool is larger at any time unless they may `grow`. What ties sizes of several groups, or of
-    pools to nodes, is not kept: see `is_loose`.
+    No pool is larger at any time unless they may `grow`. Groups of a resilient workload or of
+    divided engines stay: what one has to serve beside the others depends on how it serves.
     """
+    work = problem.workloads[w]
+    if work.resilience or part_pairs(problem, work.pools):
+        return
     asked = (problem.workloads[w].rps.sum(axis=0) > 0).astype(np.float64)
     groups = {name: m for name, m in problem.groups(w).items() if replicas[m].any()}
     served = {name: group_cover(problem, m, replicas) for name, m in groups.items()}
@@ -393,6 +396,8 @@ def refit(
     for name, members in groups.items():
         others = sum((served[other] for other in groups if other != name), 0.0 * asked)
         task = beside_others.near(replicas, SLACK)
+        if is_choosy(problem, w):
+            task = task.within(open_pools(problem, w, replicas, opening=False))
         if not grow:
             task = replace(task, limit=replicas)
         _refit_group(task, members, replicas, less(asked, others))

@@ -36,8 +36,7 @@ def swept(
     """Each workload again beside the others, at prices [R, T], kept where it costs less.
 
     Workloads that demand and supply alone tie stay in their groups, unless they may go on to others
-    (`moves`); the others are placed anew, after their groups were sized again where the plan then
-    keeps its limits.
+    (`moves`); the others are placed anew as well.
     """
     problem, stop = search.problem, search.out_of_time
     held_price = steered(problem, prices)
@@ -45,15 +44,13 @@ def swept(
     for w in order:
         if stop():
             break
-        before = replicas.copy()
         refit(problem, w, replicas, held_price)
         if is_loose(problem, w) and search.uses("regroup"):
             from heteroplan.optimize.improve.two_groups import regroup
 
             regroup(problem, w, replicas, held_price, stop)
         if not is_plain(problem, w):
-            both = (resized(problem, plan, each) for each in (before, replicas))
-            standing = min(both, key=lambda each: each.rank)
+            standing = resized(problem, plan, replicas)
             replicas = reinsert(problem, standing, prices, (w,), stop).solution.replicas.copy()
         elif moves:
             replicas = _placed_again(problem, w, replicas, held_price, stop)
