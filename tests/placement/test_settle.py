@@ -174,14 +174,21 @@ def test_for_what_found_no_room_another_stands_where_there_is() -> None:
     assert not any(found.plan.unserved.values())
 
 
-@pytest.mark.parametrize("late", [{"stop": lambda: True}, {"deadline": 0.0}])
-def test_once_time_is_up_what_found_no_room_is_left_out(late: dict[str, Any]) -> None:
+def test_what_found_no_room_is_left_out_for_who_interrupts() -> None:
     of = with_room_at_u()
-    found = settled(of, **late)
+    found = settled(of, stop=lambda: True)
     assert found.packing.unplaced == ()
     assert wide(of, found) == {"s": [0] * 4, "u": [0] * 4}
     assert found.plan.unserved[1] == pytest.approx(36_000.0)
     assert found.tighter is of.problem
+
+
+def test_others_have_a_second_to_serve_once_time_is_up() -> None:
+    """What packing leaves out is planned for, and others serve it in a fraction of that."""
+    of = with_room_at_u()
+    found = settled(of, deadline=0.0)
+    assert wide(of, found) == {"s": [0] * 4, "u": [0, 0, 1, 0]}
+    assert not any(found.plan.unserved.values())
 
 
 def test_others_stand_in_before_anything_is_planned_anew() -> None:
