@@ -123,6 +123,10 @@ class _Settling:
         now = monotonic()
         return Late(self.late, now + part * (self.late.end - now))
 
+    def _at_least(self, seconds: float) -> Late:
+        """The time that is left, and so many seconds where it is less."""
+        return Late(self.late.stop, max(self.late.end, monotonic() + seconds))
+
     def _served(self, plan: Incumbent, packing: Packing) -> tuple[Settled, Settled]:
         """The plan without what found no room; the best of that and of others serving instead."""
         kept = stood = without_unplaced(self.problem, plan, packing)
@@ -177,7 +181,7 @@ class _Settling:
             left_out = packing.unplaced
             early = any(each.first < problem.pools[each.pool].lead for each in left_out)
             if rounds == 0 and early and has_handover(problem):
-                self.late = Late(self.late.stop, max(self.late.end, monotonic() + LATE_S))
+                self.late = self._at_least(LATE_S)
             packed = monotonic()
             stood, kept = self._served(plan, packing)
             if left_out and kept.plan.rank[:-1] <= served:
@@ -213,7 +217,7 @@ class _Settling:
     def _substituted(self, plan: Incumbent, packing: Packing) -> Settled:
         """The plan in which others of their groups serve instead of what found no nodes."""
         problem, sizes = self.problem, plan.solution.replicas
-        late = Late(self.late.stop, max(self.late.end, monotonic() + SERVE_S))
+        late = self._at_least(SERVE_S)
         sizes, full = substituted(self.scenario, self.candidates, problem, sizes, packing, late)
         return Settled(resized(problem, plan, sizes), full, problem)
 

@@ -6,7 +6,8 @@ computed by the Fourier transform; what is longer than the points reach stands a
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -133,37 +134,34 @@ class Stream:
         import numpy as np
 
         mean = (requests / self.batch)[..., None]
-        if self.turns == 1:
-            found: Spectra = np.exp(mean * (self.together - 1.0))
-            return found
-        weights, exponents = self._roots
-        total: Spectra = weights[0] * np.exp(mean * exponents[0])
-        for weight, exponent in zip(weights[1:], exponents[1:], strict=True):
-            total += weight * np.exp(mean * exponent)
-        return total
+        return reduce(add, [weight * np.exp(mean * exponent) for weight, exponent in self._roots])
 
     def evenly(self, requests: "Floats", times: int) -> "Spectra":
         """[..., time] as `within` of 0, 1, 2, ... times so many `requests` [..., 1]."""
         import numpy as np
 
-        weights, exponents = self._roots if self.turns > 1 else ([1.0], [self.together - 1.0])
+        def powers(one: "Spectra") -> "Spectra":
+            """1, one, one^2, ... along the axis of times."""
+            factors = np.repeat(one, times, axis=-2)
+            factors[..., 0, :] = 1.0
+            return np.cumprod(factors, axis=-2)
+
         mean = (requests / self.batch)[..., None]
-        total: Spectra = np.zeros((), dtype=complex)
-        for weight, exponent in zip(weights, exponents, strict=True):
-            one = np.exp(mean * exponent)
-            powers = np.repeat(one, times, axis=-2)
-            powers[..., 0, :] = 1.0
-            total = total + weight * np.cumprod(powers, axis=-2)
-        return total
+        return reduce(
+            add, [weight * powers(np.exp(mean * exponent)) for weight, exponent in self._roots]
+        )
 
     @cached_property
-    def _roots(self) -> "tuple[Spectra, Spectra]":
-        """[root, ...] what each counts in `within`, and what `requests` are multiplied by."""
+    def _roots(self) -> "list[tuple[Spectra, Spectra]]":
+        """What each root counts in `within`, and what `requests` are multiplied by."""
         import numpy as np
 
+        if self.turns == 1:
+            return [(np.ones((), dtype=np.complex128), self.together - 1.0)]
         c, z = self.turns, self.together + TINY
         x = z ** (1.0 / c) * np.exp(2j * np.pi * np.arange(c) / c).reshape(-1, *[1] * z.ndim)
-        return x / (x - 1.0) ** 2 * ((z - 1.0) ** 2 / (c**2 * z)), c * (x - 1.0)
+        weights = x / (x - 1.0) ** 2 * ((z - 1.0) ** 2 / (c**2 * z))
+        return list(zip(weights, c * (x - 1.0), strict=True))
 
     def nobody(self, requests: "Floats") -> "Floats":
         """[time] P(no request comes), by the mean number of requests that do."""

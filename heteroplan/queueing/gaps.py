@@ -41,6 +41,13 @@ class Steps:
     stretched_ms: float
     """Mean with prefill."""
 
+    def beyond(self, times_ms: "Floats") -> "Floats":
+        """P(step > each of some times), prefill apart."""
+        from scipy.special import ndtr
+
+        found: Floats = ndtr((self.mean_ms - times_ms) / max(self.deviation_ms, LEAST_SPREAD_MS))
+        return found
+
 
 @dataclass(frozen=True, eq=False)
 class Gaps:
@@ -81,39 +88,31 @@ class Gaps:
         return found
 
     @cached_property
-    def _one(self) -> "Spectra":
-        """[kind of gaps] of what a prompt adds a gap."""
+    def _small(self) -> "Floats":
+        """[kind of gaps, prompt] parts of a target that it adds a gap, 1 at most."""
         import numpy as np
 
-        points = Points(self._part_ms, PARTS + 1)
-        laws = [points.law(self.prompt_shares, works_ms) for works_ms in self._works_ms]
-        return self._points.spectrum(np.array(laws))
+        return np.minimum(1.0, self._works_ms / self._part_ms)
 
     @cached_property
-    def _lumps(self) -> "Spectra":
-        """[kind of gaps] as `_one`, but less often of what is less than a part, for its variance.
+    def _prompts(self) -> Stream:
+        """What a prompt adds a gap."""
+        return self._stream(1.0, self._works_ms)
+
+    @cached_property
+    def _lumps(self) -> Stream:
+        """As `_prompts`, but less often of what is less than a part, for its variance.
 
         The rest of its mean is in `_drift_ms`.
         """
         import numpy as np
 
-        points = Points(self._part_ms, PARTS + 1)
-        small = np.minimum(1.0, self._works_ms / self._part_ms)
-        laws = [
-            points.law(self.prompt_shares * part, np.maximum(works_ms, self._part_ms))
-            for part, works_ms in zip(small**2, self._works_ms, strict=True)
-        ]
-        found = np.array(laws)
-        found[:, 0] += 1.0 - found.sum(axis=1)
-        return self._points.spectrum(found)
+        return self._stream(self._small**2, np.maximum(self._works_ms, self._part_ms))
 
     @cached_property
     def _drift_ms(self) -> "Floats":
         """[kind of gaps] what a prompt adds a gap, of its mean, that is not in `_lumps`."""
-        import numpy as np
-
-        small = np.minimum(1.0, self._works_ms / self._part_ms)
-        found: Floats = (self._works_ms * (1.0 - small)) @ self.prompt_shares
+        found: Floats = (self._works_ms * (1.0 - self._small)) @ self.prompt_shares
         return found
 
     @property
@@ -133,12 +132,19 @@ class Gaps:
         found: Floats = self.slope_ms * (shared @ self.shares)
         return found
 
-    def _stream(self, one: "Spectra") -> Stream:
-        """Axes: kind of gaps, time."""
+    def _stream(self, often: "Floats | float", works_ms: "Floats") -> Stream:
+        """Prompts that add `works_ms` [kind of gaps, prompt] so `often`, else nothing.
+
+        Axes: kind of gaps, time.
+        """
         import numpy as np
 
+        points = Points(self._part_ms, PARTS + 1)
+        shares = self.prompt_shares * often * np.ones_like(works_ms)
+        laws = np.array([points.law(*each) for each in zip(shares, works_ms, strict=True)])
+        laws[:, 0] += 1.0 - laws.sum(axis=1)
         together = np.asarray(self.together)[..., None]
-        return Stream(self._points, together, self.turns, one[:, None])
+        return Stream(self._points, together, self.turns, self._points.spectrum(laws)[:, None])
 
     @cached_property
     def _points(self) -> Points:
@@ -156,13 +162,13 @@ class Gaps:
         """[kind of gaps] of the work that comes within times, of which there are such shares."""
         import numpy as np
 
-        come = self._stream(self._one).within(rate_per_ms * times_ms[None])
+        come = self._prompts.within(rate_per_ms * times_ms[None])
         found: Spectra = np.tensordot(shares, come, (0, 1))
         return found
 
     def with_it(self) -> "Spectra":
         """[kind of gaps] of the work that comes together with a request, behind it."""
-        return self._stream(self._one).ahead[:, 0]
+        return self._prompts.ahead[:, 0]
 
     def beyond(self, rate_per_ms: float, waiting: "Spectra", steps: Steps) -> "Floats":
         """[part] share of the requests whose mean gap is longer than each of `times_ms`.
@@ -171,16 +177,14 @@ class Gaps:
         """
         import numpy as np
 
-        points, others = self._points, self.gaps - 1.0
-        lumps = self._stream(self._lumps)
-        requests = rate_per_ms * others
+        points, requests = self._points, rate_per_ms * (self.gaps - 1.0)
         alone = points.spectrum(self._alone(rate_per_ms, steps))
         paced = requests * self.paced * steps.stretched_ms
-        begins = points.plain(alone * waiting * lumps.within(paced[:, None])[:, 0])
+        begins = points.plain(alone * waiting * self._lumps.within(paced[:, None])[:, 0])
         left = 1.0 - requests * (1.0 - self.paced) * self._drift_ms
         left = np.maximum(left, LEAST_LEFT)[:, None]
         each = requests[:, None] * (1.0 - self.paced) * self._part_ms / left
-        come = lumps.evenly(each, PARTS + 1)
+        come = self._lumps.evenly(each, PARTS + 1)
         ends = points.diagonal(points.spectrum(begins * self.times_ms)[:, None] * come)
         ends[:, 1:] /= self.times_ms[1:]
         ends[:, 0] = begins[:, 0]
@@ -209,15 +213,11 @@ class Gaps:
         return found
 
     def _most(self, alone: "Spectra", steps: Steps) -> "Floats":
-        """[kind of gaps, part] P(a step and all the prefill that it holds > each of `times_ms`)."""
-        import numpy as np
-        from scipy.special import ndtr
-
+        """[kind of gaps or all, part] P(a step and the prefill that it holds > `times_ms`)."""
         if self.step_ms == inf:
-            return _beyond(self._points.plain(alone * self._one ** self.gaps[:, None]))
-        deviation_ms = max(steps.deviation_ms, LEAST_SPREAD_MS)
-        found: Floats = ndtr((steps.mean_ms + self.step_ms - self.times_ms) / deviation_ms)
-        return np.broadcast_to(found, (len(self.gaps), PARTS + 1))
+            prefill = self._prompts.one[:, 0] ** self.gaps[:, None]
+            return _beyond(self._points.plain(alone * prefill))
+        return steps.beyond(self.times_ms - self.step_ms)
 
 
 def _beyond(laws: "Floats") -> "Floats":

@@ -389,17 +389,17 @@ def refit(
     work = problem.workloads[w]
     if work.resilience or part_pairs(problem, work.pools):
         return
-    asked = (problem.workloads[w].rps.sum(axis=0) > 0).astype(np.float64)
+    asked = (work.rps.sum(axis=0) > 0).astype(np.float64)
     groups = {name: m for name, m in problem.groups(w).items() if replicas[m].any()}
     served = {name: group_cover(problem, m, replicas) for name, m in groups.items()}
     beside_others = task_of(problem, w, replicas, held_price)
     for name, members in groups.items():
         others = sum((served[other] for other in groups if other != name), 0.0 * asked)
         task = beside_others.near(replicas, SLACK)
-        if is_choosy(problem, w):
-            task = task.within(open_pools(problem, w, replicas, opening=False))
         if not grow:
             task = replace(task, limit=replicas)
+        elif is_choosy(problem, w):
+            task = task.within(open_pools(problem, w, replicas, opening=False))
         _refit_group(task, members, replicas, less(asked, others))
         served[name] = group_cover(problem, members, replicas)
 

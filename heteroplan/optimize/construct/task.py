@@ -100,13 +100,6 @@ class Task:
             for role in self.problem.workloads[self.w].min_replicas
         )
 
-    def limits_kept(self, replicas: Ints) -> bool:
-        """Whether every role has its minimum at all times, and no more than its maximum."""
-        most = self.problem.workloads[self.w].max_replicas
-        return self.minimum_met(replicas) and all(
-            (self.count(role, replicas) <= count).all() for role, count in most.items()
-        )
-
     def _unit_price(self, p: int, held_price: Floats | float = 0.0) -> Floats:
         """[T] running cost of serving all demand in fractions of a replica of pool p."""
         share = self.problem.pools[p].mix_share

@@ -10,13 +10,7 @@ from heteroplan.optimize.construct.all_workloads import (
     scarce_where_short,
     steered,
 )
-from heteroplan.optimize.construct.one_workload import (
-    is_loose,
-    is_plain,
-    placed_anew,
-    rank_of,
-    refit,
-)
+from heteroplan.optimize.construct.one_workload import is_plain, placed_anew, rank_of, refit
 from heteroplan.optimize.construct.task import task_of, without
 from heteroplan.optimize.incumbent import Incumbent, resized, unserved_share
 from heteroplan.optimize.program.prices import pool_prices
@@ -45,7 +39,7 @@ def swept(
         if stop():
             break
         refit(problem, w, replicas, held_price)
-        if is_loose(problem, w) and search.uses("regroup"):
+        if search.uses("regroup"):
             from heteroplan.optimize.improve.two_groups import regroup
 
             regroup(problem, w, replicas, held_price, stop)

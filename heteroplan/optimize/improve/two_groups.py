@@ -29,6 +29,7 @@ from heteroplan.optimize.improve.divisions import (
 from heteroplan.optimize.program.mix import cover_of, group_cover
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.program.sizes import kind_of, reach
+from heteroplan.optimize.rules.replica_limits import missed_limits
 
 REACH = {1: 6, 2: 3, 3: 2, 4: 1}
 """Replicas up and down from the present size, by how many pools of a role are in use.
@@ -187,6 +188,6 @@ def _divide_anew(
     tried[pools] = found
     left = task.left(problem.workloads[task.w].pools, tried)
     fits = all((gpus >= 0).all() for gpus in left.values())
-    fits = fits and task.limits_kept(tried)
-    if fits and task.cost(pools, tried) < task.cost(pools, replicas):
+    kept = fits and not missed_limits(problem, task.w, tried)
+    if kept and task.cost(pools, tried) < task.cost(pools, replicas):
         replicas[pools] = found

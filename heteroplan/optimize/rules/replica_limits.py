@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.rules.mip import Model, Terms
@@ -30,14 +29,18 @@ class ReplicaLimitsRule(Rule):
 
     def broken(self, problem: Problem, replicas: Ints) -> float:
         """Replicas missing for minima or too many for maxima."""
-        missed = 0.0
-        for w, work in enumerate(problem.workloads):
-            for role in Role:
-                count = replicas[problem.members(w, role)].sum(axis=0)
-                missed += np.maximum(0, work.min_replicas.get(role, 0) - count).sum()
-                if role in work.max_replicas:
-                    missed += np.maximum(0, count - work.max_replicas[role]).sum()
-        return float(missed)
+        return sum(missed_limits(problem, w, replicas) for w in range(len(problem.workloads)))
+
+
+def missed_limits(problem: Problem, w: int, replicas: Ints) -> float:
+    """Replicas of workload w missing for minima or too many for maxima, of sizes [P, T]."""
+    work, missed = problem.workloads[w], 0.0
+    for role in {*work.min_replicas, *work.max_replicas}:
+        count = replicas[problem.members(w, role)].sum(axis=0)
+        missed += float(np.maximum(0, work.min_replicas.get(role, 0) - count).sum())
+        if role in work.max_replicas:
+            missed += float(np.maximum(0, count - work.max_replicas[role]).sum())
+    return missed
 
 
 class RatioBandRule(Rule):

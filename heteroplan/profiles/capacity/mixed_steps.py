@@ -21,7 +21,7 @@ from heteroplan.profiles.capacity.steps import ENDLESS, DecodeSteps, Load, Peak
 from heteroplan.profiles.capacity.targets import slo_of
 from heteroplan.queueing.batching import Batches, BatchesAt, BatchQueue, Prompts, moments
 from heteroplan.queueing.bursts import Bursts
-from heteroplan.queueing.gaps import LEAST_SPREAD_MS, Gaps, Steps
+from heteroplan.queueing.gaps import Gaps, Steps
 from heteroplan.queueing.lengths import Resolution, either_parts
 from heteroplan.queueing.waiting import ReplicaPool, Service, lateness
 from heteroplan.units import MS_PER_S
@@ -352,12 +352,13 @@ class Running:
     @cached_property
     def _gaps_beyond(self) -> "Floats":
         """[part of a target] share of the requests whose ITL is longer."""
-        seen_ms = self._seen_ms
-        steps = Steps(seen_ms, self._deviation_ms, self._stretched(seen_ms))
-        return self.replica.gaps.beyond(self._rate_per_ms, self._left(), steps)
+        return self.replica.gaps.beyond(self._rate_per_ms, self._left(), self._steps)
 
     def _left(self) -> "Spectra":
-        """Of the prefill that waits when a request has its first token: what came behind it."""
+        """Of the prefill that waits when a request has its first token: what came behind it.
+
+        While it waited for prompts ahead, for the end of the step under way, and in its own.
+        """
         import numpy as np
 
         gaps, prompts, stalled = self.replica.gaps, self.replica.prompts, self._stalled
@@ -372,7 +373,8 @@ class Running:
         waits = -np.diff(late, prepend=1.0, append=0.0)
         waiting = gaps.behind(self._rate_per_ms, waits, times_ms)
         shares, own_ms = prompts.coarse
-        served = gaps.behind(self._rate_per_ms, shares, own_ms + 1.5 * self.step_ms)
+        steps_ms = self.step_ms * (1.0 + float((1.0 - moments()).mean()))
+        served = gaps.behind(self._rate_per_ms, shares, own_ms + steps_ms)
         return waiting * served * gaps.with_it()
 
     @cached_property
@@ -390,18 +392,12 @@ class Running:
             )
         )
 
-    @property
-    def _deviation_ms(self) -> float:
-        """Of decode steps, from what they take at the percentile."""
-        deviations = normal_quantile(self.setting.slo.itl_share)
-        return (self.peak.itl_ms - self._seen_ms) / deviations if deviations > 0.0 else 0.0
-
-    def _step_beyond(self, times_ms: "Floats") -> "Floats":
-        """P(decode step > each of some times), prefill apart: normal, of that mean and peak."""
-        from scipy.special import ndtr
-
-        found: Floats = ndtr((self._seen_ms - times_ms) / max(self._deviation_ms, LEAST_SPREAD_MS))
-        return found
+    @cached_property
+    def _steps(self) -> Steps:
+        """Decode steps as requests see them, of that mean and peak."""
+        seen_ms, deviations = self._seen_ms, normal_quantile(self.setting.slo.itl_share)
+        deviation_ms = (self.peak.itl_ms - seen_ms) / deviations if deviations > 0.0 else 0.0
+        return Steps(seen_ms, deviation_ms, self._stretched(seen_ms))
 
     def _token_late(self, target_ms: float) -> float:
         """Share of the steps that are longer."""
@@ -412,13 +408,13 @@ class Running:
             queue, starts = self._chunks.queue, self._chunks.starts
             works_ms = queue.times_ms - self.step_ms
             weights = np.append(starts[: queue.each], starts[queue.each :].sum())
-            late = self._step_beyond(target_ms - works_ms)
+            late = self._steps.beyond(target_ms - works_ms)
             return float(weights @ late / weights.sum())
         prompts = replica.prompts
         steps_per_ms = (1.0 - self.prefill_share) / self.step_ms
         mixed = min(1.0, self._rate_per_ms / steps_per_ms)
-        mixed_late = float(prompts.shares @ self._step_beyond(target_ms - prompts.own_ms))
-        alone = float(self._step_beyond(np.array([target_ms]))[0])
+        mixed_late = float(prompts.shares @ self._steps.beyond(target_ms - prompts.own_ms))
+        alone = float(self._steps.beyond(np.array([target_ms]))[0])
         return mixed * mixed_late + (1.0 - mixed) * alone
 
     def itl_ms(self) -> float:
