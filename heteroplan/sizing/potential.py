@@ -18,7 +18,7 @@ from heteroplan.entities.scenario import Objective, Scenario
 from heteroplan.entities.workload import Role
 from heteroplan.errors import UsageError
 from heteroplan.optimize.program.build import build_problem
-from heteroplan.optimize.program.coarser import one_domain
+from heteroplan.optimize.program.coarser import one_domain, window
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, ProgramResilience
 from heteroplan.profiles.capacity.candidates import candidates_of
 from heteroplan.units import s_to_hours
@@ -267,7 +267,7 @@ class Potential:
 
     def at(self, times: list[int]) -> Problem:
         """The program of some intervals, each on its own: nothing starts or stops."""
-        part = self.program.window(times)
+        part = window(self.program, times)
         pools = (replace(pool, start_cost=0.0, lead=0, change_cost=0.0) for pool in part.pools)
         return replace(part, pools=tuple(pools))
 

@@ -73,4 +73,18 @@ def place_beside(
     Within `bounds`: fields of its task.
     """
     free = np.zeros(replicas.shape) if held_price is None else held_price
-    place(replace(task_of(problem, w, replicas, free), **bounds), replicas, parts)
+    task = replace(task_of(problem, w, replicas, free), **bounds)
+    replicas[task.pools] = place(task, replicas[task.pools], parts)
+
+
+def changed_by(
+    change: Callable[..., Ints],
+    problem: Problem,
+    w: int,
+    replicas: Ints,
+    held_price: Floats,
+    **how: Any,
+) -> None:
+    """Write what `refit` or `regroup` makes of workload w into `replicas` [P, T]."""
+    task = task_of(problem, w, replicas, held_price)
+    replicas[task.pools] = change(task, replicas[task.pools], **how)

@@ -13,6 +13,7 @@ import numpy as np
 from heteroplan.numerics.tolerances import SHORT_MARGIN
 from heteroplan.optimize.incumbent import Incumbent, unserved_share
 from heteroplan.optimize.model import build_model, minimise_shortage
+from heteroplan.optimize.program.coarser import window
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict
@@ -38,7 +39,7 @@ def least_unserved(
         for t in intervals:
             if effort.over():
                 return
-            least = _least_of(problem.window([t]), effort, integer=integer)
+            least = _least_of(window(problem, [t]), effort, integer=integer)
             if least > 0:
                 total += least
                 yield total

@@ -24,6 +24,7 @@ from heteroplan.optimize.program.coarser import (
     one_domain,
     one_interval,
     spread_out,
+    window,
 )
 from heteroplan.optimize.program.prices import (
     Prices,
@@ -136,7 +137,7 @@ def _requests(problem: Problem, effort: Effort) -> Floats | None:
     found = np.zeros((len(problem.supplies), problem.intervals))
     every = range(problem.intervals)
     for times in ([t] for t in every) if problem.large else (list(every),):
-        model = build_model(problem.window(times) if problem.large else problem, allow_short=True)
+        model = build_model(window(problem, times) if problem.large else problem, allow_short=True)
         model.cost_scale = minimise_shortage(model, None)
         if optimum(model.lp, effort) is None:
             return None

@@ -8,6 +8,7 @@ import pulp
 
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.model import build_model
+from heteroplan.optimize.program.coarser import window
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.rules.mip import INTEGER
 from heteroplan.optimize.solvers import solver
@@ -58,7 +59,7 @@ def _unlike_intervals(problem: Problem) -> Iterator[int]:
 
 def _unmet_in(free: Problem, t: int, effort: Effort) -> tuple[UnmetMinimum, ...]:
     """Least GPUs missing in an interval, proven, and whose."""
-    alone = free.window([t])
+    alone = window(free, [t])
     limitless = replace(
         alone,
         workloads=tuple(replace(work, min_replicas={}) for work in alone.workloads),

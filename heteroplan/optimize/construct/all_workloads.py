@@ -39,10 +39,10 @@ def place_all(
         for w in order:
             if stop():
                 break
-            replicas[list(problem.workloads[w].pools)] = 0
             task = task_of(problem, w, replicas, held_price, stop=stop)
-            place(task, replicas)
-            if whole and rank_of(task, replicas)[0] > 0.0:
+            sizes = place(task, task.problem.no_replicas())
+            replicas[task.pools] = sizes
+            if whole and rank_of(task, sizes)[0] > 0.0:
                 break
         return of_sizes(problem, replicas)
 
@@ -60,8 +60,8 @@ def place_minima(
     """Write as few replicas of each workload as it may have into `replicas` [P, T]."""
     for w in workloads:
         if problem.workloads[w].min_replicas:
-            task = task_of(problem, w, replicas, held_price)
-            place(replace(task, extra=ASKS_NOTHING), replicas)
+            task = replace(task_of(problem, w, replicas, held_price), extra=ASKS_NOTHING)
+            replicas[task.pools] = place(task, replicas[task.pools])
 
 
 def scarce_where_short(problem: Problem, plan: Incumbent) -> Floats:
@@ -108,7 +108,8 @@ def replaced(
     pools = [p for w in workloads for p in problem.workloads[w].pools]
     replicas = without(pools, plan.solution.replicas)
     for w in workloads:
-        place(task_of(problem, w, replicas, held_price, stop=stop), replicas)
+        task = task_of(problem, w, replicas, held_price, stop=stop)
+        replicas[task.pools] = place(task, replicas[task.pools])
     return resized(problem, plan, replicas)
 
 
@@ -116,7 +117,8 @@ def fits_one_group(problem: Problem, w: int) -> bool:
     """Whether some group alone might serve all of workload w, were no other workload there."""
     nobody = problem.no_replicas()
     task = task_of(problem, w, nobody, np.zeros(nobody.shape))
-    return any(has_room(task, pools, nobody, task.need()) for pools in problem.groups(w).values())
+    groups = task.problem.groups(w).values()
+    return any(has_room(task, pools, nobody[task.pools], task.need()) for pools in groups)
 
 
 def by_size(problem: Problem) -> list[int]:
@@ -132,10 +134,11 @@ def local_move(
 
     Those of so many intervals before and after (`reach`) count as well.
     """
-    replicas = without(problem.workloads[w].pools, best.solution.replicas)
+    replicas = best.solution.replicas.copy()
     task = task_of(problem, w, replicas, steered(problem), stop=stop)
-    near = task.near(best.solution.replicas, slack, reach)
-    place(near, replicas, parts_of(problem, w, best.solution.flow))
+    near = task.near(replicas[task.pools], slack, reach)
+    parts = parts_of(problem, w, best.solution.flow)
+    replicas[task.pools] = place(near, task.problem.no_replicas(), parts)
     tried = resized(problem, best, replicas)
     return tried if tried.rank < best.rank else best
 

@@ -33,7 +33,7 @@ from heteroplan.optimize.construct.greedy_ledger import Ledger
 from heteroplan.optimize.program.mix import cover_of, mixed_flow, part_pairs, role_cover
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, unserved_requests
 from heteroplan.optimize.program.sizes import at_sizes
-from heteroplan.optimize.rules import open_pools
+from heteroplan.optimize.rules import is_choosy, open_pools
 
 DAYS = 2
 """Replayed of a cyclic day; the last one counts, since it follows one like itself."""
@@ -219,6 +219,7 @@ class _Service:
         self.stale: set[tuple[int, Role]] = set()
         """Sections and their roles that changed since that was summed."""
         self.choices = self._choices()
+        self.choosy = is_choosy(problem, w)
         self.allowed = self._allowed()
 
     def forget(self) -> None:
@@ -350,6 +351,8 @@ class _Service:
 
     def _allowed(self) -> AbstractSet[int]:
         """Pools in which the workload may have replicas now."""
+        if not self.choosy:
+            return self.where.keys()
         return open_pools(self.problem, self.w, self.ledger.replicas)
 
     def _room(self, p: int) -> int:

@@ -34,8 +34,10 @@ class Ledger:
         self.t, self._moment = t, day * self.replicas.shape[1] + t
         self._before = self.now.copy()
         self.replicas[:, t] = self.standing[:, t] + self.now
-        for row, free in zip(self.supplies, self._free, strict=True):
-            free[self._moment] -= sum(self.now[p] * self.pools[p].gpus for p in row.pools)
+        for p, count in enumerate(self.now):
+            if count:
+                for free in self._rows[p]:
+                    free[self._moment] -= count * self.pools[p].gpus
 
     def room(self, p: int) -> int:
         """Replicas that can be added to pool p, start-up time included."""

@@ -25,7 +25,12 @@ from heteroplan.optimize.construct.one_workload import placed_anew
 from heteroplan.optimize.construct.task import Task, task_of
 from heteroplan.optimize.incumbent import Incumbent, of_sizes, unserved_shares
 from heteroplan.optimize.model import read_flow, read_prices, read_sizes
-from heteroplan.optimize.program.coarser import merged_intervals, merged_starts, one_interval
+from heteroplan.optimize.program.coarser import (
+    keeping,
+    merged_intervals,
+    merged_starts,
+    one_interval,
+)
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.search import Search
 from heteroplan.optimize.solvers.solver import Effort, optimum
@@ -143,7 +148,7 @@ def _beside(problem: Problem, kept: Sequence[int], replicas: Ints) -> Problem:
 
     Without minima of replicas: beside what stands there may be no room for them.
     """
-    program = problem.keeping(kept)
+    program = keeping(problem, kept)
     left = problem.residual(replicas)
     return replace(
         program,
@@ -164,16 +169,12 @@ def candidate_groups(problem: Problem, effort: Effort) -> CandidateGroups | None
     for t in _tightest_first(problem):
         if effort.over():
             return None
-        alone = one_interval(problem, t)
-        steered = tuple(
-            replace(
-                pool,
-                run_cost=pool.run_cost
-                * (1.0 if (pool.workload, pool.group) in candidate_groups else 1.0 + NEW_GROUP),
-            )
-            for pool in alone.pools
-        )
-        model = priced_shortage(replace(alone, pools=steered))
+        factors = [
+            1.0 if (pool.workload, pool.group) in candidate_groups else 1.0 + NEW_GROUP
+            for pool in problem.pools
+        ]
+        alone = one_interval(problem, t, factors)
+        model = priced_shortage(alone)
         if optimum(model.lp, effort) is None:
             return None
         flow = tuple(read_flow(model))
@@ -269,7 +270,8 @@ class NearGuide:
                 if search.out_of_time():
                     break
                 task = task_of(problem, w, replicas, held_price)
-                replicas = _near(task, replicas, near, self.most_slack)
+                parts = parts_of(problem, w, near.flow)
+                replicas[task.pools] = _near(task, near.sizes[task.pools], parts, self.most_slack)
             rest = rest[now:]
             effort = search.effort()
             groups = self.candidate_groups
@@ -314,16 +316,16 @@ def _everywhere(problem: Problem) -> CandidateGroups:
     return {(int(w), group) for w in large for group in problem.groups(int(w))}
 
 
-def _near(task: Task, replicas: Ints, near: Guide, most_slack: int) -> Ints:
-    """Sizes [P, T] with the workload near the guide's, as near as it takes to serve its demand.
+def _near(task: Task, sizes: Floats, parts: dict[str, Floats], most_slack: int) -> Ints:
+    """Sizes [N, T] of a workload near an LP's, as near as it takes to serve its demand.
 
-    Steps away double, or go as far as the last two let expect to serve it; they end where that is
-    more than `most_slack`, or where one serves no more. If that leaves demand unserved, it is
-    placed anywhere if that serves more. Where `most_slack` is 1, none of this follows the first.
+    And near the `parts` of it that each group serves there. Steps away double, or go as far as the
+    last two let expect to serve it; they end where that is more than `most_slack`, or where one
+    serves no more. If that leaves demand unserved, it is placed anywhere if that serves more. Where
+    `most_slack` is 1, none of this follows the first.
     """
-    parts = parts_of(task.problem, task.w, near.flow)
     slack, gain = 1, np.inf
-    best = placed_anew(task.near(near.sizes, slack), replicas, parts)
+    best = placed_anew(task.near(sizes, slack), parts)
     if most_slack == slack:
         return best[1]
     lacking = best[0][0]
@@ -331,10 +333,10 @@ def _near(task: Task, replicas: Ints, near: Guide, most_slack: int) -> Ints:
         before, lacking_before = slack, lacking
         while slack < max(2 * before, before + lacking / gain):
             slack *= 2
-        tried = placed_anew(task.near(near.sizes, slack), replicas, parts)
+        tried = placed_anew(task.near(sizes, slack), parts)
         best = min(best, tried, key=lambda each: each[0])
         lacking = tried[0][0]
         gain = (lacking_before - lacking) / (slack - before)
     if best[0][0] > 0.0:
-        best = min(best, placed_anew(task, replicas), key=lambda each: each[0])
+        best = min(best, placed_anew(task), key=lambda each: each[0])
     return best[1]

@@ -31,7 +31,7 @@ type Placement = tuple[Rank, Ints, Floats]
 def place_on_site(task: Task, pools: list[int], replicas: Ints, need: Floats) -> Placement | None:
     """The best of: prefill before decode, decode before prefill, aggregated alone, all at once.
 
-    Adds to what `replicas` [P, T] already has on these pools.
+    Adds to what `replicas` [N, T] already has on these pools.
     """
     prefill, decode, aggregated = ((role,) for role in Role)
     orders: list[tuple[Roles, ...]] = [(prefill, decode), (decode, prefill), (aggregated,)]
@@ -208,7 +208,7 @@ def _block(
     specs = [problem.pools[p] for p in pools]
     share = np.array([pool.mix_share for pool in specs])
     price = np.array([pool.run_cost for pool in specs]) + task.held_price[pools]
-    start = np.array([task.start_price[p] for p in pools])
+    start = task.start_price[pools]
     divided = bool(part_pairs(problem, pools))
     most = None if divided else task.most(roles[0], replicas)
     by_count = covers(problem, pools)

@@ -13,7 +13,7 @@ import numpy as np
 from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.construct.one_domain import Placement, has_room, place_on_site
-from heteroplan.optimize.construct.task import Rank, Task, less, task_of, without
+from heteroplan.optimize.construct.task import Rank, Task, less, without
 from heteroplan.optimize.program.mix import group_cover, part_pairs, safe_share
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.rules import is_choosy, open_pools, pool_choices
@@ -74,42 +74,35 @@ def _places_of(problem: Problem, pools: list[int], role: Role) -> list[tuple[int
     return [tuple(each) for each in found.values()]
 
 
-def place(task: Task, replicas: Ints, parts: dict[str, Floats] | None = None) -> None:
-    """Write the pools of the task's workload into `replicas` [P, T], beside what stands there.
+def place(task: Task, replicas: Ints, parts: dict[str, Floats] | None = None) -> Ints:
+    """Sizes [N, T] of the task's workload, what stands in `replicas` [N, T] already included.
 
     Once the task's `stop()` says so, what is placed by then. `parts` says what share [T] each
     group should serve; what one cannot, the next takes on. Without parts the first site is filled
     with whatever fits before the next one.
     """
-    problem, w = task.problem, task.w
-    pools = list(problem.workloads[w].pools)
-    choices = pool_choices(problem, w)
+    choices = pool_choices(task.problem, task.w)
     if not choices:
-        replicas[pools] = _placed(task, replicas, parts)
-        return
+        return _placed(task, replicas, parts)
     tries: list[tuple[Rank, Ints]] = []
     for choice in choices:
         enough = len(tries) >= TRIED_CHOICES and min(rank for rank, _ in tries)[0] == 0.0
         if tries and (enough or task.stop()):
             break
-        trial = replicas.copy()
-        trial[pools] = _placed(task.within(choice), replicas, parts)
-        tries.append((rank_of(task, trial), trial[pools]))
-    replicas[pools] = min(tries, key=lambda tried: tried[0])[1]
+        trial = _placed(task.within(choice), replicas, parts)
+        tries.append((rank_of(task, trial), trial))
+    return min(tries, key=lambda tried: tried[0])[1]
 
 
-def placed_anew(
-    task: Task, replicas: Ints, parts: dict[str, Floats] | None = None
-) -> tuple[Rank, Ints]:
-    """Sizes [P, T] with the task's workload placed, its groups fitted to each other; their rank."""
-    tried = replicas.copy()
-    place(task, tried, parts)
-    refit(task.problem, task.w, tried, task.held_price)
+def placed_anew(task: Task, parts: dict[str, Floats] | None = None) -> tuple[Rank, Ints]:
+    """Rank and sizes [N, T] of the task's workload, its groups fitted to each other."""
+    nothing = task.problem.no_replicas()
+    tried = refit(task.unbounded(), place(task, nothing, parts))
     return rank_of(task, tried), tried
 
 
 def _placed(task: Task, replicas: Ints, parts: dict[str, Floats] | None) -> Ints:
-    """[*, T] sizes of the workload's pools beside what stands in `replicas` [P, T]."""
+    """Sizes [N, T] of all that it takes, as the workload's resilience asks."""
     resilience = task.problem.workloads[task.w].resilience
     if resilience is None:
         return _anywhere(task, replicas, parts)
@@ -128,10 +121,8 @@ def _anywhere(task: Task, replicas: Ints, parts: dict[str, Floats] | None) -> In
         return counts
     if task.uses_cheapest_engines(counts):
         return counts
-    trial = replicas.copy()
-    trial[list(problem.workloads[w].pools)] = counts
     spread = _spread(task, replicas)
-    return spread[1] if spread[0] < rank_of(task, trial) else counts
+    return spread[1] if spread[0] < rank_of(task, counts) else counts
 
 
 def _fill(task: Task, replicas: Ints, parts: dict[str, Floats] | None) -> Ints:
@@ -140,12 +131,11 @@ def _fill(task: Task, replicas: Ints, parts: dict[str, Floats] | None) -> Ints:
     Of its group's part where there are `parts`; the last one of all that is left.
     """
     problem, trial = task.problem, replicas.copy()
-    pools = list(problem.workloads[task.w].pools)
     left, rest = sites(problem, task.w), task.need()
     parts = None if parts is None else dict(parts)
     group_of = {site: problem.pools[site[0]].group for site in left}
     while (rest.any() or not task.minimum_met(trial)) and not task.stop():
-        allowed = open_pools(problem, task.w, trial)
+        allowed = task.open_pools(trial)
         left = [site for site in left if not allowed.isdisjoint(site)]
         if not left:
             break
@@ -166,7 +156,7 @@ def _fill(task: Task, replicas: Ints, parts: dict[str, Floats] | None) -> Ints:
         rest = less(rest, served)
         if parts is not None and (group := group_of[site]) in parts:
             parts[group] = less(parts[group], served)
-    return trial[pools]
+    return trial
 
 
 def _cheapest_site(
@@ -221,13 +211,12 @@ def _likeness(task: Task, site: Site, trial: Ints, wanted: Floats) -> Hashable:
 
 def _spread(task: Task, replicas: Ints) -> tuple[Rank, Ints]:
     """Cheap engines of all groups first; one group then takes on what they leave."""
-    problem, trial = task.problem, replicas.copy()
-    pools = list(problem.workloads[task.w].pools)
-    trial[pools] = counts = _fill(task.within(task.cheap_pools()), trial, None)
+    problem = task.problem
+    trial = _fill(task.within(task.cheap_pools()), replicas, None)
     first = rank_of(task, trial)
     if first[0] == 0.0:
-        return first, counts
-    allowed = open_pools(problem, task.w, trial)
+        return first, trial
+    allowed = task.open_pools(trial)
     groups = {
         name: pools
         for name, pools in problem.groups(task.w).items()
@@ -247,8 +236,8 @@ def _spread(task: Task, replicas: Ints) -> tuple[Rank, Ints]:
         if option:
             beside[members] = option[1]
             left = option[0][0]
-            tries.append(((left, task.cost(pools, beside)), beside[pools]))
-    return min(tries, key=lambda tried: tried[0], default=(first, counts))
+            tries.append(((left, task.cost(range(len(beside)), beside)), beside))
+    return min(tries, key=lambda tried: tried[0], default=(first, trial))
 
 
 def _for_domain_loss(task: Task, replicas: Ints) -> Ints:
@@ -266,7 +255,7 @@ def _for_domain_loss(task: Task, replicas: Ints) -> Ints:
             break
         share = max(1.0 / m, work.resilience.serve / (m - 1))
         trial = _trimmed(task, *_in_shares(task, replicas, share, m))
-        tries.append((rank_of(task, trial), trial[list(work.pools)]))
+        tries.append((rank_of(task, trial), trial))
     if not tries:
         return _fill(replace(task, extra=ASKS_NOTHING), replicas, None)
     return min(tries, key=lambda tried: tried[0])[1]
@@ -286,7 +275,7 @@ def _in_shares(task: Task, replicas: Ints, share: float, m: int) -> tuple[Ints, 
     while len(used) < m or (len(used) < m + 2 and rank_of(task, trial)[0] > 0):
         if task.stop():
             break
-        allowed = open_pools(task.problem, task.w, trial)
+        allowed = task.open_pools(trial)
         left = [site for site in left if not allowed.isdisjoint(site)]
         found = _cheapest_site(task, trial, left, dict.fromkeys(left, wanted)) if left else None
         if found is None:
@@ -336,28 +325,25 @@ def _needed_of(task: Task, beside: Ints, others: list[Site]) -> Floats:
 
 def _for_node_loss(task: Task, replicas: Ints) -> Ints:
     """With as much capacity beyond the demand as any one node takes away."""
-    problem, pools = task.problem, list(task.problem.workloads[task.w].pools)
-    extra = np.zeros(problem.intervals)
+    extra = np.zeros(task.problem.intervals)
     tries = []
     for _ in range(NODE_ROUNDS):
-        trial = replicas.copy()
-        trial[pools] = _fill(replace(task, extra=extra), replicas, None)
+        trial = _fill(replace(task, extra=extra), replicas, None)
         rank = rank_of(task, trial)
-        tries.append((rank, trial[pools]))
+        tries.append((rank, trial))
         if rank[0] == 0.0 or task.stop():
             break
-        extra = extra + less(np.ones_like(extra), safe_share(problem, task.w, trial))
+        extra = extra + less(np.ones_like(extra), safe_share(task.problem, task.w, trial))
     return min(tries, key=lambda tried: tried[0])[1]
 
 
 def rank_of(task: Task, trial: Ints) -> Rank:
-    """What is left unserved when the resilience is kept, and the steered cost."""
-    pools = list(task.problem.workloads[task.w].pools)
-    return float(missing(task, trial).sum()), task.cost(pools, trial)
+    """What sizes [N, T] leave unserved when the resilience is kept, and their steered cost."""
+    return float(missing(task, trial).sum()), task.cost(range(len(trial)), trial)
 
 
 def missing(task: Task, trial: Ints) -> Floats:
-    """[T] share of the demand that is left unserved when the resilience is kept."""
+    """[T] share of the demand that sizes [N, T] leave unserved when the resilience is kept."""
     problem = task.problem
     covers = [group_cover(problem, pools, trial) for pools in problem.groups(task.w).values()]
     asked = problem.workloads[task.w].rps.sum(axis=0) > 0
@@ -378,34 +364,37 @@ def is_loose(problem: Problem, w: int) -> bool:
     return not (problem.band(w) or work.resilience or part_pairs(problem, work.pools))
 
 
-def refit(
-    problem: Problem, w: int, replicas: Ints, held_price: Floats, *, grow: bool = True
-) -> None:
-    """Write cheaper sizes for the groups that workload w uses into `replicas` [P, T].
+def refit(task: Task, replicas: Ints, *, grow: bool = True) -> Ints:
+    """Sizes [N, T] no dearer than `replicas` [N, T] for the groups that a workload uses.
 
     No pool is larger at any time unless they may `grow`. Groups of a resilient workload or of
     divided engines stay: what one has to serve beside the others depends on how it serves.
     """
+    problem, w = task.problem, task.w
     work = problem.workloads[w]
     if work.resilience or part_pairs(problem, work.pools):
-        return
+        return replicas
+    replicas = replicas.copy()
     asked = (work.rps.sum(axis=0) > 0).astype(np.float64)
     groups = {name: m for name, m in problem.groups(w).items() if replicas[m].any()}
     served = {name: group_cover(problem, m, replicas) for name, m in groups.items()}
-    beside_others = task_of(problem, w, replicas, held_price)
     for name, members in groups.items():
         others = sum((served[other] for other in groups if other != name), 0.0 * asked)
-        task = beside_others.near(replicas, SLACK)
+        near = task.near(replicas, SLACK)
         if not grow:
-            task = replace(task, limit=replicas)
+            near = replace(near, limit=replicas)
         elif is_choosy(problem, w):
-            task = task.within(open_pools(problem, w, replicas, opening=False))
-        _refit_group(task, members, replicas, less(asked, others))
+            near = near.within(open_pools(problem, w, replicas, opening=False))
+        _refit_group(near, members, replicas, less(asked, others))
         served[name] = group_cover(problem, members, replicas)
+    return replicas
 
 
 def _refit_group(task: Task, pools: list[int], replicas: Ints, need: Floats) -> None:
-    """One group within the task's sizes, kept where it serves no less of `need` [T] for less."""
+    """One group within the task's sizes, kept where it serves no less of `need` [T] for less.
+
+    Then written into `replicas` [N, T].
+    """
     placed = place_on_site(task, pools, without(pools, replicas), need)
     if placed is None:
         return

@@ -1,6 +1,7 @@
 """The task of placing one workload: prices, bounds, and what the others leave."""
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from itertools import compress
 
@@ -10,8 +11,11 @@ from heteroplan.clock import Stop, never
 from heteroplan.entities.workload import PAIRED, Role
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.covering.choice import unit_price
+from heteroplan.optimize.program.coarser import own_program
 from heteroplan.optimize.program.prices import start_prices
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
+from heteroplan.optimize.rules import open_pools
+from heteroplan.optimize.rules.groups import taken_groups
 
 CHEAPEST_WITHIN = 1.1
 """An engine counts as cheap up to this multiple of its role's best price for demand served."""
@@ -23,17 +27,25 @@ type Rank = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
-    """What is placed, at which prices of held GPUs [P, T], within which bounds [P, T]."""
+    """What is placed, at which prices of held GPUs [N, T], within which bounds [N, T].
+
+    N pools, numbered as in the workload's own program; sizes of a plan are `replicas[task.pools]`.
+    """
 
     problem: Problem
+    """The workload's own program (`coarser.own_program`)."""
     w: int
+    pools: list[int]
+    """[N] their numbers in the whole program."""
+    apart: AbstractSet[int]
+    """Those that workloads to keep apart from leave open."""
     held_price: Floats
-    start_price: dict[int, Floats]
-    """[T] of each pool of the workload."""
+    start_price: Floats
+    """[N, T]"""
     beside: dict[int, Ints]
     """GPUs left [T] on the rows of its pools by all other workloads."""
     floor: Ints
-    """[P, T] sizes that a search near a guide need not go below."""
+    """[N, T] sizes that a search near a guide need not go below."""
     limit: Ints | None = None
     extra: Floats | float = 0.0
     """[T] share of the demand to have capacity for beyond all of it."""
@@ -51,21 +63,20 @@ class Task:
         return np.where(asked, 1.0 + self.extra, 0.0)
 
     def cost(self, pools: Sequence[int], replicas: Ints) -> float:
-        """Steered cost of some pools of a whole plan [P, T]."""
+        """Steered cost of some pools of sizes [N, T]."""
         total = self.problem.changing_cost(pools, replicas[list(pools)])
         if used := _used(pools, replicas):
             counts = replicas[used]
             run = np.array([self.problem.pools[p].run_cost for p in used]) + self.held_price[used]
-            start = np.array([self.start_price[p] for p in used])
-            starting = start * self.problem.starts_in(used, counts)
+            starting = self.start_price[used] * self.problem.starts_in(used, counts)
             total += float((run * counts).sum() + starting.sum())
         return total
 
     def left(self, pools: Sequence[int], replicas: Ints) -> dict[int, Ints]:
-        """GPUs left [T] on the rows of some pools by a plan [P, T] that differs in w alone."""
+        """GPUs left [T] on the rows of some pools beside sizes [N, T]."""
         rows = self.problem.rows_of(pools)
         left = {r: self.beside[r].copy() for r in rows}
-        mine = _used(self.problem.workloads[self.w].pools, replicas)
+        mine = _used(range(len(replicas)), replicas)
         for p, held in zip(mine, self.problem.held_by(mine, replicas[mine]), strict=True):
             for r in self.problem.drawn[p]:
                 if r in left:
@@ -73,7 +84,7 @@ class Task:
         return left
 
     def count(self, role: Role, replicas: Ints) -> Ints:
-        """[T] replicas of a role in all domains of a plan [P, T]."""
+        """[T] replicas of a role in all domains, of sizes [N, T]."""
         return np.asarray(replicas[self.problem.members(self.w, role)].sum(axis=0))
 
     def fewest(self, role: Role, others: Ints) -> Ints:
@@ -100,6 +111,10 @@ class Task:
             for role in self.problem.workloads[self.w].min_replicas
         )
 
+    def open_pools(self, replicas: Ints) -> AbstractSet[int]:
+        """Pools in which there may be replicas beside what sizes [N, T] use."""
+        return open_pools(self.problem, self.w, replicas) & self.apart
+
     def _unit_price(self, p: int, held_price: Floats | float = 0.0) -> Floats:
         """[T] running cost of serving all demand in fractions of a replica of pool p."""
         share = self.problem.pools[p].mix_share
@@ -108,11 +123,7 @@ class Task:
     def cheap_pools(self) -> list[int]:
         """Pools of each role's cheapest engines."""
         asked = self.need() > 0
-        pools = [
-            p
-            for p in self.problem.workloads[self.w].pools
-            if self.limit is None or self.limit[p].any()
-        ]
+        pools = [p for p in range(len(self.pools)) if self.limit is None or self.limit[p].any()]
         unit = {p: float(self._unit_price(p)[asked].max(initial=0.0)) for p in pools}
         best: dict[tuple[int, ...], float] = {}
         for p in pools:
@@ -121,12 +132,15 @@ class Task:
         return [p for p in pools if unit[p] <= CHEAPEST_WITHIN * best[self.problem.pools[p].stages]]
 
     def uses_cheapest_engines(self, counts: Ints) -> bool:
-        """Whether sizes, in the order of the workload's pools, stay in one group's cheap ones."""
-        used = {
-            p for p, c in zip(self.problem.workloads[self.w].pools, counts, strict=True) if c.any()
-        }
+        """Whether sizes [N, T] stay in one group's cheap pools."""
+        used = {p for p, count in enumerate(counts) if count.any()}
         in_one_group = len({self.problem.pools[p].group for p in used}) <= 1
         return in_one_group and used <= set(self.cheap_pools())
+
+    def unbounded(self) -> "Task":
+        """All demand of the workload, in any of its pools, until it is placed."""
+        free = replace(self, floor=0 * self.floor, limit=None, extra=0.0, stop=never)
+        return replace(free, in_parts=False, halvings=0)
 
     def within(self, pools: Iterable[int]) -> "Task":
         """This task with no other pools of the workload than these."""
@@ -136,13 +150,11 @@ class Task:
         return replace(self, limit=limit)
 
     def near(self, sizes: Floats | Ints, slack: int, reach: int = 1) -> "Task":
-        """This task but for `slack` replicas within sizes [P, T] of so many intervals around."""
-        pools = list(self.problem.workloads[self.w].pools)
-        around = [np.roll(sizes[pools], i, axis=1) for i in range(-reach, reach + 1)]
-        limit, floor = (np.zeros(sizes.shape, dtype=np.int64) for _ in range(2))
-        limit[pools] = np.ceil(np.max(around, axis=0) - COVER_TOLERANCE) + slack
-        floor[pools] = np.maximum(0, np.floor(np.min(around, axis=0) + COVER_TOLERANCE) - slack)
-        return replace(self, limit=limit, floor=floor)
+        """This task but for `slack` replicas within sizes [N, T] of so many intervals around."""
+        around = [np.roll(sizes, i, axis=1) for i in range(-reach, reach + 1)]
+        limit = np.ceil(np.max(around, axis=0) - COVER_TOLERANCE) + slack
+        floor = np.maximum(0, np.floor(np.min(around, axis=0) + COVER_TOLERANCE) - slack)
+        return replace(self, limit=limit.astype(np.int64), floor=floor.astype(np.int64))
 
     def least_cost(self, pools: Sequence[int], need: Floats) -> float:
         """No placement in these pools serves `need` for less."""
@@ -162,15 +174,32 @@ class Task:
 def task_of(
     problem: Problem, w: int, replicas: Ints, held_price: Floats, stop: Stop = never
 ) -> Task:
-    """The task of placing workload w beside the others in `replicas` [P, T]."""
+    """The task of placing workload w beside the others in `replicas` [P, T], at prices [P, T]."""
+    pools = list(problem.workloads[w].pools)
+    start = [start_prices(problem, p, held_price[p]) for p in pools]
+    own, beside = own_program(problem, w), problem.residual_of(pools, replicas, without=pools)
+    return Task(
+        problem=own,
+        w=w,
+        pools=pools,
+        apart=_apart(problem, w, replicas),
+        held_price=held_price[pools],
+        start_price=np.array(start).reshape(len(pools), problem.intervals),
+        beside=dict(enumerate(beside.values())),
+        floor=own.no_replicas(),
+        stop=stop,
+    )
+
+
+def _apart(problem: Problem, w: int, replicas: Ints) -> AbstractSet[int]:
+    """Pools of workload w, numbered among themselves, in groups that others leave open to it."""
     pools = problem.workloads[w].pools
-    others = problem.residual_of(pools, without(pools, replicas))
-    start_price = {p: start_prices(problem, p, held_price[p]) for p in pools}
-    return Task(problem, w, held_price, start_price, others, problem.no_replicas(), stop=stop)
+    taken = taken_groups(problem, w, replicas)
+    return {i for i, p in enumerate(pools) if problem.pools[p].group not in taken}
 
 
 def _used(pools: Sequence[int], replicas: Ints) -> list[int]:
-    """Those of some pools that have a replica in any interval of a plan [P, T]."""
+    """Those of some pools that have a replica in any interval of sizes [N, T]."""
     return list(compress(pools, replicas[list(pools)].any(axis=1)))
 
 

@@ -22,10 +22,11 @@ from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import ROUNDING
 from heteroplan.optimize.construct.all_workloads import local_move, steered
 from heteroplan.optimize.construct.one_workload import place
-from heteroplan.optimize.construct.task import task_of, without
+from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.improve.level import stable
 from heteroplan.optimize.improve.polish import put_better_of_mip
 from heteroplan.optimize.incumbent import Incumbent, incumbent, resized
+from heteroplan.optimize.program.coarser import own_program
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.search import Search
 
@@ -243,14 +244,15 @@ def _replica_cost(problem: Problem, plan: Incumbent) -> float:
 
 def _gathered(problem: Problem, plan: Incumbent, w: int, stop: Stop) -> Incumbent:
     """Workload w anew in the groups that it uses or ran in before, where there are several."""
-    replicas = plan.solution.replicas
-    in_use = replicas.any(axis=1)
-    if problem.before is not None:
-        in_use |= problem.before > 0
-    used = [members for members in problem.groups(w).values() if in_use[members].any()]
+    replicas, program = plan.solution.replicas, own_program(problem, w)
+    own = replicas[list(problem.workloads[w].pools)]
+    in_use = own.any(axis=1)
+    if program.before is not None:
+        in_use |= program.before > 0
+    used = [members for members in program.groups(w).values() if in_use[members].any()]
     if len(used) < 2:
         return plan
-    trial = without(problem.workloads[w].pools, replicas)
-    task = task_of(problem, w, trial, steered(problem), stop=stop)
-    place(task.within(p for members in used for p in members), trial)
+    task = task_of(problem, w, replicas, steered(problem), stop=stop)
+    trial = replicas.copy()
+    trial[task.pools] = place(task.within(i for mine in used for i in mine), 0 * own)
     return resized(problem, plan, trial)

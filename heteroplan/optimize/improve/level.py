@@ -94,10 +94,9 @@ def _best_beside(problem: Problem, plan: Incumbent, w: int, replicas: Ints, stop
     unbroken = broken_limits(free, own)
     task = task_of(problem, w, replicas, steered(problem), stop)
     best: tuple[tuple[float, ...], Ints] | None = None
-    for trial in _ways(task, plan, replicas):
-        keep_workload(problem, w, trial)
+    for trial in _ways(problem, task, plan, replicas):
         broken = max(0.0, broken_limits(free, trial) - unbroken)
-        rank = (broken, *rank_of(task, trial))
+        rank = (broken, *rank_of(task, trial[pools]))
         if problem.fits(pools, trial) and (best is None or rank < best[0]):
             best = rank, trial
         if best is not None and best[0][:2] == (0.0, 0.0):
@@ -105,33 +104,38 @@ def _best_beside(problem: Problem, plan: Incumbent, w: int, replicas: Ints, stop
     return replicas if best is None else best[1]
 
 
-def _ways(task: Task, plan: Incumbent, replicas: Ints) -> Iterator[Ints]:
-    """Sizes [P, T] with the task's workload, to be made to keep its rules before the next is asked.
+def _ways(problem: Problem, task: Task, plan: Incumbent, replicas: Ints) -> Iterator[Ints]:
+    """Sizes [P, T] with the task's workload, which keep its rules, beside others in `replicas`.
 
     What fits of those in the plan; these, and more where they go short; all anew.
     """
-    problem, work = task.problem, task.problem.workloads[task.w]
-    own = replicas.copy()
+    work, nothing = problem.workloads[task.w], task.problem.no_replicas()
+
+    def kept(sizes: Ints) -> Ints:
+        trial = replicas.copy()
+        trial[task.pools] = sizes
+        keep_workload(problem, task.w, trial)
+        return trial
+
+    fitting = replicas.copy()
     for p in work.pools:
-        own[p] = plan.solution.replicas[p]
-        if not problem.fits([p], own):
-            own[p] = np.minimum(own[p], room_beside(problem, p, own))
+        fitting[p] = plan.solution.replicas[p]
+        if not problem.fits([p], fitting):
+            fitting[p] = np.minimum(fitting[p], room_beside(problem, p, fitting))
+    own = kept(fitting[task.pools])
     yield own
     if not work.has_stability:
-        anew = replicas.copy()
-        place(task, anew)
-        yield anew
+        yield kept(place(task, nothing))
         return
-    more = own.copy()
-    short = missing(task, own)
-    place(replace(task, extra=level(problem, work, short[None, :])[0] - 1.0), more)
-    yield more
+    standing = own[task.pools]
+    short = missing(task, standing)
+    more = level(problem, work, short[None, :])[0] - 1.0
+    yield kept(place(replace(task, extra=more), standing))
     loads = _loads(problem, work)
     for never_changes in (False, True):
         highest = level(problem, work, loads, whole=never_changes)
-        anew = replicas.copy()
-        place(replace(task, extra=quotient(highest, loads, 1.0).max(axis=0) - 1.0), anew)
-        yield anew
+        more = quotient(highest, loads, 1.0).max(axis=0) - 1.0
+        yield kept(place(replace(task, extra=more), nothing))
 
 
 def level(problem: Problem, work: ProgramWorkload, loads: Floats, *, whole: bool = False) -> Floats:

@@ -22,7 +22,7 @@ from heteroplan.optimize.model import (
     read_solution,
 )
 from heteroplan.optimize.program.before import left_before
-from heteroplan.optimize.program.coarser import restricted
+from heteroplan.optimize.program.coarser import restricted, window
 from heteroplan.optimize.program.problem import Ints, Problem, Solution, served_share
 from heteroplan.optimize.program.sizes import at_sizes
 from heteroplan.optimize.rules import open_pools
@@ -56,7 +56,7 @@ def polish(problem: Problem, best: Incumbent, around: Neighbourhood, effort: Eff
     sub = restricted(near, around.workloads, near.residual(others), left_before(near, others))
     at = _with_edges(sub, around.times) if around.times is not None else None
     where = slice(None) if at is None else at
-    sub = sub if at is None else sub.window(at)
+    sub = sub if at is None else window(sub, at)
     here = best.solution.replicas[pools][:, where]
     share = tuple(best.solution.flow[p][:, where] for p in pools)
     every = np.arange(problem.intervals)

@@ -118,9 +118,9 @@ def _given_way(
         kept = w in later and used <= open_pools(problem, w, replicas)
         if kept:
             replicas[pools] = sizes
-        if not kept or not problem.fits(pools, replicas) or not task.minimum_met(replicas):
-            replicas[pools] = 0
-            place(replace(task, halvings=HALVINGS), replicas)
+        if not kept or not problem.fits(pools, replicas) or not task.minimum_met(replicas[pools]):
+            nothing = task.problem.no_replicas()
+            replicas[pools] = place(replace(task, halvings=HALVINGS), nothing)
     return plan if stop() else resized(problem, plan, replicas)
 
 

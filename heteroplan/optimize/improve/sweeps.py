@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-from heteroplan.clock import Stop
 from heteroplan.optimize.construct.all_workloads import (
     fits_one_group,
     local_move,
@@ -11,7 +10,7 @@ from heteroplan.optimize.construct.all_workloads import (
     steered,
 )
 from heteroplan.optimize.construct.one_workload import is_plain, placed_anew, rank_of, refit
-from heteroplan.optimize.construct.task import task_of, without
+from heteroplan.optimize.construct.task import Task, task_of
 from heteroplan.optimize.incumbent import Incumbent, resized, unserved_share
 from heteroplan.optimize.program.prices import pool_prices
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
@@ -38,39 +37,40 @@ def swept(
     for w in order:
         if stop():
             break
-        refit(problem, w, replicas, held_price)
+        task = task_of(problem, w, replicas, held_price, stop)
+        sizes = refit(task, replicas[task.pools])
         if search.uses("regroup"):
             from heteroplan.optimize.improve.two_groups import regroup
 
-            regroup(problem, w, replicas, held_price, stop)
+            sizes = regroup(task, sizes)
+        if moves and is_plain(problem, w):
+            sizes = _placed_again(problem, task, sizes)
+        replicas[task.pools] = sizes
         if not is_plain(problem, w):
             standing = resized(problem, plan, replicas)
             replicas = reinsert(problem, standing, prices, (w,), stop).solution.replicas.copy()
-        elif moves:
-            replicas = _placed_again(problem, w, replicas, held_price, stop)
     return resized(problem, plan, replicas)
 
 
-def _placed_again(problem: Problem, w: int, replicas: Ints, held_price: Floats, stop: Stop) -> Ints:
-    """Sizes in which workload w stands wherever it costs least, if that is better.
+def _placed_again(problem: Problem, task: Task, sizes: Ints) -> Ints:
+    """Sizes [N, T] in which a workload stands wherever it costs least, if that is better.
 
     Not where it stands in several groups that serve all of it.
     """
-    task = task_of(problem, w, replicas, held_price, stop)
-    here = rank_of(task, replicas)
+    own, w = task.problem, task.w
+    here = rank_of(task, sizes)
     short = here[0] > 0.0
-    if not short and len(problem.used_groups(w, replicas)) > 1:
-        return replicas
+    if not short and len(own.used_groups(w, sizes)) > 1:
+        return sizes
     cheap = [
         pools
-        for pools in problem.groups(w).values()
+        for pools in own.groups(w).values()
         if short or task.least_cost(pools, task.need()) * NEAR < here[1]
     ]
     if not cheap or not fits_one_group(problem, w):
-        return replicas
-    task = task.within(p for pools in cheap for p in pools)
-    rank, trial = placed_anew(task, without(problem.workloads[w].pools, replicas))
-    return trial if rank < here else replicas
+        return sizes
+    rank, trial = placed_anew(task.within(p for pools in cheap for p in pools))
+    return trial if rank < here else sizes
 
 
 def nearby(search: Search, workloads: Sequence[int], reach: int) -> Iterator[Incumbent]:

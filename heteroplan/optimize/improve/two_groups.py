@@ -12,12 +12,11 @@ from itertools import combinations, permutations, product
 
 import numpy as np
 
-from heteroplan.clock import Stop, never
 from heteroplan.entities.workload import PAIRED, Role
 from heteroplan.numerics.compiling import own
 from heteroplan.numerics.tolerances import LEAST_GAIN
 from heteroplan.optimize.construct.one_workload import is_loose
-from heteroplan.optimize.construct.task import Task, less, task_of, without
+from heteroplan.optimize.construct.task import Task, less, without
 from heteroplan.optimize.improve.divisions import (
     Day,
     Side,
@@ -27,7 +26,7 @@ from heteroplan.optimize.improve.divisions import (
     side_of,
 )
 from heteroplan.optimize.program.mix import cover_of, group_cover
-from heteroplan.optimize.program.problem import Floats, Ints, Problem
+from heteroplan.optimize.program.problem import Floats, Ints
 from heteroplan.optimize.program.sizes import kind_of, reach
 from heteroplan.optimize.rules.replica_limits import missed_limits
 
@@ -42,28 +41,30 @@ PASSES = 3
 """Times that all pairs of groups are looked at."""
 
 
-def regroup(
-    problem: Problem, w: int, replicas: Ints, held_price: Floats, stop: Stop = never
-) -> None:
-    """Write cheaper sizes for the groups that workload w uses into `replicas` [P, T]."""
+def regroup(task: Task, replicas: Ints) -> Ints:
+    """Sizes [N, T] no dearer than `replicas` [N, T] for the groups that a workload uses.
+
+    Until the task's `stop()` says so.
+    """
+    problem, w, everything = task.problem, task.w, range(len(replicas))
     if not is_loose(problem, w):
-        return
+        return replicas
+    replicas = replicas.copy()
     groups = [pools for pools in problem.groups(w).values() if replicas[pools].any()]
     paired = [
         pools for pools in groups if {problem.pools[p].role for p in pools}.issuperset(PAIRED)
     ]
-    task = task_of(problem, w, replicas, held_price)
-    pools = list(problem.workloads[w].pools)
-    cost = task.cost(pools, replicas)
+    cost = task.cost(everything, replicas)
     known: _Known = {}
     for turn in range(PASSES):
         for pair in combinations(paired, 2):
-            if stop():
-                return
+            if task.stop():
+                return replicas
             _divide_anew(task, pair, groups, replicas, turn, known)
-        before, cost = cost, task.cost(pools, replicas)
+        before, cost = cost, task.cost(everything, replicas)
         if before - cost < LEAST_GAIN * before:
-            return
+            break
+    return replicas
 
 
 type _Known = dict[tuple[tuple[int, ...], bytes, bytes], Side]
@@ -87,7 +88,7 @@ class _Pair:
         day = Day(
             sizes=own(replicas[pools].T),
             run=own(run.T),
-            start=np.array([task.start_price[p] for p in pools]).T.copy(),
+            start=own(task.start_price[pools].T),
             change=problem.change_costs[pools],
             early=np.array([int(spec.lead > 0) for spec in specs]),
             gpus=np.array(
@@ -161,7 +162,7 @@ def _divide_anew(
     turn: int,
     known: "_Known",
 ) -> None:
-    """Two groups along the cheapest path, written into `replicas` [P, T] where it is cheaper."""
+    """Two groups along the cheapest path, written into `replicas` [N, T] where it is cheaper."""
     problem = task.problem
     specs = problem.pools
     pools = [p for group in groups for p in group if specs[p].role in PAIRED and replicas[p].any()]
@@ -186,7 +187,7 @@ def _divide_anew(
         return
     tried = replicas.copy()
     tried[pools] = found
-    left = task.left(problem.workloads[task.w].pools, tried)
+    left = task.left(range(len(tried)), tried)
     fits = all((gpus >= 0).all() for gpus in left.values())
     kept = fits and not missed_limits(problem, task.w, tried)
     if kept and task.cost(pools, tried) < task.cost(pools, replicas):

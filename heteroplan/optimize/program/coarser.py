@@ -4,9 +4,10 @@ What LPs of them say of prices and sizes is used where any would do; one domain 
 so that the bound of the small program holds for any plan of the whole.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +15,76 @@ from heteroplan.optimize.program.problem import (
     BalanceSpec,
     Floats,
     Ints,
+    PoolSpec,
     Problem,
+    ProgramWorkload,
     SupplySpec,
 )
+
+
+def keeping(problem: Problem, kept: Sequence[int]) -> Problem:
+    """The program with these pools alone, in this order; workloads and supply rows stay."""
+    index = {p: i for i, p in enumerate(kept)}
+    left = {(problem.pools[p].workload, problem.pools[p].group) for p in kept}
+    return replace(
+        problem,
+        workloads=tuple(_renumbered(work, index) for work in problem.workloads),
+        pools=tuple(problem.pools[p] for p in kept),
+        balances=tuple(
+            replace(each, left=_of_kept(each.left, index), right=_of_kept(each.right, index))
+            for each in problem.balances
+        ),
+        supplies=tuple(replace(row, pools=_of_kept(row.pools, index)) for row in problem.supplies),
+        conflicts=tuple(
+            each for each in problem.conflicts if each[:2] in left and each[2:] in left
+        ),
+        hardware=(),
+        before=None if problem.before is None else problem.before[list(kept)],
+    )
+
+
+def _renumbered(work: ProgramWorkload, index: Mapping[int, int]) -> ProgramWorkload:
+    resilience = work.resilience
+    if resilience is not None:
+        gone = tuple(_of_kept(pools, index) for pools in resilience.gone)
+        resilience = replace(resilience, gone=gone)
+    return replace(work, resilience=resilience, pools=_of_kept(work.pools, index))
+
+
+def _of_kept(pools: Sequence[int], index: Mapping[int, int]) -> tuple[int, ...]:
+    return tuple(index[p] for p in pools if p in index)
+
+
+def own_program(problem: Problem, w: int) -> Problem:
+    """The program of one workload, its pools and the rows they draw on in their order; made once.
+
+    With what keeps it apart from others, though none of these has a pool there.
+    """
+    if w not in problem.own_programs:
+        kept = problem.workloads[w].pools
+        index = {p: i for i, p in enumerate(kept)}
+        rows = [(r, problem.supplies[r]) for r in problem.rows_of(kept)]
+        problem.own_programs[w] = replace(
+            problem,
+            workloads=tuple(
+                _renumbered(work, index if other == w else {})
+                for other, work in enumerate(problem.workloads)
+            ),
+            pools=tuple(problem.pools[p] for p in kept),
+            balances=tuple(
+                replace(each, left=_of_kept(each.left, index), right=_of_kept(each.right, index))
+                for each in problem.balances
+                if each.workload == w
+            ),
+            supplies=tuple(
+                replace(row, pools=tuple(i for p, i in index.items() if r in problem.drawn[p]))
+                for r, row in rows
+            ),
+            conflicts=tuple(each for each in problem.conflicts if w in (each[0], each[2])),
+            hardware=(),
+            before=None if problem.before is None else problem.before[list(kept)],
+        )
+    return problem.own_programs[w]
 
 
 def restricted(
@@ -31,7 +99,7 @@ def restricted(
     """
     kept = [p for w in workloads for p in problem.workloads[w].pools]
     number = {w: i for i, w in enumerate(workloads)}
-    part = problem.keeping(kept)
+    part = keeping(problem, kept)
     return replace(
         part,
         workloads=tuple(part.workloads[w] for w in workloads),
@@ -55,11 +123,51 @@ def restricted(
     )
 
 
-def one_interval(problem: Problem, t: int) -> Problem:
-    """The program of one interval, whose replicas all run already."""
-    alone = problem.window([t])
-    pools = tuple(replace(pool, start_cost=0.0, lead=0) for pool in alone.pools)
-    return replace(alone, pools=pools, before=None)
+def window(problem: Problem, times: Sequence[int]) -> Problem:
+    """The program of some intervals in a row, whose first and last the caller holds still."""
+    return _window(problem, times, tuple(_pool_at(pool, times) for pool in problem.pools))
+
+
+def one_interval(problem: Problem, t: int, factors: Sequence[float] | None = None) -> Problem:
+    """The program of one interval, whose replicas all run already.
+
+    At `factors` of what a replica of each pool costs there.
+    """
+    factors = [1.0] * len(problem.pools) if factors is None else factors
+    pools = [
+        _pool_at(pool, [t], factor, start_cost=0.0, lead=0)
+        for pool, factor in zip(problem.pools, factors, strict=True)
+    ]
+    return replace(_window(problem, [t], tuple(pools)), before=None)
+
+
+def _window(problem: Problem, times: Sequence[int], pools: tuple[PoolSpec, ...]) -> Problem:
+    at = list(times)
+    return replace(
+        problem,
+        intervals=len(at),
+        cyclic=False,
+        workloads=tuple(replace(work, rps=work.rps[:, at]) for work in problem.workloads),
+        pools=pools,
+        supplies=tuple(
+            replace(row, gpus=row.gpus[at], free_before=row.free_before if at[0] == 0 else None)
+            for row in problem.supplies
+        ),
+        before=None if at[0] > 0 else problem.before,
+    )
+
+
+def _pool_at(pool: PoolSpec, times: Sequence[int], factor: float = 1.0, **changes: Any) -> PoolSpec:
+    """A pool in some intervals, its replicas at a `factor` of what they cost, with `changes`."""
+    at = list(times)
+    return replace(
+        pool,
+        run_cost=factor * pool.run_cost[at],
+        load=pool.load[:, at],
+        most=pool.most[at],
+        by_size=None if pool.by_size is None else pool.by_size.window(at),
+        **changes,
+    )
 
 
 def merged_starts(intervals: int, wanted: int) -> list[int]:

@@ -5,7 +5,7 @@ What the model multiplies stands here (`build` computes it), so that `model` and
 in replicas, so every coefficient lies near 1.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -210,6 +210,8 @@ class Problem:
     """Whether the capacity of any replica depends on the size of its pool."""
     change_costs: Floats = field(init=False)
     """[P] of a change of each pool's size."""
+    own_programs: dict[int, "Problem"] = field(init=False)
+    """Of single workloads, as far as somebody asked for them (`coarser.own_program`)."""
 
     def __post_init__(self) -> None:
         drawn: list[list[int]] = [[] for _ in self.pools]
@@ -221,6 +223,7 @@ class Problem:
         object.__setattr__(self, "sized", sized)
         change_costs = np.array([pool.change_cost for pool in self.pools], dtype=np.float64)
         object.__setattr__(self, "change_costs", change_costs + self.change_price)
+        object.__setattr__(self, "own_programs", {})
 
     @property
     def cells(self) -> int:
@@ -382,10 +385,12 @@ class Problem:
         """Supply rows that some pools draw on."""
         return sorted({r for p in pools for r in self.drawn[p]})
 
-    def residual_of(self, pools: Sequence[int], replicas: Ints) -> dict[int, Ints]:
-        """GPUs left [T] on the supply rows of some pools."""
+    def residual_of(
+        self, pools: Sequence[int], replicas: Ints, without: Collection[int] = ()
+    ) -> dict[int, Ints]:
+        """GPUs left [T] on the supply rows of some pools; pools in `without` count as empty."""
         rows = self.rows_of(pools)
-        members = sorted({p for r in rows for p in self.supplies[r].pools})
+        members = sorted({p for r in rows for p in self.supplies[r].pools}.difference(without))
         active = [p for p, used in zip(members, replicas[members].any(axis=1), strict=True) if used]
         left = {r: self.supplies[r].gpus.copy() for r in rows}
         for p, held in zip(active, self.held_by(active, replicas[active]), strict=True):
@@ -397,58 +402,6 @@ class Problem:
     def fits(self, pools: Sequence[int], replicas: Ints) -> bool:
         """Whether the supply rows of some pools hold all that draws on them of a plan [P, T]."""
         return all((left >= 0).all() for left in self.residual_of(pools, replicas).values())
-
-    def keeping(self, kept: Sequence[int]) -> "Problem":
-        """The program with these pools alone, in this order; workloads and supply rows stay."""
-        index = {p: i for i, p in enumerate(kept)}
-        left = {(self.pools[p].workload, self.pools[p].group) for p in kept}
-        return replace(
-            self,
-            workloads=tuple(_renumbered(work, index) for work in self.workloads),
-            pools=tuple(self.pools[p] for p in kept),
-            balances=tuple(
-                replace(
-                    each,
-                    left=tuple(index[p] for p in each.left if p in index),
-                    right=tuple(index[p] for p in each.right if p in index),
-                )
-                for each in self.balances
-            ),
-            supplies=tuple(
-                replace(row, pools=tuple(index[p] for p in row.pools if p in index))
-                for row in self.supplies
-            ),
-            conflicts=tuple(
-                each for each in self.conflicts if each[:2] in left and each[2:] in left
-            ),
-            hardware=(),
-            before=None if self.before is None else self.before[list(kept)],
-        )
-
-    def window(self, times: Sequence[int]) -> "Problem":
-        """The program of some intervals in a row, whose first and last the caller holds still."""
-        at = list(times)
-        return replace(
-            self,
-            intervals=len(at),
-            cyclic=False,
-            workloads=tuple(replace(work, rps=work.rps[:, at]) for work in self.workloads),
-            pools=tuple(
-                replace(
-                    pool,
-                    run_cost=pool.run_cost[at],
-                    load=pool.load[:, at],
-                    most=pool.most[at],
-                    by_size=None if pool.by_size is None else pool.by_size.window(at),
-                )
-                for pool in self.pools
-            ),
-            supplies=tuple(
-                replace(row, gpus=row.gpus[at], free_before=row.free_before if at[0] == 0 else None)
-                for row in self.supplies
-            ),
-            before=None if at[0] > 0 else self.before,
-        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -464,17 +417,6 @@ class Solution:
 def on_a_node(gpus: int, node_gpus: int) -> int:
     """Replicas of so many GPUs that a node holds, or one of which it holds a part."""
     return max(1, node_gpus // gpus)
-
-
-def _renumbered(work: ProgramWorkload, index: Mapping[int, int]) -> ProgramWorkload:
-    resilience = work.resilience
-    if resilience is not None:
-        resilience = replace(
-            resilience,
-            gone=tuple(tuple(index[p] for p in pools if p in index) for pools in resilience.gone),
-        )
-    pools = tuple(index[p] for p in work.pools if p in index)
-    return replace(work, resilience=resilience, pools=pools)
 
 
 def unserved_requests(problem: Problem, flow: Sequence[Floats]) -> dict[int, float]:

@@ -12,6 +12,7 @@ from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import PAIRED, Role
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.construct.one_workload import is_loose, refit
+from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.program.mix import role_cover
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.rules import is_choosy
@@ -84,7 +85,8 @@ def _serve_less(free_capacity: FreeCapacity, w: int) -> None:
     if not is_loose(problem, w):
         return
     fewer = free_capacity.replicas.copy()
-    refit(problem, w, fewer, np.zeros(fewer.shape), grow=False)
+    task = task_of(problem, w, fewer, np.zeros(fewer.shape))
+    fewer[task.pools] = refit(task, fewer[task.pools], grow=False)
     for pool in problem.workloads[w].pools:
         while (times := np.flatnonzero(free_capacity.replicas[pool] > fewer[pool])).size:
             row = np.split(times, np.flatnonzero(np.diff(times) > 1) + 1)[0].tolist()

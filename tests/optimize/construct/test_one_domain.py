@@ -111,7 +111,11 @@ def test_a_task_has_what_all_others_leave() -> None:
     task = task_of(problem, 0, replicas, np.zeros(replicas.shape))
     (row,) = task.beside
     assert task.beside[row].tolist() == [24, 24, 28]
-    assert task.left([0, 1], replicas)[row].tolist() == [24 - 12 - 2, 24 - 4 - 2, 28 - 2]
+    assert task.left([0, 1], replicas[task.pools])[row].tolist() == [
+        24 - 12 - 2,
+        24 - 4 - 2,
+        28 - 2,
+    ]
     assert task.beside[row].tolist() == [24, 24, 28]
     others = task_of(problem, 1, replicas, np.zeros(replicas.shape))
     assert others.beside[row].tolist() == [32 - 12 - 2, 32 - 4 - 2, 32 - 2]

@@ -332,7 +332,7 @@ def test_a_task_says_where_its_workload_may_stand() -> None:
     problem = alike()
     replicas = none_of(problem)
     task = task_of(problem, 0, replicas, np.zeros(replicas.shape))
-    place(replace(task, limit=np.array([[0], [1]])), replicas)
+    replicas = place(replace(task, limit=np.array([[0], [1]])), replicas)
     assert by_domain(problem, replicas) == {"l2": [1]}
 
 

@@ -16,7 +16,7 @@ from heteroplan.optimize.program.prices import pool_prices, start_prices
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.rules import broken_limits
 from tests.builders import engine, fleet, scenario, workload
-from tests.optimize.case import place_beside, problem_of
+from tests.optimize.case import changed_by, place_beside, problem_of
 from tests.optimize.random_cases import random_problem
 
 TIED = ("ratio_band", "divided", "resilience")
@@ -70,7 +70,7 @@ def cases(first: int, feature: str | None = None) -> Iterator[tuple[int, Problem
 
 
 def changed(
-    change: Callable[[Problem, int, Ints, Floats], None],
+    change: Callable[..., Ints],
     problem: Problem,
     w: int,
     replicas: Ints,
@@ -81,7 +81,7 @@ def changed(
     No other workload's sizes change, all fits, and no less is served.
     """
     before = replicas.copy()
-    change(problem, w, replicas, held_price)
+    changed_by(change, problem, w, replicas, held_price)
     others = np.delete(np.arange(len(problem.pools)), list(problem.workloads[w].pools))
     assert (replicas[others] == before[others]).all()
     assert all((left >= 0).all() for left in problem.residual(replicas))
@@ -124,16 +124,14 @@ def test_groups_of_tied_workloads_are_not_divided_anew(feature: str) -> None:
             if not is_loose(problem, w):
                 tied += 1
                 before = replicas.copy()
-                regroup(problem, w, replicas, held_price)
+                changed_by(regroup, problem, w, replicas, held_price)
                 assert (replicas == before).all(), seed
     assert tied > 2
 
 
 @pytest.mark.parametrize("change", [refit, regroup])
 @pytest.mark.parametrize("feature", [*LIMITED, "ratio_band"])
-def test_limits_are_not_broken_further(
-    feature: str, change: Callable[[Problem, int, Ints, Floats], None]
-) -> None:
+def test_limits_are_not_broken_further(feature: str, change: Callable[..., Ints]) -> None:
     cheaper = 0
     for seed, problem, replicas, held_price in cases(7200, feature):
         for w in range(len(problem.workloads)):
@@ -148,7 +146,7 @@ def test_what_is_too_much_goes() -> None:
     """Two replicas of each role serve 20 requests/s; of 3 and 4 the rest goes."""
     problem = problem_of(scenario([workload(rps=[20.0, 20.0])]))
     replicas = np.array([[3, 3], [4, 4]])
-    refit(problem, 0, replicas, np.zeros((2, 2)))
+    changed_by(refit, problem, 0, replicas, np.zeros((2, 2)))
     assert replicas.tolist() == [[2, 2], [2, 2]]
 
 
@@ -159,7 +157,7 @@ def test_what_another_group_serves_needs_no_second_home() -> None:
     )
     problem = problem_of(made)
     replicas = np.ones((4, 1), dtype=np.int64)
-    refit(problem, 0, replicas, np.zeros((4, 1)))
+    changed_by(refit, problem, 0, replicas, np.zeros((4, 1)))
     assert replicas.sum() == 2
     assert lacking(problem, 0, replicas) == 0.0
 
@@ -178,9 +176,9 @@ def test_a_price_moves_a_group_to_the_engine_that_holds_fewer_gpus() -> None:
     problem = replace(problem, pools=dear)
     assert [pool.engine for pool in problem.pools] == ["wide", "narrow"]
     replicas = np.array([[1], [0]])
-    refit(problem, 0, replicas, np.zeros((2, 1)))
+    changed_by(refit, problem, 0, replicas, np.zeros((2, 1)))
     assert replicas.tolist() == [[1], [0]]
-    refit(problem, 0, replicas, np.array([[4.0], [2.0]]))
+    changed_by(refit, problem, 0, replicas, np.array([[4.0], [2.0]]))
     assert replicas.tolist() == [[0], [1]]
 
 
@@ -190,5 +188,5 @@ def test_sizes_stay_where_nothing_is_cheaper() -> None:
     problem = problem_of(scenario([workload(rps=[10.0], engines=engines)]))
     for sizes in ([[1], [0]], [[0], [1]]):
         replicas = np.array(sizes)
-        refit(problem, 0, replicas, np.zeros((2, 1)))
+        changed_by(refit, problem, 0, replicas, np.zeros((2, 1)))
         assert replicas.tolist() == sizes

@@ -11,7 +11,7 @@ from heteroplan.optimize.construct.one_workload import refit
 from heteroplan.optimize.improve.two_groups import regroup
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from tests.builders import engine, fleet, node_type, scenario, workload
-from tests.optimize.case import problem_of
+from tests.optimize.case import changed_by, problem_of
 from tests.optimize.construct.test_one_workload_groups import cases, changed, lacking
 from tests.optimize.reference import optimum
 
@@ -66,9 +66,9 @@ def test_two_groups_divide_what_neither_can_alone() -> None:
     """22 requests/s: 1 of 6 and 2 of 10 hold 26 GPUs; 2 of 6 and 1 of 10 hold 22."""
     problem = two_kinds([22.0])
     replicas = sizes((1, 2))
-    refit(problem, 0, replicas, free(problem))
+    changed_by(refit, problem, 0, replicas, free(problem))
     assert (replicas == sizes((1, 2))).all()
-    regroup(problem, 0, replicas, free(problem))
+    changed_by(regroup, problem, 0, replicas, free(problem))
     assert (replicas == sizes((2, 1))).all()
 
 
@@ -76,7 +76,7 @@ def test_a_group_with_no_room_is_not_given_more() -> None:
     """One node on the first spine holds a pair: nothing better is left."""
     problem = two_kinds([22.0], nodes=(1, 4))
     replicas = sizes((1, 2))
-    regroup(problem, 0, replicas, free(problem))
+    changed_by(regroup, problem, 0, replicas, free(problem))
     assert (replicas == sizes((1, 2))).all()
 
 
@@ -89,10 +89,10 @@ def test_starts_are_paid_for(cyclic: bool) -> None:
     """
     dear = two_kinds([26.0, 22.0, 26.0], startup_s=5 * 3600.0, cyclic=cyclic)
     replicas = sizes((1, 2), (1, 2), (1, 2))
-    regroup(dear, 0, replicas, free(dear))
+    changed_by(regroup, dear, 0, replicas, free(dear))
     assert (replicas == sizes((1, 2), (1, 2), (1, 2))).all()
     cheap = two_kinds([26.0, 22.0, 26.0], startup_s=300.0, cyclic=cyclic)
-    regroup(cheap, 0, replicas, free(cheap))
+    changed_by(regroup, cheap, 0, replicas, free(cheap))
     assert (replicas == sizes((1, 2), (2, 1), (1, 2))).all()
 
 
@@ -108,7 +108,7 @@ def test_the_optimum_of_two_groups_is_found(startup_s: float, cyclic: bool) -> N
         second = np.minimum(4, rps // 10).astype(np.int64)
         first = np.maximum(1, np.ceil((rps - 10 * second) / 6)).astype(np.int64)
         replicas = sizes(*zip(first, second, strict=True))
-        regroup(problem, 0, replicas, free(problem))
+        changed_by(regroup, problem, 0, replicas, free(problem))
         assert lacking(problem, 0, replicas) <= COVER_TOLERANCE
         best = optimum(problem).cost
         assert problem.cost(replicas) >= best - 1e-6
@@ -141,6 +141,6 @@ def test_many_engines_are_not_all_changed_at_once() -> None:
         [[1, 1] if pool.role is Role.PREFILL else [14, 14] for pool in problem.pools]
     )
     before = problem.cost(replicas)
-    regroup(problem, 0, replicas, free(problem))
+    changed_by(regroup, problem, 0, replicas, free(problem))
     assert lacking(problem, 0, replicas) <= COVER_TOLERANCE
     assert problem.cost(replicas) < before
