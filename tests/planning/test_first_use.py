@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from numba import typeof
 
+from heteroplan.optimize.covering.arrays import arrays_of
 from heteroplan.optimize.covering.blocks import Block
-from heteroplan.optimize.covering.compiled import arrays_of
 from heteroplan.planning.first_use import CALLED, compile_search
 from tests.optimize.test_blocks_of_all_kinds import random_block
 

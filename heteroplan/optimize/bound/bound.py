@@ -47,7 +47,7 @@ import numpy as np
 
 from heteroplan.clock import Stop, never
 from heteroplan.numerics.tolerances import NOTHING, ROUNDING
-from heteroplan.optimize.covering.blocks import cheapest_path
+from heteroplan.optimize.covering.blocks import open_day
 from heteroplan.optimize.covering.role_blocks import BlockEngine, RoleBlock, role_blocks
 from heteroplan.optimize.covering.stages import SLACK, Priced, priced
 from heteroplan.optimize.program.prices import Prices, highest_service_cost, supply_prices
@@ -157,7 +157,7 @@ def _solved(at: Priced, w: int, cells: int) -> list[tuple[float, RoleBlock, Ints
     for losses in (False, True) if resilient else (False,):
         solved = []
         for each in role_blocks(at, w, cells, losses=losses):
-            path = cheapest_path(each.block, cyclic=at.problem.cyclic)
+            path = open_day(each.block, cyclic=at.problem.cyclic)
             if path is None:
                 return None
             solved.append((path.bound + each.constant, each, path.counts))

@@ -26,7 +26,7 @@ from heteroplan.optimize.covering.losses import LeastLost, NodeLoss
 from heteroplan.optimize.program.problem import Floats, Ints
 
 if TYPE_CHECKING:
-    from heteroplan.optimize.covering.compiled import Arrays
+    from heteroplan.optimize.covering.arrays import Arrays
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +94,7 @@ class Block:
     @cached_property
     def arrays(self) -> "Arrays":
         """Of the engines that may run."""
-        from heteroplan.optimize.covering.compiled import arrays_of
+        from heteroplan.optimize.covering.arrays import arrays_of
 
         return arrays_of(self, self.engines)
 
@@ -123,23 +123,27 @@ class Path:
     """No schedule costs less."""
 
 
+def open_day(block: Block, *, cyclic: bool) -> Path | None:
+    """The cheapest schedule, or None where none meets `need`.
+
+    A cyclic day is opened where its demand is least: starts and changes into that interval are
+    free. No schedule costs less.
+    """
+    counts, value = _open_path(block, _quietest(block) if cyclic else 0, None)
+    value += _given_up(block)
+    return None if counts is None else Path(counts, value, value)
+
+
 def cheapest_path(block: Block, *, cyclic: bool) -> Path | None:
     """The cheapest schedule, or None where none meets `need`.
 
-    A cyclic day is opened where its demand is least, and starts and changes into that interval
-    are free: that gives `bound`. Closing the day at the state found there gives `cost`; the two
-    agree unless the best closed day avoids that state (and, where changes cost, the one before).
+    A cyclic day is closed at the state that `open_day` found: its `cost` and `bound` agree unless
+    the best closed day avoids that state (and, where changes cost, the one before).
     """
-    intervals = len(block.need)
-    if not cyclic:
-        counts, value = _open_path(block, 0, None)
-        value += _given_up(block)
-        return None if counts is None else Path(counts, value, value)
-    fewest = quotient(block.need, block.share, np.inf).min(axis=0, initial=np.inf)
-    join = int(np.argmin(np.where(block.need > 0, fewest, 0.0))) if intervals else 0
-    counts, bound = _open_path(block, join, None)
-    if counts is None:
-        return None
+    path = open_day(block, cyclic=cyclic)
+    if path is None or not cyclic:
+        return path
+    counts, bound, join = path.counts, path.bound, _quietest(block)
     cost = bound + _closing_cost(block, counts, join)
     if cost > bound + ROUNDING * abs(bound):
         before = counts[:, join - 1]
@@ -150,6 +154,12 @@ def cheapest_path(block: Block, *, cyclic: bool) -> Path | None:
             if closed is not None and closed_cost < cost:
                 counts, cost = closed, closed_cost
     return Path(counts, cost, min(bound, cost))
+
+
+def _quietest(block: Block) -> int:
+    """The interval in which the fewest replicas do."""
+    fewest = quotient(block.need, block.share, np.inf).min(axis=0, initial=np.inf)
+    return int(np.argmin(np.where(block.need > 0, fewest, 0.0))) if len(block.need) else 0
 
 
 def _closing_cost(block: Block, counts: Ints, join: int) -> float:

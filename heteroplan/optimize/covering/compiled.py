@@ -4,123 +4,16 @@ The first use compiles for some seconds, once an installation (`numerics.compili
 that uses the loops loads them for half a second.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
-from heteroplan.numerics.compiling import compiled, own
+from heteroplan.numerics.compiling import compiled
 from heteroplan.numerics.tolerances import COVER_TOLERANCE, ROUNDING
-
-if TYPE_CHECKING:
-    from heteroplan.optimize.covering.blocks import Block
+from heteroplan.optimize.covering.arrays import Arrays
 
 type _Floats = NDArray[np.float64]
 type _Ints = NDArray[np.int64]
 type _Flags = NDArray[np.bool_]
-
-
-class Arrays(NamedTuple):
-    """A block without options: what is None in `blocks.Block` has a value without effect here."""
-
-    price: _Floats
-    """[E, T]"""
-    start: _Floats
-    """[E, T]"""
-    change: _Floats
-    """[E]"""
-    reach: _Floats
-    """[E, N + 1, T] share of the demand that 0, 1, ..., N replicas serve."""
-    queue: _Ints
-    """[E] the first engine of those whose replicas are one queue."""
-    low: _Ints
-    """[E, T]"""
-    high: _Ints
-    """[E, T]; below `low` nothing is allowed."""
-    need: _Floats
-    """[T]"""
-    serve: _Floats
-    """[T] after a loss; 0 where none may come."""
-    places: _Ints
-    """[E] of which one has an equal part of an engine's replicas or more."""
-    replicas: _Ints
-    """[E] that are lost there at most."""
-    node_serve: float
-    """Part of what is served that still is after the loss of a node; 0 where none may come."""
-    node: _Ints
-    """[E] number of the node type that an engine stands on."""
-    node_gpus: _Ints
-    """Of a node of each type."""
-    gpus: _Ints
-    """[E] of a replica on one node."""
-    gone: _Ints
-    """[E] replicas that one node takes away at most."""
-    penalty: _Floats
-    """[S, T]"""
-    fewest: _Ints
-    """[T]"""
-    most: _Ints
-    """[T]"""
-    sides: _Flags
-    """[S, E]"""
-    weight: _Floats
-    """[R, E]"""
-    room: _Ints
-    """[R, T]"""
-    filling: _Floats
-    """[S, T, G + 1]"""
-    step: float
-    """Of the filling."""
-
-
-def arrays_of(block: "Block", engines: list[int]) -> Arrays:
-    """Some engines of a block."""
-    intervals, sides, lost = len(block.need), block.all_sides(), block.least_lost
-    loss, none = block.node_loss, np.zeros(0, dtype=np.int64)
-    return Arrays(
-        price=own(block.price[engines]),
-        start=own(block.start[engines]),
-        change=np.zeros(len(engines)) if block.change is None else block.change[engines],
-        reach=_tables(block, engines),
-        queue=_queues(block, engines),
-        low=own(block.low[engines]),
-        high=own(block.high[engines]),
-        need=own(block.need),
-        serve=np.zeros(intervals) if lost is None else own(lost.serve),
-        places=np.ones(len(engines), dtype=np.int64) if lost is None else lost.places[engines],
-        replicas=np.zeros(len(engines), dtype=np.int64) if lost is None else lost.replicas[engines],
-        node_serve=0.0 if loss is None else loss.serve,
-        node=none if loss is None else loss.node[engines],
-        node_gpus=none if loss is None else loss.node_gpus,
-        gpus=none if loss is None else loss.gpus[engines],
-        gone=none if loss is None else loss.replicas()[engines],
-        penalty=own(np.broadcast_to(block.penalty, (len(sides), intervals))),
-        fewest=own(block.fewest),
-        most=np.full(intervals, -1) if block.most is None else own(block.most),
-        sides=own(sides[:, engines]),
-        weight=np.zeros((0, len(engines)))
-        if block.weight is None
-        else own(block.weight[:, engines]),
-        room=np.zeros((0, intervals), dtype=np.int64) if block.room is None else own(block.room),
-        filling=np.zeros((len(sides), 0, 0)) if block.filling is None else own(block.filling.cost),
-        step=1.0 if block.filling is None else block.filling.step,
-    )
-
-
-def _tables(block: "Block", engines: list[int]) -> _Floats:
-    """[E', N + 1, T] share of the demand that 0, 1, ..., N replicas of some engines serve."""
-    if block.by_count is not None:
-        return own(block.by_count[engines])
-    counts = np.arange(int(max(block.high.max(initial=0), block.low.max(initial=0))) + 2)
-    return own(block.share[engines][:, None, :] * counts[:, None])
-
-
-def _queues(block: "Block", engines: list[int]) -> _Ints:
-    """[E'] of some engines, numbered among themselves."""
-    if block.queue is None:
-        return np.arange(len(engines), dtype=np.int64)
-    queue = block.queue[engines].tolist()
-    return np.array([queue.index(each) for each in queue], dtype=np.int64)
 
 
 @compiled
@@ -133,9 +26,9 @@ def _reach(reach: _Floats, e: int, count: int, t: int) -> float:
 
 
 @compiled
-def _next(counts: _Ints, low: _Ints, size: _Ints) -> None:
-    """The next cell of a box, into `counts`; after the last one the first."""
-    for e in range(len(size) - 1, -1, -1):
+def _next(counts: _Ints, low: _Ints, size: _Ints, engines: int) -> None:
+    """The next cell of a box of the first engines, into `counts`; after the last one the first."""
+    for e in range(engines - 1, -1, -1):
         counts[e] += 1
         if counts[e] < low[e] + size[e]:
             break
@@ -215,7 +108,7 @@ def _missing(
             if serve > 0.0:
                 left = max(need, serve + lost) - cover
             out[cell] = left if left > COVER_TOLERANCE else 0.0
-        _next(counts, low, size)
+        _next(counts, low, size, engines)
 
 
 @compiled
@@ -231,110 +124,188 @@ def missing(of: Arrays, counts: _Ints) -> _Floats:
 
 
 @compiled
-def _stage(of: Arrays, t: int, size: _Ints, out: _Floats) -> None:
-    """Running cost and penalty of each cell of interval t; inf where it is not allowed."""
-    price, high, weight, room = of.price, of.high, of.weight, of.room
-    low, fewest, most = of.low[:, t], of.fewest[t], of.most[t]
-    engines = len(size)
-    counts = low.copy()
-    for cell in range(out.shape[0]):
+def _stage(of: Arrays, t: int, low: _Ints, size: _Ints, out: _Floats) -> None:
+    """Running cost and penalty of each cell of interval t; inf where it is not allowed.
+
+    Helpers take the arrays that they need: passing all takes longer than what most of them do.
+    """
+    _running(of.price, t, low, size, out)
+    apart = of.node_serve == 0.0 and of.serve[t] == 0.0
+    for e in range(len(size)):
+        apart = apart and of.queue[e] == e
+        if low[e] > of.high[e, t]:
+            out[:] = np.inf
+    if len(of.weight) > 0 or of.fewest[t] > 0 or of.most[t] >= 0:
+        _rule_out(of.weight, of.room[:, t], of.fewest[t], of.most[t], low, size, out)
+    lacking = np.empty(len(out))
+    for s in range(len(of.sides)):
+        if apart:
+            _missing_apart(of.reach, t, of.sides[s], of.need[t], low, size, lacking)
+        else:
+            _missing(of, t, s, low, size, out, lacking)
+        _charge(of.penalty[s, t], of.filling[s], of.step, t, lacking, out)
+
+
+@compiled
+def _running(price: _Floats, t: int, low: _Ints, size: _Ints, out: _Floats) -> None:
+    """What the replicas of each cell cost. Cells that differ in the last engine are neighbours."""
+    last, inner, counts = len(size) - 1, size[-1], low.copy()
+    for first in range(0, len(out), inner):
         cost = 0.0
-        total = 0
-        for e in range(engines):
+        for e in range(last):
             cost += price[e, t] * counts[e]
-            total += counts[e]
-            if counts[e] > high[e, t]:
-                cost = np.inf
-        if total < fewest or (most >= 0 and total > most):
-            cost = np.inf
-        for r in range(weight.shape[0]):
-            held = 0.0
-            for e in range(engines):
-                held += weight[r, e] * counts[e]
-            if held > room[r, t]:
-                cost = np.inf
-        out[cell] = cost
-        _next(counts, low, size)
-    filling, lacking = of.filling, np.zeros(out.shape[0])
-    for s in range(of.sides.shape[0]):
-        penalty = of.penalty[s, t]
-        _missing(of, t, s, low, size, out, lacking)
-        for cell in range(out.shape[0]):
-            if lacking[cell] > 0.0 and out[cell] < np.inf:
-                priced = penalty * lacking[cell]
-                if filling.shape[1] > 0:
-                    at = int(lacking[cell] / of.step - ROUNDING)
-                    if filling[s, t, at] > priced:
-                        priced = filling[s, t, at]
-                out[cell] += priced
+        for k in range(inner):
+            out[first + k] = cost + price[last, t] * (low[last] + k)
+        _next(counts, low, size, last)
+
+
+@compiled
+def _rule_out(
+    weight: _Floats, room: _Ints, fewest: int, most: int, low: _Ints, size: _Ints, out: _Floats
+) -> None:
+    """Raise to inf the cost of cells with too few or too many replicas, or too many GPUs."""
+    last, inner, counts = len(size) - 1, size[-1], low.copy()
+    for first in range(0, len(out), inner):
+        total = counts[:last].sum() + low[last]
+        begin, end = fewest - total, inner
+        if most >= 0:
+            end = min(end, most - total + 1)
+        for r in range(len(weight)):
+            left = float(room[r]) - weight[r, last] * low[last]
+            for e in range(last):
+                left -= weight[r, e] * counts[e]
+            if left < 0.0:
+                end = 0
+            elif weight[r, last] > 0.0:
+                end = min(end, int(left / weight[r, last]) + 1)
+        for k in range(inner):
+            if not begin <= k < end:
+                out[first + k] = np.inf
+        _next(counts, low, size, last)
+
+
+@compiled
+def _missing_apart(
+    reach: _Floats, t: int, side: _Flags, need: float, low: _Ints, size: _Ints, out: _Floats
+) -> None:
+    """What `_missing` says where no engine shares a queue and nothing may be lost."""
+    last, inner, counts = len(size) - 1, size[-1], low.copy()
+    mine = np.zeros(inner)
+    for k in range(inner if side[last] else 0):
+        mine[k] = _reach(reach, last, low[last] + k, t)
+    for first in range(0, len(out), inner):
+        cover = 0.0
+        for e in range(last):
+            if side[e]:
+                cover += _reach(reach, e, counts[e], t)
+        for k in range(inner):
+            left = need - (cover + mine[k])
+            out[first + k] = left if left > COVER_TOLERANCE else 0.0
+        _next(counts, low, size, last)
+
+
+@compiled
+def _charge(
+    penalty: float, filling: _Floats, step: float, t: int, lacking: _Floats, out: _Floats
+) -> None:
+    """Add what it costs to leave unserved on a side what is `lacking` in each cell."""
+    filled = len(filling) > 0
+    for cell in range(len(out)):
+        if lacking[cell] > 0.0 and out[cell] < np.inf:
+            priced = penalty * lacking[cell]
+            if filled:
+                priced = max(priced, filling[t, int(lacking[cell] / step - ROUNDING)])
+            out[cell] += priced
 
 
 @compiled
 def _step(
-    value: _Floats,
-    axis_size: int,
-    inner: int,
-    low: int,
-    new_low: int,
-    new_size: int,
-    start: float,
-    change: float,
+    value: _Floats, inner: int, low: _Ints, size: _Ints, b: int, t: int, start: float, change: float
 ) -> _Floats:
-    """Along one engine, for each n' of a new box the least cost of arriving there.
+    """Along one engine, for each n' of interval t the least cost of arriving there from b.
 
-    It is min over n of value(n) + start·max(0, n' - n) + change·[n' != n].
+    It is min over n of value(n) + start·max(0, n' - n) + change·[n' != n], for `inner` cells of the
+    engines after it at once.
     """
-    outer = value.shape[0] // (axis_size * inner)
-    out = np.empty(outer * new_size * inner)
-    line = np.empty(axis_size)
+    was, now = size[b], size[t]
+    outer = value.shape[0] // (was * inner)
+    out = np.empty(outer * now * inner)
+    above, below = np.empty(was * inner), np.empty(inner)
     for o in range(outer):
+        here, there = o * was * inner, o * now * inner
+        at = (was - 1) * inner
         for i in range(inner):
-            first = o * axis_size * inner + i
-            for n in range(axis_size - 1, -1, -1):
-                v = value[first + n * inner]
-                line[n] = v if n == axis_size - 1 or v < line[n + 1] else line[n + 1]
-            best = np.inf
-            n = 0
-            target = o * new_size * inner + i
-            for m in range(new_size):
-                want = new_low + m
-                while n < axis_size and low + n <= want:
-                    reached = value[first + n * inner] - start * (low + n)
-                    if reached < best:
-                        best = reached
-                    n += 1
-                up = best + start * want
-                at = want - low
-                if at < axis_size:
-                    down = line[at if at > 0 else 0]
-                    if down < up:
-                        up = down
-                out[target + m * inner] = up
+            above[at + i] = value[here + at + i]
+            below[i] = np.inf
+        for cell in range(at - 1, -1, -1):
+            v, w = value[here + cell], above[cell + inner]
+            above[cell] = v if v < w else w
+        n = 0
+        for m in range(now):
+            want, to = low[t] + m, there + m * inner
+            while n < was and low[b] + n <= want:
+                paid = start * (low[b] + n)
+                for i in range(inner):
+                    v = value[here + n * inner + i] - paid
+                    below[i] = v if v < below[i] else below[i]
+                n += 1
+            paid, at = start * want, max(0, want - low[b]) * inner
+            for i in range(inner):
+                v = below[i] + paid
+                if at < was * inner:
+                    w = above[at + i]
+                    v = w if w < v else v
+                if change > 0.0:
+                    v += change
+                    if low[b] <= want and at < was * inner:
+                        w = value[here + at + i]
+                        v = w if w < v else v
+                out[to + i] = v
+    return out
+
+
+@compiled
+def _step_of_last(
+    value: _Floats, low: _Ints, size: _Ints, b: int, t: int, start: float, change: float
+) -> _Floats:
+    """What `_step` says along the last engine; for one cell at a time this is twice as fast."""
+    was, now = size[b], size[t]
+    outer = value.shape[0] // was
+    out, above = np.empty(outer * now), np.empty(was)
+    for o in range(outer):
+        here, least = o * was, np.inf
+        for n in range(was - 1, -1, -1):
+            v = value[here + n]
+            least = v if v < least else least
+            above[n] = least
+        least, n = np.inf, 0
+        for m in range(now):
+            want = low[t] + m
+            while n < was and low[b] + n <= want:
+                v = value[here + n] - start * (low[b] + n)
+                least = v if v < least else least
+                n += 1
+            v, at = least + start * want, max(0, want - low[b])
+            if at < was:
+                v = above[at] if above[at] < v else v
             if change > 0.0:
-                for m in range(new_size):
-                    at = new_low + m - low
-                    moved = out[target + m * inner] + change
-                    if 0 <= at < axis_size and value[first + at * inner] < moved:
-                        moved = value[first + at * inner]
-                    out[target + m * inner] = moved
+                v += change
+                if low[b] <= want and at < was:
+                    w = value[here + at]
+                    v = w if w < v else v
+            out[o * now + m] = v
     return out
 
 
 @compiled
 def _arrive(of: Arrays, b: int, t: int, size: _Ints, left: _Floats, value: _Floats) -> None:
     """Add to each cell of interval t the least cost of coming from those `left` in interval b."""
-    engines = size.shape[0]
-    shape = size[:, b].copy()
-    arrived = left
-    for e in range(engines):
-        inner = 1
-        for other in range(e + 1, engines):
-            inner *= shape[other]
-        arrived = _step(
-            arrived, shape[e], inner, of.low[e, b], of.low[e, t], size[e, t], of.start[e, t],
-            of.change[e],
-        )  # fmt: skip
-        shape[e] = size[e, t]
+    last = size.shape[0] - 1
+    low, start, change, arrived = of.low, of.start, of.change, left
+    for e in range(last):
+        inner = size[e + 1 :, b].prod()
+        arrived = _step(arrived, inner, low[e], size[e], b, t, start[e, t], change[e])
+    arrived = _step_of_last(arrived, low[last], size[last], b, t, start[last, t], change[last])
     for cell in range(value.shape[0]):
         value[cell] += arrived[cell]
 
@@ -351,7 +322,7 @@ def _begin(of: Arrays, t: int, size: _Ints, fixed: _Ints, before: _Ints, value: 
                     value[cell] = np.inf
             elif here[e] != before[e]:
                 value[cell] += of.start[e, t] * max(0, here[e] - before[e]) + of.change[e]
-        _next(here, low, size)
+        _next(here, low, size, len(size))
 
 
 @compiled
@@ -366,19 +337,20 @@ def _cheapest_before(
 ) -> float:
     """The cell from which `target` is reached at least cost, written into `counts`; its cost."""
     engines = len(size)
-    here = low.copy()
     best = np.inf
     for cell in range(value.shape[0]):
-        cost = value[cell]
-        if cost < best:
-            for e in range(engines):
-                if target[e] != here[e]:
-                    cost += start[e] * max(0, target[e] - here[e]) + change[e]
+        if value[cell] < best:
+            cost, rest = value[cell], cell
+            for e in range(engines - 1, -1, -1):
+                grown = target[e] - low[e] - rest % size[e]
+                rest //= size[e]
+                if grown != 0:
+                    cost += start[e] * max(0, grown) + change[e]
             if cost < best:
-                best = cost
-                for e in range(engines):
-                    counts[e] = here[e]
-        _next(here, low, size)
+                best, rest = cost, cell
+                for e in range(engines - 1, -1, -1):
+                    counts[e] = low[e] + rest % size[e]
+                    rest //= size[e]
     return best
 
 
@@ -405,7 +377,7 @@ def open_path(of: Arrays, first: int, fixed: _Ints, before: _Ints) -> tuple[floa
     for i in range(intervals):
         t = (first + i) % intervals
         value = values[offset[i] : offset[i + 1]]
-        _stage(of, t, size[:, t], value)
+        _stage(of, t, low[:, t], size[:, t], value)
         if i > 0:
             b = (first + i - 1) % intervals
             _arrive(of, b, t, size, values[offset[i - 1] : offset[i]], value)
