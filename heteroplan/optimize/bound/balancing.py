@@ -15,7 +15,7 @@ import numpy as np
 
 from heteroplan.clock import Stop
 from heteroplan.numerics.tolerances import NOTHING, ROUNDING
-from heteroplan.optimize.bound.bound import given_away, least_cost
+from heteroplan.optimize.bound.bound import cost_and_flow, given_away, least_cost
 from heteroplan.optimize.covering.stages import Priced, priced
 from heteroplan.optimize.program.prices import Prices, passing_prices
 from heteroplan.optimize.program.problem import Floats, Problem
@@ -60,14 +60,14 @@ def balanced_each(
     """
     at, balance = priced(problem, prices), prices.balance.copy()
     for costs, found in _better_of_each(at, balance, stop, cells):
-        proven = replace(costs, cells=larger).line(found)
+        proven = least_cost(costs.priced_at(found), costs.w, larger)
         if proven is None or stop():
             continue
         before = by_work[costs.w]
-        more = proven.cost - (before - given_away(costs.own))
-        more -= ROUNDING * (abs(proven.cost) + abs(before))
+        more = proven - before + given_away(costs.own) - given_away(found)
+        more -= ROUNDING * (abs(proven) + abs(before))
         if 0 < more < MOST_RISE * abs(before):
-            by_work[costs.w] = proven.cost + given_away(found)
+            by_work[costs.w] = proven
             balance[costs.rows, : found.shape[1]] = found
             yield replace(prices, balance=balance.copy()), more
 
@@ -116,17 +116,19 @@ class _Costs:
         """[*, K, T] prices of its own."""
         return self.balance[self.rows, : len(self.priced.problem.workloads[self.w].rps)]
 
+    def priced_at(self, at: Floats) -> Priced:
+        """With prices [*, K, T] of its own."""
+        balance = self.balance.copy()
+        balance[self.rows, : at.shape[1]] = at
+        return replace(self.priced, passing=passing_prices(self.priced.problem, balance, self.rows))
+
     def line(self, at: Floats) -> _Line | None:
         """At prices [*, K, T] of its own; None where it has no schedule."""
-        problem, classes = self.priced.problem, at.shape[1]
-        balance = self.balance.copy()
-        balance[self.rows, :classes] = at
-        passing = passing_prices(problem, balance, self.rows)
-        found = least_cost(replace(self.priced, passing=passing), self.w, self.cells)
+        found = cost_and_flow(self.priced_at(at), self.w, self.cells)
         if found is None:
             return None
         least, passed = found
-        return _Line(least - given_away(at), at, passed[self.rows, :classes])
+        return _Line(least - given_away(at), at, passed[self.rows, : at.shape[1]])
 
 
 def _steps(costs: _Costs, stop: Stop) -> Iterator[_Line]:

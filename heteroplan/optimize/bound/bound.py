@@ -118,7 +118,7 @@ def priced_bound(
     for w in range(len(problem.workloads)):
         if stop():
             return PricedBound(-np.inf, by_work)
-        solved = _solved(at, w, cells or BOUND_CELLS)
+        solved = _solved(at, w, cells or BOUND_CELLS, counted=False)
         if solved is None:
             return PricedBound(np.inf, by_work)
         by_work[w] = sum(least for least, _, _ in solved)
@@ -132,13 +132,19 @@ def given_away(balance: Floats) -> float:
     return SLACK * float(np.abs(balance).sum())
 
 
-def least_cost(at: Priced, w: int, cells: int) -> tuple[float, Floats] | None:
+def least_cost(at: Priced, w: int, cells: int) -> float | None:
+    """Of a workload's blocks; None where one of them has no schedule."""
+    solved = _solved(at, w, cells, counted=False)
+    return None if solved is None else sum(least for least, _, _ in solved)
+
+
+def cost_and_flow(at: Priced, w: int, cells: int) -> tuple[float, Floats] | None:
     """Of a workload's blocks, and the flow left less flow right [B, K, T] of balances there.
 
     That is by how much the cost changes with each price of them; where several pools are as cheap,
     one of the possible ones. None where a block has no schedule.
     """
-    solved = _solved(at, w, cells)
+    solved = _solved(at, w, cells, counted=True)
     if solved is None:
         return None
     passed = supply_prices(at.problem).balance
@@ -147,8 +153,10 @@ def least_cost(at: Priced, w: int, cells: int) -> tuple[float, Floats] | None:
     return sum(least for least, _, _ in solved), passed
 
 
-def _solved(at: Priced, w: int, cells: int) -> list[tuple[float, RoleBlock, Ints]] | None:
-    """The blocks of a workload, each with its least cost and counts [E, T] that cost so much.
+def _solved(
+    at: Priced, w: int, cells: int, *, counted: bool
+) -> list[tuple[float, RoleBlock, Ints]] | None:
+    """The blocks of a workload, each with its least cost and, if `counted`, counts [E, T] of it.
 
     With what a loss takes or without, whichever proves more. None where a block has no schedule.
     """
@@ -157,7 +165,7 @@ def _solved(at: Priced, w: int, cells: int) -> list[tuple[float, RoleBlock, Ints
     for losses in (False, True) if resilient else (False,):
         solved = []
         for each in role_blocks(at, w, cells, losses=losses):
-            path = open_day(each.block, cyclic=at.problem.cyclic)
+            path = open_day(each.block, cyclic=at.problem.cyclic, counted=counted)
             if path is None:
                 return None
             solved.append((path.bound + each.constant, each, path.counts))

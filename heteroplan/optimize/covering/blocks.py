@@ -123,13 +123,14 @@ class Path:
     """No schedule costs less."""
 
 
-def open_day(block: Block, *, cyclic: bool) -> Path | None:
+def open_day(block: Block, *, cyclic: bool, counted: bool = True) -> Path | None:
     """The cheapest schedule, or None where none meets `need`.
 
     A cyclic day is opened where its demand is least: starts and changes into that interval are
-    free. No schedule costs less.
+    free. No schedule costs less. Its counts are all 0 where they need not be `counted`.
     """
-    counts, value = _open_path(block, _quietest(block) if cyclic else 0, None)
+    first = _quietest(block) if cyclic else 0
+    counts, value = _open_path(block, first, None, counted=counted)
     value += _given_up(block)
     return None if counts is None else Path(counts, value, value)
 
@@ -169,7 +170,9 @@ def _closing_cost(block: Block, counts: Ints, join: int) -> float:
     return cost if block.change is None else cost + float(block.change @ (grown != 0))
 
 
-def _open_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints | None, float]:
+def _open_path(
+    block: Block, first: int, fixed: Ints | None, *, counted: bool = True
+) -> tuple[Ints | None, float]:
     """Cheapest schedule from `first` once around, what changes into it free.
 
     With `fixed` [E] the day begins there and returns there, starts and changes paid.
@@ -183,6 +186,7 @@ def _open_path(block: Block, first: int, fixed: Ints | None) -> tuple[Ints | Non
         first,
         no_state if fixed is None else fixed[engines],
         no_state if block.before is None else block.before[engines],
+        counted,
     )
     if not np.isfinite(total):
         return None, np.inf

@@ -303,7 +303,7 @@ def _arrive(of: Arrays, b: int, t: int, size: _Ints, left: _Floats, value: _Floa
     last = size.shape[0] - 1
     low, start, change, arrived = of.low, of.start, of.change, left
     for e in range(last):
-        inner = size[e + 1 :, b].prod()
+        inner = int(size[e + 1 :, b].prod())
         arrived = _step(arrived, inner, low[e], size[e], b, t, start[e, t], change[e])
     arrived = _step_of_last(arrived, low[last], size[last], b, t, start[last, t], change[last])
     for cell in range(value.shape[0]):
@@ -355,53 +355,52 @@ def _cheapest_before(
 
 
 @compiled
-def open_path(of: Arrays, first: int, fixed: _Ints, before: _Ints) -> tuple[float, _Ints]:
+def open_path(
+    of: Arrays, first: int, fixed: _Ints, before: _Ints, counted: bool
+) -> tuple[float, _Ints]:
     """Cheapest schedule from `first` once around: its cost and counts [E, T]; inf where none is.
 
     With `fixed` [E] the day begins and ends there; otherwise it is begun from `before` [E], or for
-    free. Each is empty where there is none.
+    free. Each is empty where there is none. What is not `counted` is all 0, and takes the memory of
+    two intervals instead of all.
     """
     engines, intervals = of.price.shape
     low, start, free = of.low, of.start, np.zeros(engines)
     has_fixed = len(fixed) > 0
     size = np.maximum(low, of.high) - low + 1
-    offset = np.zeros(intervals + 1, dtype=np.int64)
-    for i in range(intervals):
-        t = (first + i) % intervals
-        cells = 1
-        for e in range(engines):
-            cells *= size[e, t]
-        offset[i + 1] = offset[i] + cells
-    values = np.empty(offset[intervals])
+    cells = np.ones(intervals, dtype=np.int64)
+    for e in range(engines):
+        cells *= size[e]
+    order = (first + np.arange(intervals)) % intervals
+    begin = np.cumsum(cells[order]) - cells[order]
+    if not counted:
+        begin = np.arange(intervals) % 2 * cells.max()
+    values = np.empty(cells.sum() if counted else 2 * cells.max())
     counts = np.zeros((engines, intervals), dtype=np.int64)
+    left = values[:0]
     for i in range(intervals):
-        t = (first + i) % intervals
-        value = values[offset[i] : offset[i + 1]]
+        t = order[i]
+        value = values[begin[i] : begin[i] + cells[t]]
         _stage(of, t, low[:, t], size[:, t], value)
         if i > 0:
-            b = (first + i - 1) % intervals
-            _arrive(of, b, t, size, values[offset[i - 1] : offset[i]], value)
+            _arrive(of, order[i - 1], t, size, left, value)
         elif has_fixed or len(before) > 0:
             _begin(of, t, size[:, t], fixed, before, value)
-    last = (first + intervals - 1) % intervals
+        left = value
+    last = order[-1]
     target = fixed if has_fixed else np.zeros(engines, dtype=np.int64)
     closing, change = (start[:, first], of.change) if has_fixed else (free, free)
     at = np.zeros(engines, dtype=np.int64)
-    total = _cheapest_before(
-        values[offset[intervals - 1] :], low[:, last], size[:, last], closing, change, target, at
-    )
-    if not np.isfinite(total):
-        return np.inf, counts
-    for e in range(engines):
-        counts[e, last] = at[e]
+    total = _cheapest_before(left, low[:, last], size[:, last], closing, change, target, at)
+    if not counted or not np.isfinite(total):
+        return total, counts
+    counts[:, last] = at
     for i in range(intervals - 2, -1, -1):
-        t, later = (first + i) % intervals, (first + i + 1) % intervals
-        _cheapest_before(
-            values[offset[i] : offset[i + 1]], low[:, t], size[:, t], start[:, later],
-            of.change, counts[:, later], at,
-        )  # fmt: skip
-        for e in range(engines):
-            counts[e, t] = at[e]
+        t, later = order[i], order[i + 1]
+        value = values[begin[i] : begin[i] + cells[t]]
+        to = counts[:, later]
+        _cheapest_before(value, low[:, t], size[:, t], start[:, later], of.change, to, at)
+        counts[:, t] = at
     return total, counts
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from heteroplan.entities.workload import Engine, Part, Role
-from heteroplan.optimize.bound.bound import PricedBound, least_cost, priced_bound
+from heteroplan.optimize.bound.bound import PricedBound, cost_and_flow, priced_bound
 from heteroplan.optimize.covering.stages import priced
 from heteroplan.optimize.program.prices import Prices, supply_prices
 from heteroplan.optimize.program.problem import Floats, Problem
@@ -54,7 +54,7 @@ def pairs(
 
 def balances(problem: Problem, prices: Prices, cells: int = 8_000) -> tuple[float, Floats]:
     """Least cost of the one workload; what is prefilled there less what is decoded [B, K, T]."""
-    found = least_cost(priced(problem, prices), 0, cells)
+    found = cost_and_flow(priced(problem, prices), 0, cells)
     assert found is not None
     return found
 
