@@ -40,7 +40,8 @@ EVERY = 4
 CELLS, MORE_CELLS, MOST_CELLS = 4_000, 40_000, 500_000
 """States an interval while prices are chosen and improved, for the bounds that count, and for the
 best prices at last. Five fleets: 40,000 prove 0.02 to 0.13 % more than 4,000, and 200,000 another
-0.03 to 0.08 % in three times the time. Four fleets: 500,000 another 0.02 to 0.05 % in twice that."""
+0.03 to 0.08 % in three times the time; four fleets: 500,000 another 0.02 to 0.05 % in twice that.
+"""
 BEHIND = 1.5e-3
 """Part of the best bound by which that of other prices may be behind for their balances to be
 improved. A fleet on which that was worth it began 1.1e-3 behind (A1), two on which it was not 2e-3
