@@ -28,6 +28,7 @@ from heteroplan.entities.fleet import Fleet
 from heteroplan.entities.network import Affinity, SubgroupPriority
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import PAIRED, Role
+from heteroplan.numerics.division import quotient
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.construct.greedy_ledger import Ledger
 from heteroplan.optimize.program.mix import cover_of, mixed_flow, part_pairs, role_cover
@@ -218,7 +219,12 @@ class _Service:
         """Share that each section serves by pairs, and by aggregated engines."""
         self.stale: set[tuple[int, Role]] = set()
         """Sections and their roles that changed since that was summed."""
-        self.choices = self._choices()
+        self.price: dict[int, list[float]] = {
+            p: quotient(self.pools[p].plain_cost, self.pools[p].mix_share, inf).tolist()
+            for p in self.work.pools
+        }
+        """Of running what serves all demand of each interval."""
+        self.ways = self._ways()
         self.choosy = is_choosy(problem, w)
         self.allowed = self._allowed()
 
@@ -260,7 +266,7 @@ class _Service:
 
     def _add_roles(self) -> None:
         """Cheapest engines first, prefill before decode, in all groups that have both."""
-        for way in self._ways():
+        for way in self.ways[self.ledger.t]:
             groups = [group for group in self.groups if all(group in places for places in way)]
             for pools in (part for places in way for part in _parts(places, groups)):
                 lacking = self._rest() - self._excess(pools[0])
@@ -275,7 +281,7 @@ class _Service:
     def _add_pairs(self) -> None:
         """Cheapest engines first: as much of both as fits in each group."""
         rest = self._rest()
-        for way in self._ways():
+        for way in self.ways[self.ledger.t]:
             for group in self.groups:
                 for together in product(*(places.get(group, ()) for places in way)):
                     if self._add_whole([p for place in together for p in place], rest):
@@ -283,16 +289,18 @@ class _Service:
                     if rest <= COVER_TOLERANCE:
                         return
 
-    def _ways(self) -> list[tuple[Places, ...]]:
-        """Engines that serve requests from end to end, cheapest first."""
+    def _ways(self) -> list[list[tuple[Places, ...]]]:
+        """[T] engines that serve requests from end to end, cheapest first."""
+        choices = self._choices()
         found = [
-            *product(*(self.choices[role] for role in PAIRED)),
-            *((places,) for places in self.choices[Role.AGGREGATED]),
+            *product(*(choices[role] for role in PAIRED)),
+            *((places,) for places in choices[Role.AGGREGATED]),
         ]
         examples = [[p for each in way for p in next(iter(each.values()))[0]] for way in found]
-        price = [sum(map(self._price, pools)) for pools in examples]
-        cheapest = sorted(range(len(found)), key=price.__getitem__)
-        return [found[i] for i in cheapest if price[i] < inf]
+        price = [np.sum([self.price[p] for p in pools], axis=0) for pools in examples]
+        prices = np.reshape(price, (len(found), self.problem.intervals)).T
+        cheapest = np.argsort(prices, axis=1, kind="stable")
+        return [[found[i] for i in order if prices[t, i] < inf] for t, order in enumerate(cheapest)]
 
     def _add_whole(self, pools: list[int], rest: float) -> bool:
         """Let pools of one group together serve as much of `rest` as fits; whether any."""
@@ -400,8 +408,7 @@ class _Service:
 
     def _price(self, p: int) -> float:
         """Of running what serves all demand of the interval."""
-        share = self.share[p][self.ledger.t]
-        return self.pools[p].plain_cost / share if share > 0 else inf
+        return self.price[p][self.ledger.t]
 
     def _choices(self) -> dict[Role, list[Places]]:
         found: dict[Role, dict[tuple[int, ...], Places]] = {role: {} for role in Role}
