@@ -55,8 +55,7 @@ def cron_windows(table: Timetable) -> tuple[CronWindow, ...]:
 
     Windows of the first kind do not overlap. Where several are on, KEDA takes the greatest.
     """
-    found = changes(table)
-    base = min(change.replicas for change in found)
+    found, base = changes(table), least(table)
     if all(change.replicas == base for change in found):
         return (CronWindow(*ALWAYS, base),) if base else (NEVER,)
     repeats = table.recurrence
@@ -74,6 +73,14 @@ def cron_windows(table: Timetable) -> tuple[CronWindow, ...]:
         for span in _lost(spans, change, period)
     ]
     return (*(span.window(repeats) for span in spans), *dict.fromkeys(dated))
+
+
+def least(table: Timetable) -> int:
+    """The least size on the clock of the zone, had while no window is on.
+
+    A size that only a doubled hour has is none: clocks show the greatest of both passes.
+    """
+    return min(change.replicas for change in changes(table))
 
 
 def _lost(spans: Sequence[_Span], change: ClockChange, period: timedelta | None) -> Iterator[_Span]:

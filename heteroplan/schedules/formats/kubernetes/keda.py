@@ -9,7 +9,7 @@ least one trigger, of at least one replica.
 from typing import Any
 
 from heteroplan.outputs.plan.sentences import extrapolated_in_use
-from heteroplan.schedules.formats.kubernetes.cron_windows import cron_windows
+from heteroplan.schedules.formats.kubernetes.cron_windows import cron_windows, least
 from heteroplan.schedules.formats.kubernetes.manifests import (
     check_whole_objects,
     metadata,
@@ -43,7 +43,7 @@ def keda(schedule: Schedule, options: ExportOptions) -> str:
             "metadata": metadata(document, name, entry.target, pool_annotations(entry)),
             "spec": {
                 "scaleTargetRef": scale_target_ref(entry.target),
-                "minReplicaCount": int(entry.timetable.asked.min()),
+                "minReplicaCount": least(entry.timetable),
                 "maxReplicaCount": greatest(entry.timetable),
                 **scaling(entry.timetable, options),
             },

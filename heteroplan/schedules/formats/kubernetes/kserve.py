@@ -14,6 +14,7 @@ from typing import Any
 from heteroplan.entities.workload import Role
 from heteroplan.errors import UsageError
 from heteroplan.outputs.plan.sentences import extrapolated_in_use
+from heteroplan.schedules.formats.kubernetes.cron_windows import least
 from heteroplan.schedules.formats.kubernetes.keda import greatest, scaling
 from heteroplan.schedules.formats.kubernetes.manifests import check_pools, yaml_text
 from heteroplan.schedules.routing.weights import shares_needed
@@ -93,11 +94,11 @@ def _service(target: Target, parts: dict[str, Entry], options: ExportOptions) ->
 
 
 def _scaling(table: Timetable, options: ExportOptions) -> dict[str, Any]:
-    least = int(table.asked.min())
+    lowest = least(table)
     keda = scaling(table, options)
     keda["advanced"]["horizontalPodAutoscalerConfig"]["name"] = ""
     return {
-        "minReplicas": max(1, least),
+        "minReplicas": max(1, lowest),
         "maxReplicas": greatest(table),
-        "keda": {**keda, **({"idleReplicaCount": 0} if least == 0 else {})},
+        "keda": {**keda, **({"idleReplicaCount": 0} if lowest == 0 else {})},
     }

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from heteroplan.errors import UsageError
@@ -109,6 +109,8 @@ def test_simulated_day_has_exactly_the_planned_sizes(
 
 @settings(max_examples=10, deadline=None)
 @given(replicas=st.lists(st.integers(0, 5), min_size=25, max_size=25))
+@example(replicas=[1, 1, 0, 0, *[1] * 21])
+@example(replicas=[3, 2, 1, 1, *[2] * 21])
 def test_dated_plan_on_a_day_with_25_hours(replicas: list[int]) -> None:
     """Berlin, 2026-10-25: exact outside the doubled hour, never too few inside it.
 
