@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from heteroplan.optimize.covering.blocks import Block, Filling, cheapest_path
+from heteroplan.optimize.covering.blocks import Block, Filling, cheapest_path, open_day
 from heteroplan.optimize.covering.losses import NodeLoss
 from heteroplan.optimize.program.problem import Ints
 from tests.optimize.block_reference import Counts, block_cost, hour_cost, quietest, states
@@ -95,6 +95,29 @@ def test_a_day_that_ends_is_solved_exactly(first: int) -> None:
         assert found.cost == pytest.approx(costs[by_hour(found.counts)]), seed
         assert found.cost == pytest.approx(block_cost(made, found.counts, cyclic=False)), seed
     assert solved > 30
+
+
+@pytest.mark.parametrize("cyclic", [False, True])
+def test_what_a_day_costs_does_not_depend_on_whether_its_replicas_are_counted(cyclic: bool) -> None:
+    solved = 0
+    for seed in range(60):
+        made = random_block(seed)
+        if cyclic:
+            made = replace(made, before=None)
+        counted, plain = (open_day(made, cyclic=cyclic, counted=each) for each in (True, False))
+        assert (counted is None) == (plain is None), seed
+        if counted is not None and plain is not None:
+            solved += 1
+            assert plain.bound == counted.bound == cheapest_bound(made, cyclic), seed
+            assert not plain.counts.any()
+    assert solved > 30
+
+
+def cheapest_bound(made: Block, cyclic: bool) -> float:
+    """What `cheapest_path` proves."""
+    found = cheapest_path(made, cyclic=cyclic)
+    assert found is not None
+    return found.bound
 
 
 @pytest.mark.parametrize("first", [0, 60])

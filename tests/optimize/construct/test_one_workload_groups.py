@@ -10,11 +10,12 @@ import pytest
 from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.construct.one_workload import is_loose, refit
+from heteroplan.optimize.construct.task import task_of
 from heteroplan.optimize.improve.two_groups import regroup
 from heteroplan.optimize.program.mix import group_cover
 from heteroplan.optimize.program.prices import pool_prices, start_prices
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
-from heteroplan.optimize.rules import broken_limits
+from heteroplan.optimize.rules import broken_limits, open_pools
 from tests.builders import engine, fleet, scenario, workload
 from tests.optimize.case import changed_by, place_beside, problem_of
 from tests.optimize.random_cases import random_problem
@@ -89,6 +90,24 @@ def changed(
     assert served_less <= COVER_TOLERANCE * (1 + problem.intervals)
     cost, was = (cost_at(problem, w, each, held_price) for each in (replicas, before))
     return cost, was, served_less
+
+
+@pytest.mark.parametrize("feature", [None, "nested_supply", "already_running", *LIMITED])
+def test_a_workload_by_itself_costs_holds_and_may_open_what_it_does_among_all(
+    feature: str | None,
+) -> None:
+    for seed, problem, replicas, held_price in cases(7300, feature):
+        for w, work in enumerate(problem.workloads):
+            task = task_of(problem, w, replicas, held_price)
+            own = replicas[task.pools]
+            left = problem.residual_of(work.pools, replicas)
+            assert np.array_equal(
+                list(left.values()), list(task.left(range(len(own)), own).values())
+            ), seed
+            open_to_it = {task.pools[i] for i in task.open_pools(own)}
+            assert open_to_it == open_pools(problem, w, replicas), seed
+            cost = cost_at(problem, w, replicas, held_price)
+            assert task.cost(range(len(own)), own) == pytest.approx(cost), seed
 
 
 @pytest.mark.parametrize("feature", [None, "leads", "nested_supply", "already_running"])
