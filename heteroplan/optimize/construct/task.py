@@ -14,8 +14,7 @@ from heteroplan.optimize.covering.choice import unit_price
 from heteroplan.optimize.program.coarser import own_program
 from heteroplan.optimize.program.prices import start_prices
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
-from heteroplan.optimize.rules import open_pools
-from heteroplan.optimize.rules.groups import taken_groups
+from heteroplan.optimize.rules import is_choosy, open_pools
 
 CHEAPEST_WITHIN = 1.1
 """An engine counts as cheap up to this multiple of its role's best price for demand served."""
@@ -37,8 +36,8 @@ class Task:
     w: int
     pools: list[int]
     """[N] their numbers in the whole program."""
-    apart: AbstractSet[int]
-    """Those that workloads to keep apart from leave open."""
+    open: AbstractSet[int]
+    """Those that other workloads leave open to it."""
     held_price: Floats
     start_price: Floats
     """[N, T]"""
@@ -113,7 +112,7 @@ class Task:
 
     def open_pools(self, replicas: Ints) -> AbstractSet[int]:
         """Pools in which there may be replicas beside what sizes [N, T] use."""
-        return open_pools(self.problem, self.w, replicas) & self.apart
+        return open_pools(self.problem, self.w, replicas) & self.open
 
     def _unit_price(self, p: int, held_price: Floats | float = 0.0) -> Floats:
         """[T] running cost of serving all demand in fractions of a replica of pool p."""
@@ -139,8 +138,15 @@ class Task:
 
     def unbounded(self) -> "Task":
         """All demand of the workload, in any of its pools, until it is placed."""
-        free = replace(self, floor=0 * self.floor, limit=None, extra=0.0, stop=never)
-        return replace(free, in_parts=False, halvings=0)
+        return replace(
+            self,
+            floor=0 * self.floor,
+            limit=None,
+            extra=0.0,
+            in_parts=False,
+            halvings=0,
+            stop=never,
+        )
 
     def within(self, pools: Iterable[int]) -> "Task":
         """This task with no other pools of the workload than these."""
@@ -182,7 +188,7 @@ def task_of(
         problem=own,
         w=w,
         pools=pools,
-        apart=_apart(problem, w, replicas),
+        open=_left_open(problem, w, replicas),
         held_price=held_price[pools],
         start_price=np.array(start).reshape(len(pools), problem.intervals),
         beside=dict(enumerate(beside.values())),
@@ -191,11 +197,13 @@ def task_of(
     )
 
 
-def _apart(problem: Problem, w: int, replicas: Ints) -> AbstractSet[int]:
-    """Pools of workload w, numbered among themselves, in groups that others leave open to it."""
+def _left_open(problem: Problem, w: int, replicas: Ints) -> AbstractSet[int]:
+    """Pools of workload w, numbered among themselves, that it may open beside all others."""
     pools = problem.workloads[w].pools
-    taken = taken_groups(problem, w, replicas)
-    return {i for i, p in enumerate(pools) if problem.pools[p].group not in taken}
+    if not is_choosy(problem, w):
+        return set(range(len(pools)))
+    allowed = open_pools(problem, w, without(pools, replicas))
+    return {i for i, p in enumerate(pools) if p in allowed}
 
 
 def _used(pools: Sequence[int], replicas: Ints) -> list[int]:

@@ -98,6 +98,12 @@ class Block:
 
         return arrays_of(self, self.engines)
 
+    @cached_property
+    def quietest(self) -> int:
+        """The interval in which the fewest replicas do."""
+        fewest = quotient(self.need, self.share, np.inf).min(axis=0, initial=np.inf)
+        return int(np.argmin(np.where(self.need > 0, fewest, 0.0))) if len(self.need) else 0
+
     def missing(self, counts: Ints) -> Floats:
         """[S, T] share of the demand that counts [E, T] leave unserved on each side."""
         from heteroplan.numerics.compiling import own
@@ -129,7 +135,7 @@ def open_day(block: Block, *, cyclic: bool, counted: bool = True) -> Path | None
     A cyclic day is opened where its demand is least: starts and changes into that interval are
     free. No schedule costs less. Its counts are all 0 where they need not be `counted`.
     """
-    first = _quietest(block) if cyclic else 0
+    first = block.quietest if cyclic else 0
     counts, value = _open_path(block, first, None, counted=counted)
     value += _given_up(block)
     return None if counts is None else Path(counts, value, value)
@@ -144,7 +150,7 @@ def cheapest_path(block: Block, *, cyclic: bool) -> Path | None:
     path = open_day(block, cyclic=cyclic)
     if path is None or not cyclic:
         return path
-    counts, bound, join = path.counts, path.bound, _quietest(block)
+    counts, bound, join = path.counts, path.bound, block.quietest
     cost = bound + _closing_cost(block, counts, join)
     if cost > bound + ROUNDING * abs(bound):
         before = counts[:, join - 1]
@@ -155,12 +161,6 @@ def cheapest_path(block: Block, *, cyclic: bool) -> Path | None:
             if closed is not None and closed_cost < cost:
                 counts, cost = closed, closed_cost
     return Path(counts, cost, min(bound, cost))
-
-
-def _quietest(block: Block) -> int:
-    """The interval in which the fewest replicas do."""
-    fewest = quotient(block.need, block.share, np.inf).min(axis=0, initial=np.inf)
-    return int(np.argmin(np.where(block.need > 0, fewest, 0.0))) if len(block.need) else 0
 
 
 def _closing_cost(block: Block, counts: Ints, join: int) -> float:

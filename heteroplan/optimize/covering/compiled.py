@@ -372,10 +372,11 @@ def open_path(
     for e in range(engines):
         cells *= size[e]
     order = (first + np.arange(intervals)) % intervals
-    begin = np.cumsum(cells[order]) - cells[order]
-    if not counted:
-        begin = np.arange(intervals) % 2 * cells.max()
-    values = np.empty(cells.sum() if counted else 2 * cells.max())
+    if counted:
+        begin, space = np.cumsum(cells[order]) - cells[order], cells.sum()
+    else:
+        begin, space = np.arange(intervals) % 2 * cells.max(), 2 * cells.max()
+    values = np.empty(space)
     counts = np.zeros((engines, intervals), dtype=np.int64)
     left = values[:0]
     for i in range(intervals):

@@ -245,8 +245,7 @@ def _replica_cost(problem: Problem, plan: Incumbent) -> float:
 def _gathered(problem: Problem, plan: Incumbent, w: int, stop: Stop) -> Incumbent:
     """Workload w anew in the groups that it uses or ran in before, where there are several."""
     replicas, program = plan.solution.replicas, own_program(problem, w)
-    own = replicas[list(problem.workloads[w].pools)]
-    in_use = own.any(axis=1)
+    in_use = replicas[list(problem.workloads[w].pools)].any(axis=1)
     if program.before is not None:
         in_use |= program.before > 0
     used = [members for members in program.groups(w).values() if in_use[members].any()]
@@ -254,5 +253,6 @@ def _gathered(problem: Problem, plan: Incumbent, w: int, stop: Stop) -> Incumben
         return plan
     task = task_of(problem, w, replicas, steered(problem), stop=stop)
     trial = replicas.copy()
-    trial[task.pools] = place(task.within(i for mine in used for i in mine), 0 * own)
+    within = task.within(i for mine in used for i in mine)
+    trial[task.pools] = place(within, program.no_replicas())
     return resized(problem, plan, trial)

@@ -37,16 +37,16 @@ def swept(
     for w in order:
         if stop():
             break
-        task = task_of(problem, w, replicas, held_price, stop)
+        plain, task = is_plain(problem, w), task_of(problem, w, replicas, held_price, stop)
         sizes = refit(task, replicas[task.pools])
         if search.uses("regroup"):
             from heteroplan.optimize.improve.two_groups import regroup
 
             sizes = regroup(task, sizes)
-        if moves and is_plain(problem, w):
+        if moves and plain:
             sizes = _placed_again(problem, task, sizes)
         replicas[task.pools] = sizes
-        if not is_plain(problem, w):
+        if not plain:
             standing = resized(problem, plan, replicas)
             replicas = reinsert(problem, standing, prices, (w,), stop).solution.replicas.copy()
     return resized(problem, plan, replicas)

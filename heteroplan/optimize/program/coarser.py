@@ -24,20 +24,44 @@ from heteroplan.optimize.program.problem import (
 
 def keeping(problem: Problem, kept: Sequence[int]) -> Problem:
     """The program with these pools alone, in this order; workloads and supply rows stay."""
-    index = {p: i for i, p in enumerate(kept)}
     left = {(problem.pools[p].workload, problem.pools[p].group) for p in kept}
+    apart = [each for each in problem.conflicts if each[:2] in left and each[2:] in left]
+    return _of_pools(problem, kept, problem.balances, problem.supplies, apart)
+
+
+def own_program(problem: Problem, w: int) -> Problem:
+    """The program of one workload, its pools and the rows they draw on in their order; made once.
+
+    With what keeps it apart from others, though none of these has a pool there.
+    """
+    if w not in problem.own_programs:
+        kept = problem.workloads[w].pools
+        balances = [problem.balances[b] for b in problem.balances_of(w)]
+        rows = [problem.supplies[r] for r in problem.rows_of(kept)]
+        apart = [each for each in problem.conflicts if w in (each[0], each[2])]
+        problem.own_programs[w] = _of_pools(problem, kept, balances, rows, apart)
+    return problem.own_programs[w]
+
+
+def _of_pools(
+    problem: Problem,
+    kept: Sequence[int],
+    balances: Sequence[BalanceSpec],
+    supplies: Sequence[SupplySpec],
+    conflicts: Sequence[tuple[int, str, int, str]],
+) -> Problem:
+    """The program of these pools, renumbered, with some of its balances, rows and conflicts."""
+    index = {p: i for i, p in enumerate(kept)}
     return replace(
         problem,
         workloads=tuple(_renumbered(work, index) for work in problem.workloads),
         pools=tuple(problem.pools[p] for p in kept),
         balances=tuple(
             replace(each, left=_of_kept(each.left, index), right=_of_kept(each.right, index))
-            for each in problem.balances
+            for each in balances
         ),
-        supplies=tuple(replace(row, pools=_of_kept(row.pools, index)) for row in problem.supplies),
-        conflicts=tuple(
-            each for each in problem.conflicts if each[:2] in left and each[2:] in left
-        ),
+        supplies=tuple(replace(row, pools=_of_kept(row.pools, index)) for row in supplies),
+        conflicts=tuple(conflicts),
         hardware=(),
         before=None if problem.before is None else problem.before[list(kept)],
     )
@@ -53,38 +77,6 @@ def _renumbered(work: ProgramWorkload, index: Mapping[int, int]) -> ProgramWorkl
 
 def _of_kept(pools: Sequence[int], index: Mapping[int, int]) -> tuple[int, ...]:
     return tuple(index[p] for p in pools if p in index)
-
-
-def own_program(problem: Problem, w: int) -> Problem:
-    """The program of one workload, its pools and the rows they draw on in their order; made once.
-
-    With what keeps it apart from others, though none of these has a pool there.
-    """
-    if w not in problem.own_programs:
-        kept = problem.workloads[w].pools
-        index = {p: i for i, p in enumerate(kept)}
-        rows = [(r, problem.supplies[r]) for r in problem.rows_of(kept)]
-        problem.own_programs[w] = replace(
-            problem,
-            workloads=tuple(
-                _renumbered(work, index if other == w else {})
-                for other, work in enumerate(problem.workloads)
-            ),
-            pools=tuple(problem.pools[p] for p in kept),
-            balances=tuple(
-                replace(each, left=_of_kept(each.left, index), right=_of_kept(each.right, index))
-                for each in problem.balances
-                if each.workload == w
-            ),
-            supplies=tuple(
-                replace(row, pools=tuple(i for p, i in index.items() if r in problem.drawn[p]))
-                for r, row in rows
-            ),
-            conflicts=tuple(each for each in problem.conflicts if w in (each[0], each[2])),
-            hardware=(),
-            before=None if problem.before is None else problem.before[list(kept)],
-        )
-    return problem.own_programs[w]
 
 
 def restricted(

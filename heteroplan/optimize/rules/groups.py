@@ -1,5 +1,6 @@
 """Which deployment groups are used: `max_groups` and `anti_affinity`."""
 
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
 import pulp
@@ -64,18 +65,15 @@ class GroupsRule(Rule):
         full = limit is not None and len(used) >= limit
         allowed = used if full or not opening else set(groups)
         if opening:
-            allowed = allowed - taken_groups(problem, w, replicas)
+            allowed = allowed - set(self._taken(problem, w, replicas))
         return frozenset(p for name in allowed for p in groups[name])
 
-
-def taken_groups(problem: Problem, w: int, replicas: Ints) -> set[str]:
-    """Groups of workload w that overlap those of workloads that it keeps apart from [P, T]."""
-    return {
-        name
-        for first, group, second, other in problem.conflicts
-        for mine, name, theirs, their_name in (
-            (first, group, second, other),
-            (second, other, first, group),
-        )
-        if mine == w and their_name in problem.used_groups(theirs, replicas)
-    }
+    def _taken(self, problem: Problem, w: int, replicas: Ints) -> Iterator[str]:
+        """Groups of workload w that overlap those of workloads that it keeps apart from."""
+        for first, group, second, other in problem.conflicts:
+            for mine, name, theirs, their_name in (
+                (first, group, second, other),
+                (second, other, first, group),
+            ):
+                if mine == w and their_name in problem.used_groups(theirs, replicas):
+                    yield name

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from heteroplan.schedules.timetable.changes import changes, wall_clock_end
+from heteroplan.schedules.timetable.changes import Change, wall_clock_end
 from heteroplan.schedules.timetable.clock_changes import ClockChange, clock_changes
 from heteroplan.schedules.timetable.recurrence import PERIODS, Recurrence, cron_fields
 from heteroplan.schedules.timetable.timetable import Timetable
@@ -50,12 +50,13 @@ NEVER = CronWindow("0 0 29 2 *", "1 0 29 2 *", 1)
 """Where no replica is ever asked for: KEDA takes no trigger for 0 and none without a time."""
 
 
-def cron_windows(table: Timetable) -> tuple[CronWindow, ...]:
+def cron_windows(table: Timetable, found: Sequence[Change]) -> tuple[CronWindow, ...]:
     """All times above the least size, in order, then those with a date; at least one window.
 
-    Windows of the first kind do not overlap. Where several are on, KEDA takes the greatest.
+    `found` are all `changes` of the timetable. Windows of the first kind do not overlap. Where
+    several are on, KEDA takes the greatest.
     """
-    found, base = changes(table), least(table)
+    base = least(found)
     if all(change.replicas == base for change in found):
         return (CronWindow(*ALWAYS, base),) if base else (NEVER,)
     repeats = table.recurrence
@@ -75,12 +76,12 @@ def cron_windows(table: Timetable) -> tuple[CronWindow, ...]:
     return (*(span.window(repeats) for span in spans), *dict.fromkeys(dated))
 
 
-def least(table: Timetable) -> int:
-    """The least size on the clock of the zone, had while no window is on.
+def least(found: Sequence[Change]) -> int:
+    """The least size on the clock of the zone, had while no window is on, by all `changes`.
 
     A size that only a doubled hour has is none: clocks show the greatest of both passes.
     """
-    return min(change.replicas for change in changes(table))
+    return min(change.replicas for change in found)
 
 
 def _lost(spans: Sequence[_Span], change: ClockChange, period: timedelta | None) -> Iterator[_Span]:

@@ -6,8 +6,10 @@ scales to 0 while no trigger is on and to 1 when one is, and the HPA does the re
 least one trigger, of at least one replica.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
+from heteroplan.outputs.plan.document.plan_document import PlanDocument
 from heteroplan.outputs.plan.sentences import extrapolated_in_use
 from heteroplan.schedules.formats.kubernetes.cron_windows import cron_windows, least
 from heteroplan.schedules.formats.kubernetes.manifests import (
@@ -20,7 +22,8 @@ from heteroplan.schedules.formats.kubernetes.manifests import (
 )
 from heteroplan.schedules.routing.weights import shares_needed
 from heteroplan.schedules.targets.options import ExportOptions
-from heteroplan.schedules.timetable.schedule import Schedule
+from heteroplan.schedules.timetable.changes import Change, changes
+from heteroplan.schedules.timetable.schedule import Entry, Schedule
 from heteroplan.schedules.timetable.timetable import Timetable
 
 _POLLING_S = 10
@@ -37,20 +40,27 @@ def keda(schedule: Schedule, options: ExportOptions) -> str:
     document, entries = schedule.document, schedule.entries
     check_whole_objects(entries, "KEDA")
     objects = [
-        {
-            "apiVersion": "keda.sh/v1alpha1",
-            "kind": "ScaledObject",
-            "metadata": metadata(document, name, entry.target, pool_annotations(entry)),
-            "spec": {
-                "scaleTargetRef": scale_target_ref(entry.target),
-                "minReplicaCount": least(entry.timetable),
-                "maxReplicaCount": greatest(entry.timetable),
-                **scaling(entry.timetable, options),
-            },
-        }
+        _scaled_object(document, entry, name, options)
         for name, entry in zip(object_names(entries), entries, strict=True)
     ]
     return yaml_text(objects, [extrapolated_in_use(document), shares_needed(document)])
+
+
+def _scaled_object(
+    document: PlanDocument, entry: Entry, name: str, options: ExportOptions
+) -> dict[str, Any]:
+    table, found = entry.timetable, changes(entry.timetable)
+    return {
+        "apiVersion": "keda.sh/v1alpha1",
+        "kind": "ScaledObject",
+        "metadata": metadata(document, name, entry.target, pool_annotations(entry)),
+        "spec": {
+            "scaleTargetRef": scale_target_ref(entry.target),
+            "minReplicaCount": least(found),
+            "maxReplicaCount": greatest(table),
+            **scaling(table, found, options),
+        },
+    }
 
 
 def greatest(table: Timetable) -> int:
@@ -58,8 +68,11 @@ def greatest(table: Timetable) -> int:
     return max(1, int(table.asked.max()))
 
 
-def scaling(table: Timetable, options: ExportOptions) -> dict[str, Any]:
-    """The fields of a ScaledObject, or of what makes one, that are not its least and greatest."""
+def scaling(table: Timetable, found: Sequence[Change], options: ExportOptions) -> dict[str, Any]:
+    """The fields of a ScaledObject, or of what makes one, that are not its least and greatest.
+
+    Of a timetable and all of its changes.
+    """
     return {
         "pollingInterval": _POLLING_S,
         "cooldownPeriod": 0,
@@ -74,7 +87,7 @@ def scaling(table: Timetable, options: ExportOptions) -> dict[str, Any]:
                     "desiredReplicas": str(window.replicas),
                 },
             }
-            for window in cron_windows(table)
+            for window in cron_windows(table, found)
         ],
     }
 

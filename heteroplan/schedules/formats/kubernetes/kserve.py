@@ -20,6 +20,7 @@ from heteroplan.schedules.formats.kubernetes.manifests import check_pools, yaml_
 from heteroplan.schedules.routing.weights import shares_needed
 from heteroplan.schedules.targets.options import ExportOptions
 from heteroplan.schedules.targets.target import Target
+from heteroplan.schedules.timetable.changes import changes
 from heteroplan.schedules.timetable.schedule import Entry, Schedule
 from heteroplan.schedules.timetable.timetable import Timetable
 
@@ -94,8 +95,8 @@ def _service(target: Target, parts: dict[str, Entry], options: ExportOptions) ->
 
 
 def _scaling(table: Timetable, options: ExportOptions) -> dict[str, Any]:
-    lowest = least(table)
-    keda = scaling(table, options)
+    found = changes(table)
+    lowest, keda = least(found), scaling(table, found, options)
     keda["advanced"]["horizontalPodAutoscalerConfig"]["name"] = ""
     return {
         "minReplicas": max(1, lowest),
