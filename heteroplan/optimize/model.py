@@ -5,6 +5,7 @@ the constraints, one module a family.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 import pulp
@@ -15,7 +16,7 @@ from heteroplan.numerics.division import quotient
 from heteroplan.optimize.program.prices import Prices, pool_prices, start_prices, supply_prices
 from heteroplan.optimize.program.problem import Floats, Problem, Solution
 from heteroplan.optimize.rules import define_rules
-from heteroplan.optimize.rules.mip import INTEGER, Box, Model, Terms, share_of_one
+from heteroplan.optimize.rules.mip import INTEGER, Box, Model, Terms, shares_of_one
 from heteroplan.units import S_PER_HOUR
 
 
@@ -88,19 +89,21 @@ def define_flow(model: Model) -> None:
     Of a workload with one flow 0 <= pass[b,t] <= 1 where pools on both sides of balance b can.
     """
     problem = model.problem
-    model.shares = np.zeros((len(problem.pools), problem.intervals))
     one_flow = [model.has_one_flow(w) for w in range(len(problem.workloads))]
+    together = [p for p, pool in enumerate(problem.pools) if one_flow[pool.workload]]
     for p, pool in enumerate(problem.pools):
-        one = one_flow[pool.workload]
-        asked = problem.workloads[pool.workload].rps > 0
-        model.x.append(_shares(model, f"x_{p}", asked & np.isfinite(pool.load) & (not one)))
-        if one:
-            model.shares[p] = share_of_one(problem, p)
-    for b, balance in enumerate(problem.balances):
-        if one_flow[balance.workload]:
-            sides = [(model.shares[list(m)] > 0).any(axis=0) for m in (balance.left, balance.right)]
-            for t in np.flatnonzero(sides[0] & sides[1]).tolist():
-                model.passing[b, t] = model.lp.add_variable(f"pass_{b}_{t}", 0, 1)
+        rps = problem.workloads[pool.workload].rps
+        apart = not one_flow[pool.workload]
+        x = _shares(model, f"x_{p}", (rps > 0) & np.isfinite(pool.load)) if apart else None
+        model.x.append(x or [[None] * problem.intervals for _ in rps])
+    model.shares = np.zeros((len(problem.pools), problem.intervals))
+    model.shares[together] = shares_of_one(problem, together)
+    sides = [side for balance in problem.balances for side in (balance.left, balance.right)]
+    able = np.zeros((len(sides), problem.intervals), dtype=np.int64)
+    owner = np.repeat(np.arange(len(sides)), [len(side) for side in sides])
+    np.add.at(able, owner, model.shares[list(chain(*sides))] > 0)
+    for b, t in np.argwhere((able[::2] > 0) & (able[1::2] > 0)).tolist():
+        model.passing[b, t] = model.lp.add_variable(f"pass_{b}_{t}", 0, 1)
 
 
 def define_shortage(model: Model, allow_short: bool) -> None:
@@ -247,19 +250,18 @@ def _add_full_pools(model: Model, supply: Floats) -> None:
     for p, pool in enumerate(problem.pools):
         for t, size in enumerate(model.n[p]):
             worth = -(size.dj or 0.0) * model.cost_scale
-            filled = [
-                r
-                for r in problem.drawn[p]
-                if problem.supplies[r].gpus[t] == pool.most[t] * pool.gpus
-            ]
-            if worth > 0 and filled:
-                supply[filled[0], t] += worth / pool.gpus
+            for r in problem.drawn[p] if worth > 0 else ():
+                if problem.supplies[r].gpus[t] == pool.most[t] * pool.gpus:
+                    supply[r, t] += worth / pool.gpus
+                    break
 
 
 def _due(model: Model, supply: Floats) -> Floats:
     """[P, T] part of a start's cost, 0..1, that the LP charges where a pool grows."""
     problem = model.problem
     due = np.zeros((len(problem.pools), problem.intervals))
+    if not model.start_rows:
+        return due
     for (p, t), row in model.start_rows.items():
         due[p, t] = max(0.0, row.pi or 0.0) * model.cost_scale
     held = pool_prices(problem, supply)

@@ -269,8 +269,8 @@ def _node_loss(problem: Problem, pools: list[int]) -> NodeLoss | None:
     types = list(resilience.node_gpus)
     node = np.array([types.index(problem.pools[p].node_type) for p in pools], dtype=np.int64)
     node_gpus = np.array(list(resilience.node_gpus.values()), dtype=np.int64)
-    gpus = np.array([problem.pools[p].gpus for p in pools], dtype=np.int64)
-    return NodeLoss(resilience.serve, np.minimum(gpus, node_gpus[node]), node, node_gpus)
+    gpus = np.minimum(problem.gpus[pools], node_gpus[node])
+    return NodeLoss(resilience.serve, gpus, node, node_gpus)
 
 
 def room_of(problem: Problem, p: int, left: Mapping[int, Ints], count: Ints) -> Ints:

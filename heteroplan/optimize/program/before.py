@@ -25,10 +25,9 @@ def starts_before(problem: Problem, replicas: Ints) -> Ints:
     """[P] replicas of sizes [P, T] that start before the horizon."""
     if problem.cyclic or problem.before is None:
         return np.zeros(len(problem.pools), dtype=np.int64)
-    leads = np.array([pool.lead for pool in problem.pools], dtype=np.int64)
-    ahead = int(leads.max(initial=1))
+    ahead = int(problem.leads.max(initial=1))
     starts = starts_of(replicas[:, :ahead], problem.before, cyclic=False)
-    return np.asarray((starts * (np.arange(starts.shape[1]) < leads[:, None])).sum(axis=1))
+    return np.asarray((starts * (np.arange(starts.shape[1]) < problem.leads[:, None])).sum(axis=1))
 
 
 def left_before(problem: Problem, replicas: Ints) -> list[int | None]:
@@ -38,7 +37,7 @@ def left_before(problem: Problem, replicas: Ints) -> list[int | None]:
     """
     if not has_handover(problem):
         return [None] * len(problem.supplies)
-    gpus = starts_before(problem, replicas) * np.array([pool.gpus for pool in problem.pools])
+    gpus = starts_before(problem, replicas) * problem.gpus
     return [
         None if row.free_before is None else row.free_before - int(gpus[list(row.pools)].sum())
         for row in problem.supplies

@@ -151,13 +151,14 @@ def _window(problem: Problem, times: Sequence[int], pools: tuple[PoolSpec, ...])
 
 def _pool_at(pool: PoolSpec, times: Sequence[int], factor: float = 1.0, **changes: Any) -> PoolSpec:
     """A pool in some intervals, its replicas at a `factor` of what they cost, with `changes`."""
-    at = list(times)
+    in_a_row = times[-1] - times[0] == len(times) - 1
+    at = slice(times[0], times[-1] + 1) if in_a_row else list(times)
     return replace(
         pool,
         run_cost=factor * pool.run_cost[at],
         load=pool.load[:, at],
         most=pool.most[at],
-        by_size=None if pool.by_size is None else pool.by_size.window(at),
+        by_size=None if pool.by_size is None else pool.by_size.window(times),
         **changes,
     )
 

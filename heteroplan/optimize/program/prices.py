@@ -55,16 +55,13 @@ def gpu_prices(problem: Problem) -> Floats:
 
 def highest_service_cost(problem: Problem, w: int) -> list[Floats]:
     """For each role [T]: cost of serving all demand of a workload in its most expensive pools."""
-    pools = [problem.pools[p] for p in problem.workloads[w].pools]
-    costs = [
-        [
-            np.where(np.isfinite(pool.mix_load), pool.mix_load, 0.0) * pool.run_cost
-            for pool in pools
-            if pool.role is role
-        ]
-        for role in Role
-    ]
-    return [np.max(each, axis=0) if each else np.zeros(problem.intervals) for each in costs]
+    highest, everywhere = [], [problem.pools[p] for p in problem.workloads[w].pools]
+    for role in Role:
+        pools = [pool for pool in everywhere if pool.role is role]
+        load = np.array([pool.mix_load for pool in pools]).reshape(-1, problem.intervals)
+        cost = np.array([pool.run_cost for pool in pools]).reshape(load.shape)
+        highest.append((np.where(np.isfinite(load), load, 0.0) * cost).max(axis=0, initial=0.0))
+    return highest
 
 
 def start_prices(problem: Problem, p: int, held_price: Floats) -> Floats:

@@ -6,7 +6,8 @@ in replicas, so every coefficient lies near 1.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ type Floats = NDArray[np.float64]
 type Ints = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class PoolSpec:
     """A pool that may be used: one engine of one workload in one domain."""
 
@@ -68,14 +69,16 @@ class PoolSpec:
     change_cost: float = 0.0
     """Of another size than in the interval before, objective units; one for all pools of a
     workload."""
-    mix_load: Floats = field(init=False)
-    """[T] replicas kept busy by all demand of the workload in its mix of classes."""
-    mix_share: Floats = field(init=False)
-    """[T] share of the workload's demand, in its mix, that one replica serves at most."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "mix_load", np.asarray(self.load.sum(axis=0)))
-        object.__setattr__(self, "mix_share", share_of(self.mix_load))
+    @cached_property
+    def mix_load(self) -> Floats:
+        """[T] replicas kept busy by all demand of the workload in its mix of classes."""
+        return self.load[0] if len(self.load) == 1 else np.asarray(self.load.sum(axis=0))
+
+    @cached_property
+    def mix_share(self) -> Floats:
+        """[T] share of the workload's demand, in its mix, that one replica serves at most."""
+        return share_of(self.mix_load)
 
     @property
     def counts(self) -> bool:
@@ -178,7 +181,7 @@ class HardwareSpec:
     """Pools that stand in this very domain."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Problem:
     """The whole program. T intervals, K classes (of the workload at hand)."""
 
@@ -204,26 +207,41 @@ class Problem:
     """Whether pools times intervals are more than `build.LARGE`: no MIP of the whole is tried."""
     change_price: float = 0.0
     """Of every change of a pool's size beside what it costs, for searches of fewer changes."""
-    drawn: tuple[tuple[int, ...], ...] = field(init=False)
-    """For each pool the supply rows that it draws on."""
-    sized: bool = field(init=False)
-    """Whether the capacity of any replica depends on the size of its pool."""
-    change_costs: Floats = field(init=False)
-    """[P] of a change of each pool's size."""
-    own_programs: dict[int, "Problem"] = field(init=False)
-    """Of single workloads, as far as somebody asked for them (`coarser.own_program`)."""
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def drawn(self) -> tuple[tuple[int, ...], ...]:
+        """For each pool the supply rows that it draws on."""
         drawn: list[list[int]] = [[] for _ in self.pools]
         for r, row in enumerate(self.supplies):
             for p in row.pools:
                 drawn[p].append(r)
-        object.__setattr__(self, "drawn", tuple(map(tuple, drawn)))
-        sized = any(pool.by_size is not None for pool in self.pools)
-        object.__setattr__(self, "sized", sized)
-        change_costs = np.array([pool.change_cost for pool in self.pools], dtype=np.float64)
-        object.__setattr__(self, "change_costs", change_costs + self.change_price)
-        object.__setattr__(self, "own_programs", {})
+        return tuple(map(tuple, drawn))
+
+    @cached_property
+    def sized(self) -> bool:
+        """Whether the capacity of any replica depends on the size of its pool."""
+        return any(pool.by_size is not None for pool in self.pools)
+
+    @cached_property
+    def change_costs(self) -> Floats:
+        """[P] of a change of each pool's size."""
+        costs = np.array([pool.change_cost for pool in self.pools], dtype=np.float64)
+        return costs + self.change_price
+
+    @cached_property
+    def gpus(self) -> Ints:
+        """[P] GPUs per replica."""
+        return np.array([pool.gpus for pool in self.pools], dtype=np.int64)
+
+    @cached_property
+    def leads(self) -> Ints:
+        """[P] intervals before its first one in which a starting replica already holds its GPUs."""
+        return np.array([pool.lead for pool in self.pools], dtype=np.int64)
+
+    @cached_property
+    def own_programs(self) -> dict[int, "Problem"]:
+        """Of single workloads, as far as somebody asked for them (`coarser.own_program`)."""
+        return {}
 
     @property
     def cells(self) -> int:
@@ -336,8 +354,7 @@ class Problem:
     ) -> NDArray[Number]:
         """[*, T] GPUs of running and of starting replicas of some pools, counts [*, T]."""
         held = counts.copy()
-        gpus = np.array([self.pools[p].gpus for p in pools], dtype=np.int64)
-        leads = np.array([self.pools[p].lead for p in pools], dtype=np.int64)
+        leads = self.leads[list(pools)]
         longest = int(leads.max(initial=0))
         if not self.cyclic:
             longest = min(longest, self.intervals - 1)
@@ -345,7 +362,7 @@ class Problem:
         for ahead in range(1, longest + 1):
             starting = (leads >= ahead) & starts.any(axis=1)
             held[starting] += self.shift(starts[starting], ahead)
-        return held * gpus[:, None]
+        return held * self.gpus[list(pools), None]
 
     def shift[Number: (np.int64, np.float64)](
         self, values: NDArray[Number], ahead: int

@@ -15,8 +15,7 @@ what (`has_one_flow`): pools of a group then serve what all of them have capacit
 variables of their own; each names them beside its rows.
 """
 
-import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -24,13 +23,14 @@ import numpy as np
 import pulp
 
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
+from heteroplan.optimize.program.sizes import share_of
 
 TINY_LOAD = 1e-3
 """Replicas; a thousand times what a solver takes for an integer."""
 
 INTEGER: Literal["Integer"] = "Integer"
 
-_RELATIONS = {"<=": operator.le, ">=": operator.ge, "==": operator.eq}
+_SENSES = {"<=": pulp.LpConstraintLE, ">=": pulp.LpConstraintGE, "==": pulp.LpConstraintEQ}
 
 type Terms = list[tuple[pulp.LpVariable, float]]
 
@@ -105,15 +105,18 @@ class Model:
 
     def add(self, terms: Terms, sense: str, right: float, name: str) -> pulp.LpConstraint:
         """Add `sum of terms (<=, >=, ==) right` under a name of its own."""
-        expression = pulp.LpAffineExpression.from_list(terms)
-        return self.lp.addConstraint(_RELATIONS[sense](expression, right), name)
+        row = pulp.LpAffineExpression.from_list(terms, constant=-right)
+        row.sense = _SENSES[sense]
+        return self.lp.addConstraint(row, name)
 
 
-def share_of_one(problem: Problem, p: int) -> Floats:
-    """[T] share of the demand of a workload of one class that a replica of pool p serves.
+def shares_of_one(problem: Problem, pools: Sequence[int]) -> Floats:
+    """[*, T] share of the demand that a replica of some pools serves, workloads of one class.
 
     No more than all where the load is so small that a solver would take it for nothing.
     """
-    pool = problem.pools[p]
-    asked = problem.workloads[pool.workload].rps[0] > 0
-    return np.where(asked, np.where(pool.mix_load < TINY_LOAD, 1.0, pool.mix_share), 0.0)
+    shape = len(pools), problem.intervals
+    load = np.array([problem.pools[p].mix_load for p in pools]).reshape(shape)
+    rps = [problem.workloads[problem.pools[p].workload].rps[0] for p in pools]
+    asked = np.array(rps).reshape(shape) > 0
+    return np.where(asked, np.where(load < TINY_LOAD, 1.0, share_of(load)), 0.0)
