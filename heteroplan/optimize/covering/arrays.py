@@ -25,7 +25,8 @@ class Arrays(NamedTuple):
     change: _Floats
     """[E]"""
     reach: _Floats
-    """[E, N + 1, T] share of the demand that 0, 1, ..., N replicas serve."""
+    """[E, N + 1, T] share of the demand that 0, 1, ..., N replicas serve; more serve as much each
+    as N do."""
     queue: _Ints
     """[E] the first engine of those whose replicas are one queue."""
     low: _Ints
@@ -106,8 +107,8 @@ def _tables(block: "Block", engines: list[int]) -> _Floats:
     """[E', N + 1, T] share of the demand that 0, 1, ..., N replicas of some engines serve."""
     if block.by_count is not None:
         return own(block.by_count[engines])
-    counts = np.arange(int(max(block.high.max(initial=0), block.low.max(initial=0))) + 2)
-    return own(block.share[engines][:, None, :] * counts[:, None])
+    share = block.share[engines]
+    return np.stack((0.0 * share, share), axis=1)
 
 
 def _queues(block: "Block", engines: list[int]) -> _Ints:

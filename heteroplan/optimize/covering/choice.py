@@ -33,8 +33,9 @@ def useful_counts(
         covering = (by_count < need - COVER_TOLERANCE).sum(axis=1)
         alone = np.where(share > 0, np.maximum(alone, covering), 0.0)
     alone = np.maximum(alone, fewest)
-    spared = (np.roll(start, -1, axis=1) <= price).all(axis=1) & (not steady)
-    busiest = np.broadcast_to(alone.max(axis=1, initial=0.0)[:, None], alone.shape)
+    spared = (start[:, 1:] <= price[:, :-1]).all(axis=1) & (not steady)
+    spared &= (start[:, :1] <= price[:, -1:]).all(axis=1)
+    busiest = alone.max(axis=1, initial=0.0, keepdims=True)
     return np.where(spared[:, None], alone, busiest).astype(np.int64)
 
 
