@@ -130,19 +130,12 @@ class _Start:
         done = Attempt(self.done.nodes, self.done.footprints, self.done.cyclic)
         done.placed.extend(self.done.placed)
         numbers = self.numbers.copy()
-        number_of: dict[int, int] = {}
-        for piece in sorted(pieces, key=lambda piece: piece.after is not None):
+        for piece in pieces:
             pool = pools[piece.pool]
-            if piece.after is None:
-                numbers[pool] += 1
-                number = numbers[pool]
-            else:
-                number = number_of[id(piece.after)]
-            number_of[id(piece)] = number
+            numbers[pool] += 1
             first, length = (cut + piece.first) % done.intervals, piece.end - piece.first
-            placed = done.in_one_piece(Lifetime(pool, number, first, length))
-            moved = piece.after is not None
-            done.placed.append(replace(placed, spot=piece.spot, moved=moved))
+            placed = done.in_one_piece(Lifetime(pool, numbers[pool], first, length))
+            done.placed.append(replace(placed, spot=piece.spot))
         for each in lost:
             first = (cut + each.first) % done.intervals
             done.unplaced.append(Unplaced(pools[each.pool], first, each.intervals))

@@ -4,16 +4,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from heteroplan.optimize.program.problem import Ints
 from heteroplan.placement.day_sweep.day import Begin, Cancel, Day, End, Event
 from heteroplan.placement.first_fit import Footprint, Unplaced
 from heteroplan.placement.nodes import Spot
-
-WITHIN = 8
-"""Intervals around the wraparound in which a replica may change its nodes."""
-
-TRIED = 16
-"""Replicas looked at for one that could stay a little longer before it moves."""
 
 
 @dataclass(slots=True, eq=False)
@@ -26,8 +22,6 @@ class Piece:
     """First interval that it serves."""
     end: int
     """First that it does not; past the end of the day it goes on at its beginning."""
-    after: "Piece | None" = None
-    """Where the replica was until `first`, if it moves."""
 
 
 def pieces_of(day: Day, log: Sequence[Event]) -> tuple[list[Piece], list[Unplaced]]:
@@ -68,8 +62,8 @@ def _missed(pool: int, wanted: int, until: int, length: int) -> Iterator[Unplace
 def closed(day: Day, pieces: Sequence[Piece], lost: list[Unplaced], free: Ints) -> list[Piece]:
     """Of a cyclic day: pieces joined over the wraparound, `free` [T, n] GPUs left to help.
 
-    A replica that stands elsewhere in the end than in the beginning moves when there is room for
-    it to start, around the wraparound; where there never is, its service is `lost` while it starts.
+    What stands elsewhere in the end than in the beginning starts anew; where there is no room for
+    that before the day, its service is `lost` meanwhile.
     """
     wraparounds = [
         _Wraparound(day, pool, footprint, lost, free)
@@ -107,24 +101,14 @@ class _Wraparound:
             self.done.append(piece)
 
     def joined(self) -> list[Piece]:
-        """The pool's pieces; every end is free of others' or a move."""
+        """The pool's pieces, each with room for its start."""
         for piece in (*self.done, *self.tails):
             if 0 < piece.first < self.footprint.lead:
                 self._start(piece)
         self.tails = [tail for tail in self.tails if tail.first < tail.end]
         self._join_on_same_nodes()
-        growth = len(self.heads) - len(self.tails)
-        claimed = {each.spot for each in self.claims if each.first == self.length}
-        growing = [head for head in self.heads if head.spot in claimed][: max(0, growth)]
         for head in sorted(self.heads, key=lambda head: -head.end):
-            if head not in growing and not self._moved(head):
-                growing.append(head)
-        starts = len(growing) - len(self.tails)
-        for i, head in enumerate(growing):
-            if i < starts:
-                self._start(head)
-            else:
-                self._start_late(head)
+            self._start(head)
         pieces = (*self.done, *self.heads, *self.tails)
         return [piece for piece in pieces if piece.first < piece.end]
 
@@ -143,47 +127,18 @@ class _Wraparound:
                 tail.end = self.length + head.end
                 self.done.append(tail)
 
-    def _moved(self, head: Piece) -> bool:
-        """Whether a tail could go on as the head, as there is room for it to start there."""
-        lead = self.footprint.lead
-        tails = sorted(self.tails, key=lambda tail: tail.first)
-        for shift in sorted(range(-WITHIN, WITHIN + 1), key=lambda shift: (abs(shift), shift)):
-            if shift >= head.end or not self._room(head.spot, shift - lead, 0):
-                continue
-            for tail in tails[: TRIED if shift > 0 else None]:
-                apart = head.end <= tail.first < self.length + shift
-                if apart and self._room(tail.spot, 0, shift):
-                    self._hold(head.spot, shift - lead, 0)
-                    self._hold(tail.spot, 0, shift)
-                    tail.end, head.first, head.after = self.length + shift, shift, tail
-                    self.tails.remove(tail)
-                    self.done.append(tail)
-                    return True
-        return False
-
     def _start(self, piece: Piece) -> None:
         """It starts before the wraparound where its nodes are claimed or free, or late."""
         begins = self.length + piece.first
         claimed = [each for each in self.claims if (each.spot, each.first) == (piece.spot, begins)]
         if claimed:
             self.claims.remove(claimed[0])
-        elif self._room(piece.spot, piece.first - self.footprint.lead, 0):
-            self._hold(piece.spot, piece.first - self.footprint.lead, 0)
-        else:
-            self._start_late(piece)
-
-    def _start_late(self, piece: Piece) -> None:
+            return
+        before = [t % self.length for t in range(piece.first - self.footprint.lead, 0)]
+        starting = np.ix_(before, piece.spot)
+        if (self.free[starting] >= self.footprint.share).all():
+            self.free[starting] -= self.footprint.share
+            return
         late = min(piece.end, max(1, self.footprint.lead))
         self.lost.append(Unplaced(self.pool, piece.first, late - piece.first))
         piece.first = late
-
-    def _room(self, spot: Spot, begin: int, end: int) -> bool:
-        return all(
-            self.free[t % self.length, node] >= self.footprint.share
-            for t in range(begin, end)
-            for node in spot
-        )
-
-    def _hold(self, spot: Spot, begin: int, end: int) -> None:
-        for t in range(begin, end):
-            self.free[t % self.length, list(spot)] -= self.footprint.share

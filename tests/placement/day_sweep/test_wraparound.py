@@ -18,12 +18,12 @@ from heteroplan.placement.day_sweep.wraparound import (
 from heteroplan.placement.first_fit import Unplaced
 from tests.placement.day_sweep.test_align import day_of, used
 
-type Told = tuple[int, int, int, bool]
+type Told = tuple[int, int, int]
 
 
 def told(pieces: Sequence[Piece]) -> list[Told]:
-    """(node, first, end, whether it moves) of each."""
-    return sorted((each.spot[0], each.first, each.end, each.after is not None) for each in pieces)
+    """(node, first, end) of each."""
+    return sorted((each.spot[0], each.first, each.end) for each in pieces)
 
 
 def close(
@@ -64,7 +64,7 @@ def test_the_log_of_a_day_is_pieces_and_what_was_missed() -> None:
 
 def test_who_ends_where_one_began_goes_on_there() -> None:
     day = day_of(2, 6, [8])
-    assert close(day, Piece(0, (0,), 4, 6), Piece(0, (0,), 0, 2)) == ([(0, 4, 8, False)], [])
+    assert close(day, Piece(0, (0,), 4, 6), Piece(0, (0,), 0, 2)) == ([(0, 4, 8)], [])
 
 
 def test_nobody_serves_longer_than_a_day() -> None:
@@ -72,10 +72,10 @@ def test_nobody_serves_longer_than_a_day() -> None:
     day = day_of(1, 6, [4])
     pieces = Piece(0, (0,), 0, 1), Piece(0, (0,), 0, 3), Piece(0, (0,), 2, 6)
     found, _ = close(day, *pieces)
-    assert (0, 2, 7, False) in found
+    assert (0, 2, 7) in found
     pieces = Piece(0, (0,), 0, 1), Piece(0, (0,), 0, 2), Piece(0, (0,), 2, 6)
     found, _ = close(day, *pieces)
-    assert (0, 2, 8, False) in found
+    assert (0, 2, 8) in found
 
 
 @pytest.mark.parametrize("pools", [(0, 0), (0, 1)])
@@ -86,41 +86,33 @@ def test_only_replicas_of_a_pool_are_alike(pools: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("taken", "found", "lost"),
-    [
-        pytest.param([], [(0, 4, 6, False), (1, 0, 2, True)], 0, id="there at the seam"),
-        pytest.param([(1, 5)], [(0, 4, 7, False), (1, 1, 2, True)], 0, id="then after it"),
-        pytest.param([(1, 4)], [(0, 4, 6, False), (1, 0, 2, True)], 0, id="an hour suffices"),
-        pytest.param([(1, 5), (0, 0)], [(0, 4, 6, False), (1, 1, 2, False)], 1, id="nowhere"),
-    ],
+    ("taken", "begins"), [pytest.param(4, 0, id="free"), pytest.param(5, 1, id="taken")]
 )
-def test_who_began_elsewhere_has_moved_there_when_there_is_room_to_start(
-    taken: list[tuple[int, int]], found: list[Told], lost: int
-) -> None:
-    """From node 0 to 1, an hour to start; others hold GPUs on some nodes at some times."""
+def test_who_began_elsewhere_starts_there_when_there_is_room(taken: int, begins: int) -> None:
+    """From node 0 to 1, an hour to start; another holds GPUs of node 1 in an hour of the day."""
     day = day_of(2, 6, [8, 8], lead=1)
-    others = [Piece(1, (node,), t + 1, t + 1) for node, t in taken if t]
-    others += [Piece(1, (node,), 0, 1) for node, t in taken if not t]
-    pieces = Piece(0, (0,), 4, 6), Piece(0, (1,), 0, 2)
-    assert close(day, *pieces, taken=others) == (found, [Unplaced(0, 0, 1)] * lost)
+    other = Piece(1, (1,), taken + 1, taken + 1)
+    found, lost = close(day, Piece(0, (0,), 4, 6), Piece(0, (1,), 0, 2), taken=[other])
+    assert found == [(0, 4, 6), (1, begins, 2)]
+    assert lost == [Unplaced(0, 0, 1)] * begins
 
 
 def test_who_begins_anew_starts_before_the_day_where_there_is_room() -> None:
     """Two hours before it, or else it serves two hours late."""
     day = day_of(1, 6, [8, 8], lead=2)
-    assert close(day, Piece(0, (0,), 0, 3)) == ([(0, 0, 3, False)], [])
+    assert close(day, Piece(0, (0,), 0, 3)) == ([(0, 0, 3)], [])
     busy = [Piece(1, (0,), 4, 5)]
-    assert close(day, Piece(0, (0,), 0, 3), taken=busy) == ([(0, 2, 3, False)], [Unplaced(0, 0, 2)])
+    assert close(day, Piece(0, (0,), 0, 3), taken=busy) == ([(0, 2, 3)], [Unplaced(0, 0, 2)])
     assert close(day, Piece(0, (0,), 0, 2), taken=busy) == ([], [Unplaced(0, 0, 2)])
 
 
 def test_who_serves_before_its_start_is_over_began_before_the_day() -> None:
     """At 1 with two hours to start: one of them is the last of the day."""
     day = day_of(1, 6, [8, 8], lead=2)
-    assert close(day, Piece(0, (0,), 1, 3)) == ([(0, 1, 3, False)], [])
+    assert close(day, Piece(0, (0,), 1, 3)) == ([(0, 1, 3)], [])
     busy = [Piece(1, (0,), 5, 6)]
     found = close(day, Piece(0, (0,), 1, 3), taken=busy)
-    assert found == ([(0, 2, 3, False)], [Unplaced(0, 1, 1)])
+    assert found == ([(0, 2, 3)], [Unplaced(0, 1, 1)])
 
 
 def test_who_started_at_the_end_of_the_day_is_who_begins() -> None:
@@ -130,7 +122,7 @@ def test_who_started_at_the_end_of_the_day_is_who_begins() -> None:
     free = day.room - used(day, [Piece(0, (0,), 0, 3), claim])
     assert (free[4:] == 0).all()
     lost: list[Unplaced] = []
-    assert told(closed(day, [claim, Piece(0, (0,), 0, 3)], lost, free)) == [(0, 0, 3, False)]
+    assert told(closed(day, [claim, Piece(0, (0,), 0, 3)], lost, free)) == [(0, 0, 3)]
     assert lost == []
 
 
@@ -166,7 +158,6 @@ def test_all_service_is_given_or_lost_and_no_node_is_too_full(random: Random) ->
         return count
 
     before, free = serving(pieces), day.room - used(day, pieces)
-    ends = len([each for each in pieces if each.end == 8])
     missed: list[Unplaced] = []
     after = closed(day, pieces, missed, free)
     lost = [Piece(each.pool, (0,), each.first, each.first + each.intervals) for each in missed]
@@ -174,6 +165,3 @@ def test_all_service_is_given_or_lost_and_no_node_is_too_full(random: Random) ->
     assert (held(day, after) <= day.room).all()
     assert (free <= day.room - held(day, after)).all()
     assert all(0 < each.end - each.first <= 8 for each in after)
-    moves = [each for each in after if each.after is not None]
-    assert len(moves) <= ends
-    assert all(each.after is not None and each.after.end == each.first + 8 for each in moves)
