@@ -41,7 +41,7 @@ from heteroplan.optimize.program.problem import Ints, Problem, Solution
 from heteroplan.optimize.program.sizes import at_sizes
 from heteroplan.optimize.search import ONE_MIP_CELLS, Search, ShortageBound
 from heteroplan.optimize.solvers.solver import Effort
-from heteroplan.optimize.turns import in_turns, keep, prove_round
+from heteroplan.optimize.turns import begun_large, in_turns, keep, prove_round
 
 FIRST_NODES = 200
 """Branch-and-bound nodes of the whole program before anything else, where it is small."""
@@ -304,12 +304,14 @@ def _bound_of_short(
 def _stages(search: Search, starts: Iterable[Ints], beside: bool | None) -> Iterator[None]:
     """The method in order; the caller may stop at each yield.
 
-    Starts are asked for while the first round of the bound is computed beside.
+    Starts are asked for while the first round of the bound is computed beside, and of a large
+    program after its first plan.
     """
     problem = search.problem
     small = problem.cells <= ONE_MIP_CELLS and not problem.large
     rounds = Rounds(problem, search.out_of_time, search.without, False if small else beside)
     try:
+        begun = begun_large(search) if problem.large else None
         for replicas in starts:
             search.offer_sizes(replicas)
         if not problem.large:
@@ -317,7 +319,7 @@ def _stages(search: Search, starts: Iterable[Ints], beside: bool | None) -> Iter
         yield
         if problem.cells <= ONE_MIP_CELLS and search.uses("whole first"):
             yield from _whole_program(search, FIRST_NODES)
-        yield from in_turns(search, rounds)
+        yield from in_turns(search, rounds, begun)
         if search.uses("polish"):
             yield from _polish_stage(search, rounds)
         while problem.large and prove_round(search, rounds) is not None:

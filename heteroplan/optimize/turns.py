@@ -5,8 +5,9 @@
    that is not large, the smallest placed first. In a large one LPs of single intervals find
    candidate groups for each workload; the largest are placed near the LP in these, then the LP of
    the rest is solved again. Where the plan goes short, prices rise, and others make room. The first
-   one of a large program is only swept where there is no time for a second: it says how many GPUs
-   to keep free for peaks and starts in the next.
+   one of a large program comes before a greedy schedule, which takes as long and mostly goes short.
+   It is only swept where there is no time for a second: it says how many GPUs to keep free for
+   peaks and starts in the next.
 3. *Sweeps.* Each workload again beside the others while the prices fade, the last placed first: its
    groups one by one (`refit`), then two at a time (`regroup`).
 4. *Classes.* Where a workload has several, its pools serve them apart (`by_class`).
@@ -17,6 +18,7 @@
 """
 
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 
@@ -56,13 +58,46 @@ TURNS = 5
 """Times that plans are begun anew. Of a large program the second follows the first without sweeps:
 five fleets then cost 0.05 to 0.6 % less than after sweeps of the first, in the time of one
 placement more."""
+GREEDY_SHARE = 0.1
+"""Of the time, left for a greedy schedule after the first plan of a large program."""
 SECOND = 4.0
 """Times as long as the first took that have to be left for the second to follow at once. With its
 sweeps it took 2.3 to 4.1 times as long; where time ended before, plans cost 1.5 to 3.8 % more."""
 
 
-def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
-    """Turns, and first plans before them; the caller may stop at each yield."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Begun:
+    """A first plan near a guide, on offer."""
+
+    near: NearGuide
+    plan: Incumbent
+    took_s: float
+    """The guide included."""
+
+
+def begun_large(search: Search) -> Begun | None:
+    """A plan of a large program before anything else; None where time ran out without a guide.
+
+    It mostly serves all, as a greedy schedule does not, for which part of the time is left.
+    """
+    if not search.uses("near guide"):
+        return None
+    began, end = monotonic(), search.end
+    search.end -= GREEDY_SHARE * max(0.0, search.deadline - began)
+    near = NearGuide.of(search, None)
+    plan = None if near is None else near.plan(by_size(search.problem))
+    search.end = end
+    if near is None or plan is None:
+        return None
+    search.offer(plan)
+    return Begun(near, plan, monotonic() - began)
+
+
+def in_turns(search: Search, rounds: Rounds, begun: Begun | None) -> Iterator[None]:
+    """Turns, and first plans before them; the caller may stop at each yield.
+
+    Of a large program the first turn is that of the plan `begun`.
+    """
     problem = search.problem
     yield from _first_plans(search)
     smallest_first = by_size(problem)[::-1]
@@ -70,17 +105,20 @@ def in_turns(search: Search, rounds: Rounds) -> Iterator[None]:
     orders, by_class = [by_size(problem), smallest_first], ByClass(search)
     if not problem.large:
         orders.reverse()
-    began = monotonic()
     relaxed = yield from _relaxed(search)
-    near = NearGuide.of(search, relaxed) if search.uses("near guide") else None
+    near = begun.near if begun else None
+    if not problem.large and search.uses("near guide"):
+        near = NearGuide.of(search, relaxed)
     yield from by_class.improved(search.plan, FIRST_PASSES, relaxed)
     first: Incumbent | None = None
     for turn in range(TURNS):
         plan, prices = search.plan, supply_prices(problem).supply
         if near is not None:
             near = near.after(search.plan) if turn else near
-            plan, prices = (yield from _begun(search, near, orders[turn % 2])), near.first.prices
-        if turn == 0 and problem.large and _is_time_for_second(search, monotonic() - began):
+            order, prices = orders[turn % 2], near.first.prices
+            made = begun.plan if begun and not turn else near.plan(order)
+            plan = yield from _mended(search, near, order, made)
+        if begun and not turn and _is_time_for_second(search, begun.took_s):
             first = plan
             continue
         if first is not None:
@@ -190,11 +228,10 @@ def swept_again(search: Search, prices: Floats, order: Sequence[int]) -> Iterato
             yield
 
 
-def _begun(
-    search: Search, near: NearGuide, order: Sequence[int]
+def _mended(
+    search: Search, near: NearGuide, order: Sequence[int], plan: Incumbent
 ) -> Generator[None, None, Incumbent]:
-    """A plan near the guide; prices rise where it goes short, until it serves everything."""
-    plan = near.plan(order)
+    """A plan near the guide, on offer; prices rise where it goes short, until it serves all."""
     search.offer(plan)
     search.prove_early()
     yield

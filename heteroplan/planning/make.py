@@ -88,8 +88,8 @@ def make_plan(
 
     @cache
     def greedy(*, by_class: bool = False) -> GreedyDay:
-        end = max(solving.at(GREEDY_SHARE), solving.began + GREEDY_CPU_S * slowness)
-        late = Late(stop, end)
+        most_s = max(GREEDY_SHARE * solving.seconds, GREEDY_CPU_S * slowness)
+        late = Late(stop, monotonic() + most_s)
         return greedy_topology(problem, scenario, pairs=True, by_class=by_class, stop=late)
 
     stages = _Stages(

@@ -11,9 +11,11 @@ from heteroplan.clock import never
 from heteroplan.numerics.tolerances import LEAST_GAIN
 from heteroplan.optimize import turns
 from heteroplan.optimize.bound.bounding import Rounds
+from heteroplan.optimize.construct.guide import NearGuide
 from heteroplan.optimize.incumbent import Incumbent
 from heteroplan.optimize.program.problem import Floats
 from heteroplan.optimize.search import Search
+from heteroplan.optimize.solve import solve
 from tests.optimize.improve.test_sweeps import plan_of, search_of, sized, two_spines
 
 ENOUGH = 1.0 - 2 * LEAST_GAIN
@@ -84,7 +86,7 @@ def test_the_first_plan_of_a_large_program_is_swept_where_time_for_the_second_is
     search = search_of(problem)
     search.best, search.steps = plan_of(problem, sized(problem, (0, 3), (3, 0))), steps
     begun, told = list[int](), list[int]()
-    begin, sweep = turns._begun, turns._swept
+    begin, sweep = turns._mended, turns._swept
 
     def counted(*args: Any) -> Any:
         begun.append(1)
@@ -95,10 +97,10 @@ def test_the_first_plan_of_a_large_program_is_swept_where_time_for_the_second_is
         return sweep(*args)
 
     monkeypatch.setattr(turns, "SECOND", times)
-    monkeypatch.setattr(turns, "_begun", counted)
+    monkeypatch.setattr(turns, "_mended", counted)
     monkeypatch.setattr(turns, "_swept", swept)
     rounds = Rounds(problem, never, frozenset(), beside=False)
-    for _ in turns.in_turns(search, rounds):
+    for _ in turns.in_turns(search, rounds, turns.begun_large(search)):
         pass
     assert told[0] == plans
 
@@ -123,9 +125,37 @@ def test_of_the_first_two_plans_of_a_large_program_the_cheaper_is_swept(
         yield
 
     monkeypatch.setattr(turns, "SECOND", 0.0)
-    monkeypatch.setattr(turns, "_begun", begun)
+    monkeypatch.setattr(turns, "_mended", begun)
     monkeypatch.setattr(turns, "_swept", swept)
     rounds = Rounds(problem, never, frozenset(), beside=False)
-    for _ in turns.in_turns(search, rounds):
+    for _ in turns.in_turns(search, rounds, turns.begun_large(search)):
         pass
     assert told == pytest.approx([2.0, 4.0, 4.0, 4.0])
+
+
+@pytest.mark.parametrize("without", [frozenset[str](), frozenset({"near guide"})])
+def test_a_large_program_has_a_plan_near_a_guide_before_any_schedule(
+    monkeypatch: pytest.MonkeyPatch, without: frozenset[str]
+) -> None:
+    """In nine tenths of the time; the schedule that follows has the rest, and counts as well."""
+    problem = replace(two_spines(3, 3, {"rps": 30.0}, {"rps": 30.0}), large=True)
+    greedy = sized(problem, (3, 3), (3, 3))
+    told = list[str]()
+    left = list[float]()
+    guide = NearGuide.of
+
+    def of(_: type, search: Search, relaxed: None) -> NearGuide | None:
+        told.append("guide")
+        left.append(search.deadline - search.started)
+        return guide(search, relaxed)
+
+    def schedules() -> Iterator[Any]:
+        told.append("schedule")
+        yield greedy
+
+    monkeypatch.setattr(NearGuide, "of", classmethod(of))
+    found = solve(problem, starts=schedules(), without=without, beside=False, time_limit_s=100.0)
+    first = ["guide", "schedule"] if not without else ["schedule"]
+    assert told[: len(first)] == first
+    assert left[:1] == pytest.approx([90.0 * 0.95] * (not without), rel=0.02)
+    assert found.objective < plan_of(problem, greedy).cost

@@ -57,8 +57,8 @@ what the GPU costs."""
 MOST_SLACK = 32
 """Replicas up and down from the sizes of an LP with merged intervals, at most."""
 FARTHER = 4
-"""Times as many replicas up and down where a workload goes short. With 2 the first plans of two full
-fleets take a fifth longer (seed212, seed253); six fleets cost the same within 0.2 %."""
+"""Times as many replicas up and down where a workload goes short. With 2 the first plans of two
+full fleets take a fifth longer (seed212, seed253); six fleets cost the same within 0.2 %."""
 
 type CandidateGroups = set[tuple[int, str]]
 """(workload, group)"""
@@ -322,10 +322,10 @@ def _everywhere(problem: Problem) -> CandidateGroups:
 def _near(task: Task, sizes: Floats, parts: dict[str, Floats], most_slack: int) -> Ints:
     """Sizes [N, T] of a workload near an LP's, as near as it takes to serve its demand.
 
-    And near the `parts` of it that each group serves there. Steps away are `FARTHER` times as long each, or go
-    as far as the last two let expect to serve it; they end where that is more than `most_slack`, or where one
-    serves no more. If that leaves demand unserved, it is placed anywhere if that serves more. Where
-    `most_slack` is 1, none of this follows the first.
+    And near the `parts` of it that each group serves there. Steps away are `FARTHER` times as long
+    each, or go as far as the last two let expect to serve it; they end where that is more than
+    `most_slack`, or where one serves no more. If that leaves demand unserved, it is placed anywhere
+    if that serves more. Where `most_slack` is 1, none of this follows the first.
     """
     slack, gain = 1, np.inf
     best = placed_anew(task.near(sizes, slack), parts)
