@@ -41,3 +41,8 @@ pays for it at a price a request: the more is left, the weaker.
 **What each ingredient is worth** says `python -m tests.benchmarks.scale --only ablation --cpu`:
 it leaves them out one at a time (`search.INGREDIENTS`), on a clock of CPU seconds.
 """
+
+from heteroplan.numerics.late_modules import load_late
+
+# PuLP reads the logs of some solvers with it, and takes a third of a second longer to load.
+load_late("orloge")
