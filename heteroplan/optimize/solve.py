@@ -1,7 +1,8 @@
 """The method behind one call, whatever the size.
 
-1. *Starts.* Plans that the caller has, such as a greedy schedule, are where the search begins.
-   Where they go short, urgent workloads go first (`repair.urgent_first`), also at the end.
+1. *Starts.* Plans that the caller has, such as a greedy schedule, are where the search begins; a
+   large program has one near its guide before (`turns.begun_large`). Where they go short, urgent
+   workloads go first (`repair.urgent_first`), also at the end.
 2. *One MIP.* Tiny programs are solved whole, up to some nodes.
 3. *Turns.* Plans begun anew and improved, while rounds of the bound find better prices (`turns`).
 4. *Polish.* MIPs near the best plan; on programs that are not large the whole program at last, from
