@@ -64,10 +64,6 @@ class Clock:
         longer_s = sum(seconds for began, seconds in _NOT_COUNTED if began >= self.began)
         return self.began + self.seconds + longer_s
 
-    def at(self, share: float) -> float:
-        """When a share of the time has passed, on the clock of time.monotonic [s]."""
-        return self.began + share * self.seconds
-
     def left_s(self) -> float:
         """Until the end; negative after it."""
         return self.end - monotonic()

@@ -18,9 +18,8 @@ def test_time_is_kept_for_work_by_the_slowness_of_the_machine() -> None:
     assert Clock(4.0).reserve(0.5, slowness=3.0) == 1.0
 
 
-def test_a_moment_is_a_share_of_the_time() -> None:
-    clock = Clock(10.0, began=100.0)
-    assert (clock.at(0.25), clock.end) == (102.5, 110.0)
+def test_a_limit_ends_after_its_time() -> None:
+    assert Clock(10.0, began=100.0).end == 110.0
 
 
 STARTED = Clock(10.0, began=100.0, began_cpu=0.0)

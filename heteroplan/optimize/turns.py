@@ -5,9 +5,9 @@
    that is not large, the smallest placed first. In a large one LPs of single intervals find
    candidate groups for each workload; the largest are placed near the LP in these, then the LP of
    the rest is solved again. Where the plan goes short, prices rise, and others make room. The first
-   one of a large program comes before a greedy schedule, which takes as long and mostly goes short.
-   It is only swept where there is no time for a second: it says how many GPUs to keep free for
-   peaks and starts in the next.
+   one of a large program comes before a greedy schedule, which mostly goes short. It is only swept
+   where there is no time for a second: it says how many GPUs to keep free for peaks and starts in
+   the next.
 3. *Sweeps.* Each workload again beside the others while the prices fade, the last placed first: its
    groups one by one (`refit`), then two at a time (`regroup`).
 4. *Classes.* Where a workload has several, its pools serve them apart (`by_class`).
@@ -58,8 +58,8 @@ TURNS = 5
 """Times that plans are begun anew. Of a large program the second follows the first without sweeps:
 five fleets then cost 0.05 to 0.6 % less than after sweeps of the first, in the time of one
 placement more."""
-GREEDY_SHARE = 0.1
-"""Of the time, left for a greedy schedule after the first plan of a large program."""
+LEFT_FOR_GREEDY = 0.1
+"""Share of the time that is left for a greedy schedule after the first plan of a large program."""
 SECOND = 4.0
 """Times as long as the first took that have to be left for the second to follow at once. With its
 sweeps it took 2.3 to 4.1 times as long; where time ended before, plans cost 1.5 to 3.8 % more."""
@@ -83,7 +83,7 @@ def begun_large(search: Search) -> Begun | None:
     if not search.uses("near guide"):
         return None
     began, end = monotonic(), search.end
-    search.end -= GREEDY_SHARE * max(0.0, search.deadline - began)
+    search.end -= LEFT_FOR_GREEDY * max(0.0, search.deadline - began)
     near = NearGuide.of(search, None)
     plan = None if near is None else near.plan(by_size(search.problem))
     search.end = end

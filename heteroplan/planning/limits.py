@@ -47,12 +47,11 @@ def _blocked(
 ) -> dict[int, dict[int, Bools]]:
     """For each supply row that binds, its pools and the intervals [T] in which it stops them."""
     waiting = _would_take_more(problem, replicas, shortages)
-    sizes = np.array([pool.gpus for pool in problem.pools], dtype=np.int64)
     found: dict[int, dict[int, Bools]] = {}
     rows = zip(problem.supplies, problem.residual(replicas), _reported_rows(problem), strict=True)
     for row, left, domain_row in rows:
         members = list(row.pools)
-        stopped = waiting[members] & (row.gpus > 0) & (left < sizes[members][:, None])
+        stopped = waiting[members] & (row.gpus > 0) & (left < problem.gpus[members, None])
         waiting[members] &= ~stopped
         for p, times in zip(members, stopped, strict=True):
             if times.any():

@@ -170,7 +170,7 @@ def within_supply(problem: Problem, replicas: Ints) -> Ints:
     not suffice, nothing runs there.
     """
     sizes = replicas.copy()
-    leads = max((pool.lead for pool in problem.pools), default=0)
+    leads = int(problem.leads.max(initial=0))
     for _ in range(leads + 1):
         later = problem.shift(sizes, 1)
         if not problem.cyclic:

@@ -217,7 +217,7 @@ class Potential:
 
     def with_starts(self, times: Iterable[int]) -> list[int]:
         """The intervals, and those after them whose starts hold GPUs in them."""
-        lead = max((pool.lead for pool in self.program.pools), default=0)
+        lead = int(self.program.leads.max(initial=0))
         last = self.program.intervals
         found = {t + ahead for t in times for ahead in range(min(lead, last - 1) + 1)}
         if self.program.cyclic:

@@ -136,7 +136,7 @@ def guide(
 def _reserve(program: Problem, sizes: Floats, first: Sequence[int]) -> Floats:
     """[R, M] GPUs that sizes [P, T] hold in merged intervals from `first` [M], above their mean."""
     held = program.held_by(range(len(sizes)), sizes)
-    used = sizes * np.array([[pool.gpus] for pool in program.pools])
+    used = sizes * program.gpus[:, None]
     length = np.diff([*first, program.intervals])
     found = np.zeros((len(program.supplies), len(first)))
     for r, row in enumerate(program.supplies):

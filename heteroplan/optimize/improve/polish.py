@@ -93,7 +93,7 @@ def _closed(
 
 def _with_edges(problem: Problem, times: Sequence[int]) -> list[int] | None:
     """The window and, on either side, the intervals that its starts reach; None for a whole day."""
-    reach = max((pool.lead for pool in problem.pools), default=0) + 1
+    reach = int(problem.leads.max(initial=0)) + 1
     length = len(times) + 2 * reach
     if problem.cyclic and length > problem.intervals:
         return None

@@ -117,7 +117,8 @@ def restricted(
 
 def window(problem: Problem, times: Sequence[int]) -> Problem:
     """The program of some intervals in a row, whose first and last the caller holds still."""
-    return _window(problem, times, tuple(_pool_at(pool, times) for pool in problem.pools))
+    at = _at(times)
+    return _window(problem, times, tuple(_pool_at(pool, at) for pool in problem.pools))
 
 
 def one_interval(problem: Problem, t: int, factors: Sequence[float] | None = None) -> Problem:
@@ -127,38 +128,44 @@ def one_interval(problem: Problem, t: int, factors: Sequence[float] | None = Non
     """
     factors = [1.0] * len(problem.pools) if factors is None else factors
     pools = [
-        _pool_at(pool, [t], factor, start_cost=0.0, lead=0)
+        _pool_at(pool, _at([t]), factor, start_cost=0.0, lead=0)
         for pool, factor in zip(problem.pools, factors, strict=True)
     ]
     return replace(_window(problem, [t], tuple(pools)), before=None)
 
 
 def _window(problem: Problem, times: Sequence[int], pools: tuple[PoolSpec, ...]) -> Problem:
-    at = list(times)
+    at, first = _at(times), times[0]
     return replace(
         problem,
-        intervals=len(at),
+        intervals=len(times),
         cyclic=False,
         workloads=tuple(replace(work, rps=work.rps[:, at]) for work in problem.workloads),
         pools=pools,
         supplies=tuple(
-            replace(row, gpus=row.gpus[at], free_before=row.free_before if at[0] == 0 else None)
+            replace(row, gpus=row.gpus[at], free_before=row.free_before if first == 0 else None)
             for row in problem.supplies
         ),
-        before=None if at[0] > 0 else problem.before,
+        before=None if first > 0 else problem.before,
     )
 
 
-def _pool_at(pool: PoolSpec, times: Sequence[int], factor: float = 1.0, **changes: Any) -> PoolSpec:
+def _at(times: Sequence[int]) -> slice | list[int]:
+    """Index of some intervals: a slice, which copies nothing, where they are in a row."""
+    row = range(times[0], times[0] + len(times))
+    return slice(row.start, row.stop) if list(times) == list(row) else list(times)
+
+
+def _pool_at(
+    pool: PoolSpec, at: slice | list[int], factor: float = 1.0, **changes: Any
+) -> PoolSpec:
     """A pool in some intervals, its replicas at a `factor` of what they cost, with `changes`."""
-    in_a_row = times[-1] - times[0] == len(times) - 1
-    at = slice(times[0], times[-1] + 1) if in_a_row else list(times)
     return replace(
         pool,
         run_cost=factor * pool.run_cost[at],
         load=pool.load[:, at],
         most=pool.most[at],
-        by_size=None if pool.by_size is None else pool.by_size.window(times),
+        by_size=None if pool.by_size is None else pool.by_size.window(at),
         **changes,
     )
 

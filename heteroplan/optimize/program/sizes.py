@@ -53,9 +53,9 @@ class SizedLoad:
         """[T] share of the demand that one replica serves in pools of `sizes` [T]."""
         return self.share[np.minimum(sizes, self.last), np.arange(self.share.shape[1])]
 
-    def window(self, times: Sequence[int]) -> "SizedLoad":
+    def window(self, at: slice | list[int]) -> "SizedLoad":
         """Of some intervals."""
-        return SizedLoad(self.load[:, :, list(times)])
+        return SizedLoad(self.load[:, :, at])
 
 
 def share_of(load: Floats) -> Floats:

@@ -13,6 +13,7 @@ from heteroplan.optimize.program.coarser import (
     merged_starts,
     one_domain,
     spread_out,
+    window,
 )
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.solvers.solver import Effort
@@ -53,6 +54,17 @@ def test_merged_intervals_by_hand() -> None:
     assert merged.pools[0].run_cost.tolist() == [16.0, 8.0]
     assert merged.supplies[0].gpus.tolist() == problem.supplies[0].gpus[:2].tolist()
     assert merged_intervals(problem, [0, 1, 2]) is problem
+
+
+@pytest.mark.parametrize("times", [[1, 2], [3, 0], [0, 2], [0, 3, 1, 3], [2, 2, 3], [0, 0, 2]])
+def test_a_window_has_the_intervals_asked_for_in_their_order(times: list[int]) -> None:
+    """In a row, around the day, apart, more than once: rps and loads are 1 to 4 in turn."""
+    problem = two_spines(1.0, 2.0, 3.0, 4.0)
+    here = window(problem, times)
+    expected = [1.0 + t for t in times]
+    assert here.workloads[0].rps.tolist() == [expected]
+    assert all(pool.load.tolist() == [expected] for pool in here.pools)
+    assert all(len(pool.most) == len(pool.run_cost) == len(times) for pool in here.pools)
 
 
 def test_one_domain_by_hand() -> None:
