@@ -83,6 +83,10 @@ def hour_cost(made: Block, counts: Counts, t: int) -> float:
     sides = [[e for e in engines if side[e]] for side in made.all_sides()]
     penalty = np.broadcast_to(made.penalty, (len(sides), len(made.need)))
     cost = sum(float(made.price[e, t]) * counts[e] for e in engines)
+    if made.floors is not None:
+        for constant, price in zip(made.floors.constant, made.floors.price, strict=True):
+            line = float(constant[t]) + sum(float(price[e, t]) * counts[e] for e in engines)
+            cost = max(cost, line)
     for s, side in enumerate(sides):
         left = missing(made, counts, t, side)
         if left > 0:

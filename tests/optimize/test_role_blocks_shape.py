@@ -393,7 +393,7 @@ def test_an_engine_is_priced_by_the_hour_in_its_cheapest_domain() -> None:
     at = priced(problem, supply_prices(problem, supply))
     (found,) = role_blocks(at, 0, ALL_ENGINES)
     (made,) = found.engines
-    assert made.running.tolist() == [[16.0, 8.0], [8.0, 32.0]]
+    assert made.running.tolist() == [[[16.0, 8.0], [8.0, 32.0]]]
     assert made.starting.tolist() == [[8.0, 16.0], [32.0, 8.0]]
     assert found.block.price.tolist() == [[8.0, 8.0]]
     assert found.block.start.tolist() == [[8.0, 8.0]]
@@ -431,7 +431,7 @@ def test_a_replica_of_both_is_rebated_by_each_stage() -> None:
     (joint,) = role_blocks(at, 0, ALL_ENGINES)
     both = joint.engines[2]
     assert both.part == 1.0
-    np.testing.assert_allclose(both.running, np.full((2, 2), 16.0 - 5.0 / 2), rtol=1e-12)
+    np.testing.assert_allclose(both.running[0], np.full((2, 2), 16.0 - 5.0 / 2), rtol=1e-12)
 
 
 def test_a_due_start_of_what_ran_is_given_back_once() -> None:

@@ -14,10 +14,10 @@ is at most the cost of every plan that serves all demand:
    loss the capacity stays that it needs in all (`ProgramResilience.need`), and in whole replicas of
    each engine that is in use: of n replicas in D places one has n / D or more to lose
    (`losses.LeastLost`).
-3. Without them every stage of a workload's requests stands alone: a constant and replicas, some
-   of them at a rebate (`stages`). Pools of one engine in several domains are added up and priced at
-   the cheapest of them: the sum is an integer again, it still covers the demand, and starts
-   of the sum never exceed the sum of starts.
+3. Without them every stage of a workload's requests stands alone: the most of some sums of a
+   constant and of replicas, some of them at a rebate (`stages`). Pools of one engine in several
+   domains are added up and priced at the cheapest of them: the sum is an integer again, it still
+   covers the demand, and starts of the sum never exceed the sum of starts.
 4. What is left falls apart into one covering block a workload and stage. Where an engine serves
    several stages, they share one block if its grid is small enough; else the engine stands in
    the block of each, an equal part of its price in each.
@@ -47,7 +47,7 @@ import numpy as np
 
 from heteroplan.clock import Stop, never
 from heteroplan.numerics.tolerances import NOTHING, ROUNDING
-from heteroplan.optimize.covering.blocks import open_day
+from heteroplan.optimize.covering.blocks import Block, open_day
 from heteroplan.optimize.covering.role_blocks import BlockEngine, RoleBlock, role_blocks
 from heteroplan.optimize.covering.stages import SLACK, Priced, priced
 from heteroplan.optimize.program.prices import Prices, highest_service_cost, supply_prices
@@ -182,14 +182,18 @@ def _add_flow(w: int, at: Priced, found: RoleBlock, counts: Ints, passed: Floats
     for fillers, lacking in zip(found.fillers, missing, strict=True):
         if fillers is not None:
             ran |= zip(fillers.engines, fillers.counts(lacking), strict=True)
+    level = _level(found.block, counts)
     running = {
         p: part * replicas
         for e, replicas in ran.items()
-        for p, part in zip(found.engines[e].pools, _parts(problem, found.engines[e]), strict=True)
+        for p, part in zip(
+            found.engines[e].pools, _parts(problem, found.engines[e], level), strict=True
+        )
     }
     classes = len(problem.workloads[w].rps)
     for stage in found.stages:
-        flow = stage.flow({p: count for p, count in running.items() if p in stage.part})
+        mine = {p: count for p, count in running.items() if p in stage.part}
+        flow = stage.flow(mine, np.where(level < len(stage.levels), level, 0))
         for b in problem.balances_of(w):
             for pools, sign in ((problem.balances[b].left, 1.0), (problem.balances[b].right, -1.0)):
                 for p in pools:
@@ -197,8 +201,21 @@ def _add_flow(w: int, at: Priced, found: RoleBlock, counts: Ints, passed: Floats
                         passed[b, :classes] += sign * stage.part[p] * flow[p]
 
 
-def _parts(problem: Problem, engine: BlockEngine) -> Floats:
-    """[D, T] part of an engine's replicas in each of its pools: the cheapest, by their room."""
+def _level(block: Block, counts: Ints) -> Ints:
+    """[T] number of the level from which counts [E, T] of a block cost most."""
+    if block.floors is None:
+        return np.zeros(counts.shape[1], dtype=np.int64)
+    floors = block.floors.constant + (block.floors.price * counts).sum(axis=1)
+    return np.argmax([(block.price * counts).sum(axis=0), *floors], axis=0)
+
+
+def _parts(problem: Problem, engine: BlockEngine, level: Ints) -> Floats:
+    """[D, T] part of an engine's replicas in each of its pools: the cheapest, by their room.
+
+    As prices measured from a `level` [T] say.
+    """
+    running = engine.running[level, :, np.arange(len(level))].T
+    price = running.min(axis=0)
     room = np.array([np.maximum(problem.pools[p].most, 1) for p in engine.pools], dtype=np.float64)
-    room = room * (engine.running <= engine.price + NOTHING + ROUNDING * abs(engine.price))
+    room = room * (running <= price + NOTHING + ROUNDING * abs(price))
     return np.asarray(room / room.sum(axis=0))

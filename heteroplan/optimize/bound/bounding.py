@@ -103,11 +103,13 @@ def rounds(
                 best = max(best, begun[-1], key=lambda each: each.value)
                 yield best
         near = best.value - BEHIND * abs(best.value)
-        for each in begun:
-            if each.prices.balance.any() and each.value >= near:
-                prices = balanced(problem, each.prices, stop, CELLS)
-                best = _better(problem, best, prices, MORE_CELLS, stop)
-                yield best
+        improvable = [each for each in begun if each.prices.balance.any() and each.value >= near]
+        if any(each.prices is not best.prices for each in improvable):
+            best = _better(problem, best, best.prices, MORE_CELLS, stop)
+        for each in improvable:
+            prices = balanced(problem, each.prices, stop, CELLS)
+            best = _better(problem, best, prices, MORE_CELLS, stop)
+            yield best
         if best is not before:
             best = _better(problem, best, best.prices, MOST_CELLS, stop)
             yield best

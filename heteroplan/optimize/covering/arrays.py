@@ -20,6 +20,10 @@ class Arrays(NamedTuple):
 
     price: _Floats
     """[E, T]"""
+    floor: _Floats
+    """[L, T]"""
+    floor_price: _Floats
+    """[L, E, T]"""
     start: _Floats
     """[E, T]"""
     change: _Floats
@@ -73,8 +77,13 @@ def arrays_of(block: "Block", engines: list[int]) -> Arrays:
     """Some engines of a block."""
     intervals, sides, lost = len(block.need), block.all_sides(), block.least_lost
     loss, none = block.node_loss, np.zeros(0, dtype=np.int64)
+    floors = block.floors
     return Arrays(
         price=own(block.price[engines]),
+        floor=np.zeros((0, intervals)) if floors is None else own(floors.constant),
+        floor_price=np.zeros((0, len(engines), intervals))
+        if floors is None
+        else own(floors.price[:, engines]),
         start=own(block.start[engines]),
         change=np.zeros(len(engines)) if block.change is None else block.change[engines],
         reach=_tables(block, engines),

@@ -1,6 +1,7 @@
 """The covering block: replicas of some engines that cover a workload's demand over the day.
 
-    min  Σ_t [ Σ_e price[e,t]·n[e,t] + start[e,t]·max(0, n[e,t] - n[e,t-1])
+    min  Σ_t [ Σ_e price[e,t]·n[e,t] (or a floor, where that is higher)
+               + Σ_e start[e,t]·max(0, n[e,t] - n[e,t-1])
                + Σ_e change[e]·[n[e,t] != n[e,t-1]]
                + Σ_s penalty[s,t]·max(0, need[t] - Σ_{e on side s} share[e,t]·n[e,t]) ]
     over integers low[e,t] <= n[e,t] <= high[e,t]
@@ -37,6 +38,16 @@ class Filling:
     """[S, T, G + 1] for g = 0..G steps of `step` or more on each side."""
     step: float
     """Share of the demand."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Floors:
+    """Lines below which what running replicas cost does not lie, each rising no slower than it."""
+
+    constant: Floats
+    """[L, T]"""
+    price: Floats
+    """[L, E, T] of one running replica, no less than that of the block."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +89,7 @@ class Block:
     than so many times what one does; then `share` is at least what any of them serves."""
     change: Floats | None = None
     """[E] of a change of an engine's count between two intervals; None where all are free."""
+    floors: Floors | None = None
     queue: Ints | None = None
     """[E] the first engine of those whose replicas are one queue: each serves what `by_count` says
     of as many as all of them have. None where each engine has its own."""

@@ -129,7 +129,7 @@ def _stage(of: Arrays, t: int, low: _Ints, size: _Ints, out: _Floats) -> None:
 
     Helpers take the arrays that they need: passing all takes longer than what most of them do.
     """
-    _running(of.price, t, low, size, out)
+    _running(of.price, of.floor, of.floor_price, t, low, size, out)
     apart = of.node_serve == 0.0 and of.serve[t] == 0.0
     for e in range(len(size)):
         apart = apart and of.queue[e] == e
@@ -147,15 +147,33 @@ def _stage(of: Arrays, t: int, low: _Ints, size: _Ints, out: _Floats) -> None:
 
 
 @compiled
-def _running(price: _Floats, t: int, low: _Ints, size: _Ints, out: _Floats) -> None:
+def _running(
+    price: _Floats,
+    floor: _Floats,
+    floor_price: _Floats,
+    t: int,
+    low: _Ints,
+    size: _Ints,
+    out: _Floats,
+) -> None:
     """What the replicas of each cell cost. Cells that differ in the last engine are neighbours."""
     last, inner, counts = len(size) - 1, size[-1], low.copy()
     for first in range(0, len(out), inner):
-        cost = 0.0
+        cost = price[last, t] * low[last]
         for e in range(last):
             cost += price[e, t] * counts[e]
         for k in range(inner):
-            out[first + k] = cost + price[last, t] * (low[last] + k)
+            out[first + k] = cost + price[last, t] * k
+        most = out[first + inner - 1]
+        for i in range(len(floor)):
+            slope = floor_price[i, last, t]
+            cost = floor[i, t] + slope * low[last]
+            for e in range(last):
+                cost += floor_price[i, e, t] * counts[e]
+            if cost + slope * (inner - 1) > most:
+                for k in range(inner):
+                    v = cost + slope * k
+                    out[first + k] = v if v > out[first + k] else out[first + k]
         _next(counts, low, size, last)
 
 

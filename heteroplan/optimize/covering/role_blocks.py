@@ -12,7 +12,7 @@ import numpy as np
 
 from heteroplan.numerics.division import quotient
 from heteroplan.numerics.tolerances import ROUNDING
-from heteroplan.optimize.covering.blocks import Block, Filling
+from heteroplan.optimize.covering.blocks import Block, Filling, Floors
 from heteroplan.optimize.covering.choice import not_beaten, on_grid, unit_price, useful_counts
 from heteroplan.optimize.covering.losses import ALL_OF_THEM, LeastLost
 from heteroplan.optimize.covering.stages import SLACK, Priced, Stage, stages_of
@@ -62,7 +62,7 @@ class BlockEngine:
     part: float
     """Of each replica that stands in this block."""
     running: Floats
-    """[D, T] price of a running replica in each pool."""
+    """[L, D, T] price of a running replica in each pool, measured from each level of passing."""
     starting: Floats
     """[D, T] of a start."""
     before: int
@@ -72,13 +72,18 @@ class BlockEngine:
     its pools changes then."""
 
     @property
+    def prices(self) -> Floats:
+        """[L, T] of a running replica in the cheapest pool, measured from each level."""
+        return np.asarray(self.running.min(axis=1))
+
+    @property
     def price(self) -> Floats:
-        """[T] in the cheapest pool."""
-        return np.asarray(self.running.min(axis=0))
+        """[T] the same from the first level, where it is least."""
+        return np.asarray(self.running[0].min(axis=0))
 
     @property
     def start(self) -> Floats:
-        """[T] in the cheapest pool."""
+        """[T] of a start in the cheapest pool."""
         return np.asarray(self.starting.min(axis=0))
 
 
@@ -138,12 +143,12 @@ def _served_by(pools: Sequence[int], stages: list[Stage]) -> tuple[int, ...]:
 def _engine(at: Priced, pools: tuple[int, ...], stages: list[Stage]) -> BlockEngine:
     """An engine with the parts of it that `stages` carry."""
     part = sum(stage.part[pools[0]] for stage in stages)
-    rebate = np.array([sum(stage.rebate[p] for stage in stages) for p in pools])
+    rebates = [sum(stage.rebates(p) for stage in stages) for p in pools]
     before = at.problem.before
     return BlockEngine(
         pools=pools,
         part=part,
-        running=np.maximum(0.0, part * at.running[list(pools)] - rebate),
+        running=np.maximum(0.0, part * at.running[list(pools)] - np.stack(rebates, axis=1)),
         starting=part * at.starting[list(pools)],
         before=0 if before is None else int(before[list(pools)].sum()),
         change=part * float(at.problem.change_costs[list(pools)].min()),
@@ -181,7 +186,8 @@ def _role_block(
         for pools, mine in zip(candidates, served, strict=True)
     )
     need = _need(problem, w)
-    price, start = np.array([e.price for e in engines]), np.array([e.start for e in engines])
+    prices, start = np.array([e.prices for e in engines]), np.array([e.start for e in engines])
+    price, offset = prices[:, 0], np.sum([stage.offsets() for stage in stages], axis=0)
     lost = _least_lost(problem, w, candidates) if losses else None
     share, by_count = _shares(problem, w, candidates, price, lost)
     fewest_count, most_count = _limits_of(problem, w, candidates) if alone else (0, None)
@@ -191,7 +197,8 @@ def _role_block(
     if lost is not None:
         high += lost.spare(high)
     new = np.array([each.before == 0 for each in engines])
-    better = not_beaten(price, start, share, new, most_count is None, by_count, served)
+    at_all_levels = prices.reshape(len(engines), -1)
+    better = not_beaten(at_all_levels, start, share, new, most_count is None, by_count, served)
     kept = np.flatnonzero(better | (lost is not None)).tolist()
     if alone and len(kept) == len(engines):
         supply = [sum(int(problem.pools[p].most.max()) for p in pools) for pools in candidates]
@@ -223,6 +230,7 @@ def _role_block(
         by_count=None if by_count is None else by_count[grid],
         least_lost=None if lost is None else lost.of(grid),
         change=change[grid] if change[grid].any() else None,
+        floors=Floors(offset[1:], np.swapaxes(prices[grid, 1:], 0, 1)) if len(offset) > 1 else None,
         sides=None if alone else np.array([[i in served[e] for e in grid] for i in sides]),
     )
     constant = sum(stage.constant for stage in stages) - _too_much(at, w, engines)

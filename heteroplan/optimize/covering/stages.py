@@ -11,10 +11,16 @@ replica would come to cost less than nothing. Where a share u of a class is left
 sum_p x[p] = 1 - u: leaving it out costs a stage its part of the price of these requests, less
 `top`·u. An engine that serves several stages carries an equal part of what it costs, and of what
 passing costs in it, in each.
+
+Measured from `top` alone, a replica that has nothing left to serve costs less as well. So the stage
+costs the most of what it costs measured from `top` and from some lower levels. The replicas of one
+engine cost the least of two lines there: as many as run in its cheapest pool, or in that where they
+serve cheapest. These lines cross at one level, so for a single class one level an engine gives all
+that the shares x[p] cost at least.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +28,7 @@ from numpy.typing import NDArray
 from heteroplan.numerics.division import quotient
 from heteroplan.numerics.tolerances import NOTHING, ROUNDING
 from heteroplan.optimize.program.prices import Prices, passing_prices, pool_prices, start_prices
-from heteroplan.optimize.program.problem import Floats, Problem
+from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.units import S_PER_HOUR
 
 SLACK = 3e-6
@@ -36,38 +42,80 @@ class Stage:
     pools: tuple[int, ...]
     part: dict[int, float]
     """Of each pool that this stage carries."""
-    rebate: dict[int, Floats]
-    """[T] by which a replica of each pool costs less."""
     constant: float
-    """To be added to the cost of the stage's replicas."""
+    """To be added to the cost of the stage's replicas, measured from the first level."""
     short: Floats
     """[T] what leaving all demand unserved costs the stage; infinite where none may be."""
     load: dict[int, Floats]
     """[K, T] of each pool, infinite where it serves nothing."""
-    below: dict[int, Floats]
-    """[K, T] by which passing each pool costs less than at the level of `constant`."""
-    sets_level: dict[int, NDArray[np.bool_]]
-    """[K, T] whether the level would change with the price of passing each pool."""
+    psi: dict[int, Floats]
+    """[K, T] price of passing each pool; minus infinity where it serves nothing."""
+    reach: dict[int, Floats]
+    """[K, T] price of passing each pool and of the replicas for it, in fractions."""
+    levels: Floats
+    """[L, K, T] from which prices of passing are measured: `top`, then lower ones."""
+    set_by: tuple[tuple[int, ...], ...]
+    """For each level the pools whose prices set it."""
 
-    def flow(self, running: Mapping[int, Floats]) -> dict[int, Floats]:
+    def rebates(self, p: int) -> Floats:
+        """[L, T] by which a replica of pool p costs less, measured from each level."""
+        return np.asarray((self._below(p, self.levels) / self.load[p]).max(axis=1))
+
+    def offsets(self) -> Floats:
+        """[L, T] what is to be added to `constant` where each level is measured from."""
+        constant = (self.levels - SLACK * np.abs(self.levels)).sum(axis=1)
+        return np.asarray(constant - constant[0])
+
+    def flow(self, running: Mapping[int, Floats], level: Ints) -> dict[int, Floats]:
         """[K, T] share of the demand that passes each pool, where so many replicas [T] run.
 
-        That of the least cost: all that cheaper pools have capacity for, and the rest, which is
-        less than nothing where that is too much, at the level of `constant`.
+        That of the least cost measured from a `level` [T]: all that cheaper pools have capacity
+        for, and the rest, which is less than nothing where that is too much, at the level.
         """
-        intervals = np.arange(next(iter(self.load.values())).shape[1])
-        found = {p: np.zeros_like(self.below[p]) for p in self.pools}
+        intervals = np.arange(len(level))
+        height = self.levels[level, :, intervals].T
+        found = {p: np.zeros_like(height) for p in self.pools}
         for p, replicas in running.items():
-            gain = self.below[p] / self.load[p]
+            gain = self._below(p, height) / self.load[p]
             k = gain.argmax(axis=0)
             passed = np.where(gain[k, intervals] > 0, replicas / self.load[p][k, intervals], 0.0)
             found[p][k, intervals] = passed
         rest = 1.0 - np.sum(list(found.values()), axis=0)
-        part = {p: self.sets_level[p] * (running.get(p, 0.0) + NOTHING) for p in self.pools}
+        sets = self._sets(level)
+        part = {p: sets[p] * (running.get(p, 0.0) + NOTHING) for p in self.pools}
         total = np.sum(list(part.values()), axis=0)
         for p in self.pools:
             found[p] += quotient(rest * part[p], total)
         return found
+
+    def _below(self, p: int, height: Floats) -> Floats:
+        """[..., K, T] by which passing pool p costs less than at a height [..., K, T]."""
+        psi = np.where(np.isfinite(self.psi[p]), self.psi[p], np.inf)
+        return np.maximum(0.0, height - psi)
+
+    def _sets(self, level: Ints) -> dict[int, NDArray[np.bool_]]:
+        """[K, T] whether a `level` [T] would change with the price of passing each pool."""
+        highest, cheapest = _highest_and_cheapest(self.psi, self.reach)
+        margin = ROUNDING * np.abs(self.levels[0]) + NOTHING
+        of_passing = {p: self.psi[p] >= highest - margin for p in self.pools}
+        found = {p: np.zeros(highest.shape, dtype=bool) for p in self.pools}
+        for i, mine in enumerate(self.set_by):
+            least = np.min([self.reach[p] for p in mine], axis=0)
+            for p in mine:
+                of_reach = self.reach[p] <= least + margin
+                sets = (
+                    np.where(highest <= cheapest, of_passing[p], of_reach) if i == 0 else of_reach
+                )
+                found[p] |= sets & (level == i) & np.isfinite(least)
+        return found
+
+
+def _highest_and_cheapest(
+    psi: Mapping[int, Floats], reach: Mapping[int, Floats]
+) -> tuple[Floats, Floats]:
+    """[K, T] largest price of passing, and least one with the replicas for it."""
+    highest = np.max(list(psi.values()), axis=0, initial=-np.inf)
+    return np.asarray(highest), np.asarray(np.min(list(reach.values()), axis=0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,10 +206,20 @@ def stages_of(at: Priced, w: int) -> list[Stage]:
     served = [pools for pools in dict.fromkeys(every) if pools]
     times = {p: sum(p in pools for pools in served) for p in mine}
     short = np.full(problem.intervals, np.inf) if at.unserved is None else at.unserved[w]
-    return [
+    stages = [
         _stage(at, w, pools, {p: 1.0 / times[p] for p in pools}, short / len(served))
         for pools in served
     ]
+    most = max((len(stage.levels) for stage in stages), default=0)
+    return [_with_levels(stage, most) for stage in stages]
+
+
+def _with_levels(stage: Stage, count: int) -> Stage:
+    """The stage with so many levels, of which its first stands for those that it lacks."""
+    number = [*range(len(stage.levels)), *[0] * (count - len(stage.levels))]
+    return replace(
+        stage, levels=stage.levels[number], set_by=tuple(stage.set_by[i] for i in number)
+    )
 
 
 def _stage(
@@ -184,25 +242,52 @@ def _stage(
         psi[p] = np.where(able, part[p] * at.passing[p, : len(asked)], -np.inf)
         cost = part[p] * at.running[p]
         reach[p] = np.where(able, psi[p] + cost * np.where(able, load[p], 0.0), np.inf)
-    highest, cheapest = np.max(list(psi.values()), axis=0), np.min(list(reach.values()), axis=0)
-    top = np.minimum(highest, cheapest)
-    served = np.isfinite(top)
-    top = np.where(served, top, 0.0)
-    margin = ROUNDING * np.abs(top) + NOTHING
+    top = np.minimum(*_highest_and_cheapest(psi, reach))
+    top = np.where(np.isfinite(top), top, 0.0)
     short = short - np.maximum(0.0, top).max(axis=0)
     refund = len(asked) * np.minimum(0.0, short).sum()
-    below = {p: np.maximum(0.0, np.where(np.isfinite(psi[p]), top - psi[p], 0.0)) for p in pools}
+    finite = np.where(np.isfinite(list(reach.values())), list(reach.values()), 0.0)
+    margin = NOTHING + ROUNDING * float(np.abs(finite).max(initial=0.0))
+    levels, set_by = [top], [pools]
+    for engine in _engines(problem, pools):
+        level = _level_of(engine, top, reach, load, {p: part[p] * at.running[p] for p in engine})
+        if not any(np.allclose(level, each, rtol=0, atol=margin) for each in levels):
+            levels.append(level)
+            set_by.append(engine)
     return Stage(
         pools=pools,
         part=part,
-        rebate={p: (below[p] / load[p]).max(0) for p in pools},
         constant=float((top - SLACK * np.abs(top)).sum() + refund),
         short=np.maximum(0.0, short),
         load=load,
-        below=below,
-        sets_level={
-            p: served
-            & np.where(highest <= cheapest, psi[p] >= top - margin, reach[p] <= top + margin)
-            for p in pools
-        },
+        psi=psi,
+        reach=reach,
+        levels=np.array(levels),
+        set_by=tuple(set_by),
     )
+
+
+def _engines(problem: Problem, pools: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """The pools of each engine."""
+    found: dict[int, list[int]] = {}
+    for p in pools:
+        found.setdefault(problem.pools[p].candidate, []).append(p)
+    return [tuple(mine) for mine in found.values()]
+
+
+def _level_of(
+    engine: tuple[int, ...],
+    top: Floats,
+    reach: Mapping[int, Floats],
+    load: Mapping[int, Floats],
+    cost: Mapping[int, Floats],
+) -> Floats:
+    """[K, T] level up to which replicas of an engine stand where they cost least, at most `top`.
+
+    From there on they stand where they serve cheapest. `cost` [T] is that of a running replica.
+    """
+    serving = np.min([reach[p] for p in engine], axis=0)
+    able = np.isfinite(serving)
+    least = np.where(able, np.min([load[p] for p in engine], axis=0), 0.0)
+    one = least * np.min([cost[p] for p in engine], axis=0)
+    return np.where(able, np.minimum(top, np.where(able, serving, 0.0) - one), top)

@@ -69,13 +69,10 @@ def passed_on(problem: Problem, price: float, cells: int = 8_000) -> list[list[f
 
 
 def test_all_prefill_where_passing_on_costs_less_and_all_decode_where_it_pays() -> None:
-    """20 requests/s by two replicas of 10: all of them. 25 by three: the bound gives a replica the
-    difference for all that it could pass, 1.2 of the demand, so 0.2 less than nothing elsewhere.
-    None where none are asked.
-    """
+    """20 requests/s by two replicas of 10, 25 by three: all of them. None where none are asked."""
     problem = pairs([20.0, 25.0, 0.0])
-    assert passed_on(problem, 1.0) == [[-1.0, -1.4, 0.0], [1.0, 1.4, 0.0]]
-    assert passed_on(problem, -1.0) == [[1.0, 1.4, 0.0], [-1.0, -1.4, 0.0]]
+    assert passed_on(problem, 1.0) == [[-1.0, -1.0, 0.0], [1.0, 1.0, 0.0]]
+    assert passed_on(problem, -1.0) == [[1.0, 1.0, 0.0], [-1.0, -1.0, 0.0]]
 
 
 @pytest.mark.parametrize("price", [1.0, -1.0, 0.3])

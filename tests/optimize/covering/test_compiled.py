@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from heteroplan.optimize.covering.blocks import Block, Filling, cheapest_path
+from heteroplan.optimize.covering.blocks import Block, Filling, Floors, cheapest_path
 from heteroplan.optimize.covering.compiled import cheapest_fill
 from tests.optimize.block_reference import block_cost, least_open
 
@@ -38,8 +38,11 @@ def random_block(seed: int) -> Block:
     share = draw.uniform(0.1, 0.6, shape) * (draw.random(shape) < 0.9)
     counts = np.arange(7)[:, None]
     growing = share[:, None, :] * (counts * (1.0 - 0.5 / np.sqrt(np.maximum(1, counts))))
+    price = draw.uniform(0.5, 3.0, shape)
+    lines = np.random.default_rng((seed, 1)).uniform(0.0, 1.0, (2, 1 + engines, intervals))
+    floors = Floors(-3.0 * lines[:, 0], price + 1.5 * lines[:, 1:])
     return Block(
-        price=draw.uniform(0.5, 3.0, shape),
+        price=price,
         start=draw.uniform(0.0, 3.0, shape),
         share=share,
         by_count=growing if seed % 3 == 0 else None,
@@ -55,6 +58,7 @@ def random_block(seed: int) -> Block:
         room=draw.integers(4, 16, (2, intervals)) if limited else None,
         filling=_filling(draw, sides, intervals) if fillable else None,
         change=draw.uniform(0.0, 2.0, engines) if seed % 2 else None,
+        floors=floors if seed % 5 < 2 else None,
     )
 
 

@@ -8,12 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.optimize import linprog
 
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import Loss, Part, Resilience, Role
 from heteroplan.optimize.covering.stages import SLACK, Priced, Stage, priced, stages_of
 from heteroplan.optimize.program.prices import supply_prices
-from heteroplan.optimize.program.problem import Problem
+from heteroplan.optimize.program.problem import Ints, Problem
 from tests.builders import SHAPE, engine, fleet, scenario, workload
 from tests.optimize.case import problem_of
 
@@ -38,7 +39,7 @@ def stages_at(problem: Problem, balance: float) -> tuple[Stage, Stage]:
 
 
 def rebates(stage: Stage) -> list[float]:
-    return [float(stage.rebate[p][0]) for p in stage.pools]
+    return [float(stage.rebates(p)[0, 0]) for p in stage.pools]
 
 
 def test_the_group_where_passing_costs_less_gets_a_rebate() -> None:
@@ -404,5 +405,66 @@ def test_what_passing_costs_is_shared_by_the_stages_that_an_engine_serves() -> N
     prices.balance[b] = 3.0
     stages = stages_of(priced(problem, prices), 0)
     assert [each.constant for each in stages] == pytest.approx([3.0, 1.5, -3.0], rel=1e-5)
-    saved = [{problem.pools[p].engine: float(r[0]) for p, r in s.rebate.items()} for s in stages]
+    names = {p: problem.pools[p].engine for p in range(len(problem.pools))}
+    saved = [{names[p]: float(s.rebates(p)[0, 0]) for p in s.pools} for s in stages]
     assert saved == [{"moe": 0.0, "prefill": 0.75}, {"moe": 0.75, "prefill": 0.0}, {"decode": 0.0}]
+
+
+@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("classes", [1, 2])
+def test_replicas_cost_no_more_than_the_cheapest_way_to_share_the_demand(
+    seed: int, classes: int
+) -> None:
+    """Measured from each level. With one class the most of it is just that, by a linear program.
+
+    So many replicas of two engines, each in both groups, where all can be served.
+    """
+    draw = np.random.default_rng(seed)
+    shapes = [replace(SHAPE, name=name, share=1.0 / classes) for name in "ab"[:classes]]
+    engines = [
+        engine(f"decode-{i}", gpus=2 * i + 2, capacity_rps=float(draw.uniform(4.0, 12.0)))
+        for i in (0, 1)
+    ]
+    prefill = engine("prefill", role=Role.PREFILL)
+    problem = problem_of(
+        scenario(
+            [workload(rps=[20.0], engines=[prefill, *engines], classes=shapes)],
+            in_fleet=fleet({leaf: {"h100x8": 40} for leaf in ("l1", "l2")}),
+        )
+    )
+    prices = supply_prices(problem, draw.uniform(0.0, 2.0, (len(problem.supplies), 1)))
+    prices.balance[:] = draw.uniform(-8.0, 8.0, prices.balance.shape)
+    at = priced(problem, prices)
+    _, decode = stages_of(at, 0)
+    counts = draw.integers(3, 7, 2)
+    pools = [[p for p in decode.pools if problem.pools[p].engine == e.name] for e in engines]
+    assert [len(mine) for mine in pools] == [2, 2]
+    costs = [np.array([at.running[p] - decode.rebates(p) for p in mine]).min(0) for mine in pools]
+    measured = decode.offsets() + sum(n * cost for n, cost in zip(counts, costs, strict=True))
+    found = decode.constant + float(measured.max())
+    least = least_shared(at, decode, pools, counts)
+    assert found <= least + 1e-9
+    assert found == pytest.approx(least, abs=1e-3) or classes > 1
+
+
+def least_shared(at: Priced, stage: Stage, pools: list[list[int]], counts: Ints) -> float:
+    """What so many replicas of each engine cost at least, however they stand and serve."""
+    every, classes = [p for mine in pools for p in mine], len(stage.levels[0])
+    shares = len(every) * classes
+    cost = [float(stage.psi[p][k, 0]) for p in every for k in range(classes)]
+    within = np.zeros((len(every), shares + len(every)))
+    whole = np.zeros((classes + len(pools), shares + len(every)))
+    for i, p in enumerate(every):
+        mine = slice(i * classes, (i + 1) * classes)
+        within[i, mine], within[i, shares + i] = stage.load[p][:, 0], -1.0
+        whole[:classes, mine] = np.eye(classes)
+        whole[classes + next(e for e, of in enumerate(pools) if p in of), shares + i] = 1.0
+    found = linprog(
+        [*cost, *(float(at.running[p, 0]) for p in every)],
+        A_ub=within,
+        b_ub=np.zeros(len(every)),
+        A_eq=whole,
+        b_eq=[*np.ones(classes), *counts],
+    )
+    assert found.fun is not None
+    return float(found.fun)
