@@ -8,7 +8,8 @@ tight-5x8-70-91             workloads x spines, per cent of the GPUs used, seed,
 leaf-four-type              four-type, every workload leaf-affine
 leaf                        table b of `topology`, leaf-affine
 full-1, full-4, full-8      table a of `topology`, by number of spines, 95 % of the fleet used
-classes-3x4, classes-1x7    workloads x request classes of each
+classes-3x4, classes-1x7,   workloads x request classes of each
+classes-7x3
 """
 
 import re
@@ -46,7 +47,15 @@ TIGHT_GPUS = 400
 TOPOLOGY_SEED = 3
 LEAF_FILL, FULL, CLASSES_FILL = 0.75, 0.95, 0.8
 """Share of what the fleet could serve that is asked for (`topology_cases.Files.filled`)."""
-THREE_WORKLOADS = ("chat-8b", "chat-32b", "chat-70b")
+WORKLOADS_WITH_CLASSES = (
+    "chat-8b",
+    "chat-32b",
+    "chat-70b",
+    "autocomplete-8b",
+    "summary-8b",
+    "code-32b",
+    "chat-moe",
+)
 THREE_SPINES: tuple[Spines, ...] = (
     (
         ({"h100": 6, "l40s": 6},),
@@ -133,10 +142,11 @@ def _full(at: Path, spines: int) -> None:
 
 
 def _classes(at: Path, workloads: int, classes: int) -> None:
-    clusters = FEW_GPUS if workloads == 1 else THREE_SPINES
+    clusters = {1: FEW_GPUS, 3: THREE_SPINES}.get(workloads, FOUR_SPINES)
     files, _ = ten_workloads(clusters, intervals=96, seed=TOPOLOGY_SEED)
-    divided = _divided(files, THREE_WORKLOADS[:workloads], classes)
-    divided.filled(np.ones(workloads), CLASSES_FILL).write(at)
+    divided = _divided(files, WORKLOADS_WITH_CLASSES[:workloads], classes)
+    fill = LEAF_FILL if clusters is FOUR_SPINES else CLASSES_FILL
+    divided.filled(np.ones(workloads), fill).write(at)
 
 
 def _divided(files: Files, names: Sequence[str], classes: int) -> Files:
@@ -171,6 +181,6 @@ _MADE: dict[str, Callable[..., None]] = {
     "leaf-four-type": _leaf_four_type,
     "leaf": _leaf,
     r"full-([148])": _full,
-    r"classes-([13])x(\d+)": _classes,
+    r"classes-([137])x(\d+)": _classes,
 }
 """What makes an instance in a folder, by a pattern of names whose groups are its numbers."""

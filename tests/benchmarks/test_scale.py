@@ -258,6 +258,7 @@ def test_groups_name_their_instances() -> None:
         ("full-1", 10, 1),
         ("classes-3x4", 3, 4),
         ("classes-1x7", 1, 7),
+        ("classes-7x3", 7, 3),
     ],
 )
 def test_an_instance_loads_by_its_name(
