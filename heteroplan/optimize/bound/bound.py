@@ -193,7 +193,7 @@ def _add_flow(w: int, at: Priced, found: RoleBlock, counts: Ints, passed: Floats
     classes = len(problem.workloads[w].rps)
     for stage in found.stages:
         mine = {p: count for p, count in running.items() if p in stage.part}
-        flow = stage.flow(mine, np.where(level < len(stage.levels), level, 0))
+        flow = stage.flow(mine, level)
         for b in problem.balances_of(w):
             for pools, sign in ((problem.balances[b].left, 1.0), (problem.balances[b].right, -1.0)):
                 for p in pools:

@@ -73,13 +73,8 @@ class BlockEngine:
 
     @property
     def prices(self) -> Floats:
-        """[L, T] of a running replica in the cheapest pool, measured from each level."""
+        """[L, T] of a running replica in the cheapest pool, from each level; the first is least."""
         return np.asarray(self.running.min(axis=1))
-
-    @property
-    def price(self) -> Floats:
-        """[T] the same from the first level, where it is least."""
-        return np.asarray(self.running[0].min(axis=0))
 
     @property
     def start(self) -> Floats:

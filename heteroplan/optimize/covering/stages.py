@@ -97,15 +97,13 @@ class Stage:
         """[K, T] whether a `level` [T] would change with the price of passing each pool."""
         highest, cheapest = _highest_and_cheapest(self.psi, self.reach)
         margin = ROUNDING * np.abs(self.levels[0]) + NOTHING
-        of_passing = {p: self.psi[p] >= highest - margin for p in self.pools}
         found = {p: np.zeros(highest.shape, dtype=bool) for p in self.pools}
         for i, mine in enumerate(self.set_by):
             least = np.min([self.reach[p] for p in mine], axis=0)
             for p in mine:
-                of_reach = self.reach[p] <= least + margin
-                sets = (
-                    np.where(highest <= cheapest, of_passing[p], of_reach) if i == 0 else of_reach
-                )
+                sets = self.reach[p] <= least + margin
+                if i == 0:
+                    sets = np.where(highest <= cheapest, self.psi[p] >= highest - margin, sets)
                 found[p] |= sets & (level == i) & np.isfinite(least)
         return found
 
@@ -246,8 +244,8 @@ def _stage(
     top = np.where(np.isfinite(top), top, 0.0)
     short = short - np.maximum(0.0, top).max(axis=0)
     refund = len(asked) * np.minimum(0.0, short).sum()
-    finite = np.where(np.isfinite(list(reach.values())), list(reach.values()), 0.0)
-    margin = NOTHING + ROUNDING * float(np.abs(finite).max(initial=0.0))
+    every = np.array(list(reach.values()))
+    margin = NOTHING + ROUNDING * float(np.abs(every[np.isfinite(every)]).max(initial=0.0))
     levels, set_by = [top], [pools]
     for engine in _engines(problem, pools):
         level = _level_of(engine, top, reach, load, {p: part[p] * at.running[p] for p in engine})

@@ -98,7 +98,7 @@ def test_filling_costs_no_more_than_whole_replicas_that_cover(seed: int) -> None
     table = found.block.filling
     assert table is not None
     share = shares_of(many_engines(seed), fillers, found.engines)
-    price = np.array([found.engines[e].price for e in fillers.engines])
+    price = np.array([found.engines[e].prices[0] for e in fillers.engines])
     for missing in np.random.default_rng(seed).uniform(0.0, 1.0, 6):
         at_both = np.full(2, missing)
         stated = filled_for(table, 0, at_both)
@@ -115,7 +115,7 @@ def test_counts_of_fillers_cover_what_is_missing_for_what_the_table_says(seed: i
     found, fillers = filled(seed)
     table = found.block.filling
     assert table is not None
-    price = np.array([found.engines[e].price for e in fillers.engines])
+    price = np.array([found.engines[e].prices[0] for e in fillers.engines])
     for missing in np.random.default_rng(seed).uniform(0.0, 1.0, (20, 2)):
         counts = fillers.counts(missing)
         assert ((counts * fillers.steps).sum(axis=0) * fillers.step >= missing - fillers.step).all()
