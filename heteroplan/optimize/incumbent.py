@@ -72,12 +72,30 @@ def of_sizes(problem: Problem, replicas: Ints) -> Incumbent:
 
 
 def resized(problem: Problem, plan: Incumbent, replicas: Ints) -> Incumbent:
-    """The plan with other sizes [P, T]; the flow of workloads that they change is in the mix."""
+    """The plan with other sizes [P, T]; the flow of workloads that they change is in the mix.
+
+    Except where classes are served apart, no pool shrinks, and the mix would serve less.
+    """
     flow = list(plan.solution.flow)
     changed = np.flatnonzero((replicas != plan.solution.replicas).any(axis=1))
     for w in sorted({problem.pools[p].workload for p in changed}):
         mix(problem, w, replicas, flow)
+        if len(problem.workloads[w].rps) > 1:
+            _keep_apart(problem, w, plan, replicas, flow)
     return incumbent(problem, Solution(replicas, tuple(flow)))
+
+
+def _keep_apart(
+    problem: Problem, w: int, plan: Incumbent, replicas: Ints, flow: list[Floats]
+) -> None:
+    """Write what `plan` has of workload w into `flow` where it still fits and serves more."""
+    work, before = problem.workloads[w], plan.solution
+    pools = list(work.pools)
+    fits = (replicas[pools] >= before.replicas[pools]).all(axis=0)
+    more = served_share(problem, work, before.flow) - served_share(problem, work, flow)
+    kept = fits & ((more * work.rps).sum(axis=0) > 0.0)
+    for p in pools:
+        flow[p] = np.where(kept, before.flow[p], flow[p])
 
 
 def _within_sizes(problem: Problem, solution: Solution) -> Solution:

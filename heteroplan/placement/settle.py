@@ -13,7 +13,7 @@ from heteroplan.errors import NoPlanError
 from heteroplan.optimize.improve.handover import starting_later
 from heteroplan.optimize.improve.kept_sizes import keep_sizes
 from heteroplan.optimize.improve.level import stable
-from heteroplan.optimize.improve.repair import repaired
+from heteroplan.optimize.improve.repair import divided_again, repaired
 from heteroplan.optimize.incumbent import Incumbent, resized, unserved_share
 from heteroplan.optimize.program.before import has_handover, left_before
 from heteroplan.optimize.program.problem import Ints, Problem
@@ -129,7 +129,7 @@ class _Settling:
 
     def _served(self, plan: Incumbent, packing: Packing) -> tuple[Settled, Settled]:
         """The plan without what found no room; the best of that and of others serving instead."""
-        kept = stood = without_unplaced(self.problem, plan, packing)
+        kept = stood = self._divided(without_unplaced(self.problem, plan, packing))
         if self.problem.has_stability:
             kept = self._stable(stood)
         if packing.unplaced:
@@ -194,9 +194,10 @@ class _Settling:
             over = self.late() or monotonic() >= until
             if kept.plan.rank[:-1] <= served or (over and not best.plan.broken):
                 break
-            tighter = _tightened(tighter, plan.solution.replicas, left_out)
-            those = {problem.pools[each.pool].workload for each in left_out}
             begin = stood.plan if problem.has_stability else kept.plan
+            sizes = plan.solution.replicas, begin.solution.replicas
+            tighter = _tightened(tighter, *sizes, left_out)
+            those = {problem.pools[each.pool].workload for each in left_out}
             workloads = [
                 w
                 for w in those or range(len(problem.workloads))
@@ -204,11 +205,11 @@ class _Settling:
             ]
             if best.plan.broken:
                 until = max(until, monotonic() + LATE_S)
-            replicas, stop = begin.solution.replicas, self.late.stop
-            plan = repaired(tighter, replicas, workloads, self.gap, stop, until)
+            stop = self.late.stop
+            plan = repaired(tighter, begin, workloads, self.gap, stop, until)
             if problem.has_stability and plan.rank[:-1] > served and not self.late():
                 free = tighter.without_stability()
-                again = repaired(free, replicas, workloads, self.gap, stop, until)
+                again = repaired(free, begin, workloads, self.gap, stop, until)
                 again = stable(tighter, again, self.late)
                 plan = min(plan, again, key=lambda each: each.rank)
         assert best is not None
@@ -219,35 +220,51 @@ class _Settling:
         problem, sizes = self.problem, plan.solution.replicas
         late = self._at_least(SERVE_S)
         sizes, full = substituted(self.scenario, self.candidates, problem, sizes, packing, late)
-        return Settled(resized(problem, plan, sizes), full, problem)
+        return self._divided(Settled(resized(problem, plan, sizes), full, problem))
+
+    def _divided(self, found: Settled) -> Settled:
+        """The same sizes, classes of what goes short divided anew among pools."""
+        plan = divided_again(self.problem, found.plan, self.late.stop, self._at_least(SERVE_S).end)
+        return replace(found, plan=plan)
 
 
-def _tightened(problem: Problem, replicas: Ints, unplaced: Sequence[Unplaced]) -> Problem:
+def _tightened(
+    problem: Problem, replicas: Ints, standing: Ints, unplaced: Sequence[Unplaced]
+) -> Problem:
     """Less supply where and when replicas found no room than `replicas` [P, T] hold there.
 
     Of the domains that a replica draws on the fullest gives: so much less that its GPUs stay
-    free `SPARE` times over. Before the horizon as well, where it starts then.
+    free `SPARE` times over, but for those of `standing` [P, T], which fits on the nodes. Before the
+    horizon as well, where it starts then.
     """
     free_before = [row.free_before for row in problem.supplies]
-    held_before = {
-        r: (free_before[r] or 0) - left
-        for r, left in enumerate(left_before(problem, replicas))
-        if left is not None
-    }
+    held_before, stands_before = (
+        {
+            r: (free_before[r] or 0) - left
+            for r, left in enumerate(left_before(problem, sizes))
+            if left is not None
+        }
+        for sizes in (replicas, standing)
+    )
     residual = problem.residual(replicas)
-    held = [row.gpus - left for row, left in zip(problem.supplies, residual, strict=True)]
+    held, stands = (
+        [row.gpus - left for row, left in zip(problem.supplies, left_by, strict=True)]
+        for left_by in (residual, problem.residual(standing))
+    )
     gpus = [row.gpus.copy() for row in problem.supplies]
     for each in unplaced:
         pool = problem.pools[each.pool]
         times = problem.times(each.first - pool.lead, each.intervals + pool.lead)
         fullest = min(problem.drawn[each.pool], key=lambda r: int(residual[r][times].min()))
         held[fullest][times] -= SPARE * pool.gpus
-        gpus[fullest][times] = np.maximum(0, np.minimum(gpus[fullest], held[fullest])[times])
+        wanted = np.minimum(gpus[fullest], np.maximum(held[fullest], stands[fullest]))
+        gpus[fullest][times] = np.maximum(0, wanted[times])
         early = [r for r in problem.drawn[each.pool] if r in held_before]
         if early and each.first < pool.lead:
             fullest = min(early, key=lambda r: (free_before[r] or 0) - held_before[r])
             held_before[fullest] -= SPARE * pool.gpus
-            free_before[fullest] = max(0, min(free_before[fullest] or 0, held_before[fullest]))
+            wanted = max(held_before[fullest], stands_before[fullest])
+            free_before[fullest] = max(0, min(free_before[fullest] or 0, wanted))
     return replace(
         problem,
         supplies=tuple(

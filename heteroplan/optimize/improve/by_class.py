@@ -33,7 +33,7 @@ from heteroplan.optimize.rules import open_pools
 from heteroplan.optimize.rules.mip import Box
 from heteroplan.optimize.search import Search
 from heteroplan.optimize.solvers import solver
-from heteroplan.optimize.solvers.solver import Effort, optimum
+from heteroplan.optimize.solvers.solver import Effort, Verdict
 
 type Configurations = dict[tuple[int, ...], int]
 """Sizes of a workload's pools in one interval -> their number."""
@@ -181,6 +181,9 @@ def by_class(
     short = unserved_share(problem, w, best)
     for t in np.flatnonzero(short == 0).tolist():
         day.know(here[:, t], t, [best.solution.flow[p][:, t] for p in pools])
+    for t in np.flatnonzero(short).tolist():
+        for one_more in np.eye(len(pools), dtype=np.int64):
+            day.consider(here[:, t] + one_more)
     for t in times:
         if effort.over():
             return best
@@ -217,6 +220,10 @@ class _Day:
     def know(self, sizes: Ints, t: int, flow: list[Floats]) -> None:
         """A configuration, and flow with which it serves interval t."""
         self.flows[self._number(sizes), t] = flow
+
+    def consider(self, sizes: Ints) -> None:
+        """A configuration of which it is not known yet which intervals it serves."""
+        self._number(sizes)
 
     def look(self, t: int, guess: Ints) -> None:
         """Find the sizes that serve interval t for least, from the capacities of a guess."""
@@ -256,7 +263,7 @@ class _Day:
         alone = at_sizes(self._alone(t), sizes[:, None])
         still = Box(sizes[:, None], sizes[:, None])
         model = build_model(alone, box=still, allow_short=False)
-        if optimum(model.lp, self.effort) is None:
+        if solver.run(model.lp, self.effort, integer=True).verdict is not Verdict.OPTIMAL:
             return None
         return [share[:, 0] for share in read_flow(model)]
 

@@ -16,10 +16,11 @@ from heteroplan.optimize.construct.all_workloads import (
 )
 from heteroplan.optimize.construct.one_workload import place
 from heteroplan.optimize.construct.task import task_of
+from heteroplan.optimize.improve.by_class import by_class, with_classes
 from heteroplan.optimize.improve.polish import Neighbourhood, polish
 from heteroplan.optimize.incumbent import (
     Incumbent,
-    of_sizes,
+    incumbent,
     resized,
     unserved_share,
     unserved_shares,
@@ -27,6 +28,7 @@ from heteroplan.optimize.incumbent import (
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.rules import open_pools
 from heteroplan.optimize.search import Search
+from heteroplan.optimize.solvers.solver import Effort
 
 REPAIRS = ((2, 1, 20), (4, 2, 20), (2, 4, 20), (4, 8, 20), (2, None, 200), (4, None, 200))
 """Rounds of repair: slack of the small moves, radius and nodes of the small MIPs."""
@@ -42,22 +44,29 @@ REPAIR_S, LARGE_REPAIR_S = 10.0, 3.0
 
 def repaired(
     problem: Problem,
-    replicas: Ints,
+    plan: Incumbent,
     workloads: Sequence[int],
     gap: float,
     stop: Stop,
     deadline: float,
 ) -> Incumbent:
-    """A plan of `problem` from sizes `replicas` [P, T], of which those of `workloads` go short.
+    """A plan of `problem` from one whose sizes fit there, of which those of `workloads` go short.
 
     They are placed again beside the others; where that leaves demand unserved, together with each
     of those that are served after them; at last all around those hours move a little.
     """
     until = min(deadline, monotonic() + (LARGE_REPAIR_S if problem.large else REPAIR_S))
     search = Search(problem, gap, until, stop, silent)
-    search.offer(of_sizes(problem, replicas))
+    search.offer(incumbent(problem, plan.solution))
+    apart = with_classes(problem)
     for w in sorted(workloads, key=lambda w: problem.workloads[w].priority):
-        search.offer(local_move(problem, search.plan, w, 2, search.out_of_time))
+        if w in apart:
+            search.offer(by_class(problem, search.plan, w, (), search.effort(), {}))
+            short = np.flatnonzero(unserved_share(problem, w, search.plan)).tolist()
+            if short:
+                search.offer(by_class(problem, search.plan, w, short, search.effort(), {}))
+        if unserved_share(problem, w, search.plan).any():
+            search.offer(local_move(problem, search.plan, w, 2, search.out_of_time))
         for others in ((), *((other,) for other in _less_urgent(problem, w))):
             if search.out_of_time() or not unserved_share(problem, w, search.plan).any():
                 break
@@ -68,6 +77,15 @@ def repaired(
             if search.plan.covered or search.out_of_time():
                 break
     return search.plan
+
+
+def divided_again(problem: Problem, plan: Incumbent, stop: Stop, deadline: float) -> Incumbent:
+    """The plan with its sizes, classes of workloads that go short divided anew among their pools."""
+    effort = Effort(deadline=deadline, stop=stop)
+    for w in with_classes(problem):
+        if unserved_share(problem, w, plan).any() and not effort.over():
+            plan = polish(problem, plan, Neighbourhood((w,), None, 0), effort)
+    return plan
 
 
 def urgent_first(problem: Problem, plan: Incumbent, stop: Stop) -> Incumbent:

@@ -98,6 +98,9 @@ class FreeCapacity:
     """Workload and group -> [T] share of the demand that it can serve, likewise."""
     turns: dict[int, Turns] = field(default_factory=dict)
     """By pool, likewise."""
+    needs: dict[int, Floats] = field(default_factory=dict)
+    """Workload with several classes -> [T] share of its demand that it had capacity for in the mix.
+    Where pools serve classes apart, that is less than what they serve."""
 
     @classmethod
     def of(
@@ -129,6 +132,11 @@ class FreeCapacity:
             spot = tuple(at[name] for name in stay.nodes)
             piece = Placed(life, stay.first, stay.intervals, stay.lead, spot, stay.moved)
             free_capacity._add(piece, free_capacity._held_by(piece))
+        for w, work in enumerate(problem.workloads):
+            if len(work.rps) > 1:
+                missing = free_capacity._lacking(w, free_capacity._covers(w), replicas)
+                free_capacity.needs[w] = 1.0 - missing
+        free_capacity.covers.clear()
         for each in packing.unplaced:
             free_capacity.replicas[each.pool, problem.times(each.first, each.intervals)] -= 1
         return free_capacity
@@ -177,7 +185,8 @@ class FreeCapacity:
         """[T] share of a workload's demand that `replicas` [P, T] leave, whose groups cover [T]."""
         cover = np.sum(list(covers.values()), axis=0)
         served = np.minimum(cover, safe_share(self.problem, w, replicas))
-        missing = np.where(self.problem.workloads[w].rps.any(axis=0), 1.0 - served, 0.0)
+        need = self.needs.get(w, 1.0)
+        missing = np.where(self.problem.workloads[w].rps.any(axis=0), need - served, 0.0)
         return np.where(missing > COVER_TOLERANCE, missing, 0.0)
 
     def _changed(self, pool: int, times: int | list[int], by: int) -> None:

@@ -82,7 +82,7 @@ def _with_room_for_all(
 def _serve_less(free_capacity: FreeCapacity, w: int) -> None:
     """What others serve of workload w now makes replicas needless."""
     problem = free_capacity.problem
-    if not is_loose(problem, w):
+    if not is_loose(problem, w) or w in free_capacity.needs:
         return
     fewer = free_capacity.replicas.copy()
     task = task_of(problem, w, fewer, np.zeros(fewer.shape))

@@ -84,7 +84,7 @@ def made_good(
 ) -> dict[tuple[str, str], list[int]]:
     """What stands once a plan is repaired; it serves no less than what was left of it."""
     left = sized(problem, without)
-    found = repaired(problem, left, workloads, 0.0, stop, monotonic() + 60)
+    found = repaired(problem, plan_of(problem, left), workloads, 0.0, stop, monotonic() + 60)
     assert found.rank <= plan_of(problem, left).rank
     assert faults_of(problem, found) == []
     return standing(problem, found.solution.replicas)
@@ -136,7 +136,7 @@ def test_only_hours_that_go_short_change() -> None:
         ),
     )
     left = taken + sized(problem, {("b", "C"): [1, 0, 1, 1]})
-    found = repaired(problem, left, [0], 0.0, never, monotonic() + 60)
+    found = repaired(problem, plan_of(problem, left), [0], 0.0, never, monotonic() + 60)
     assert standing(problem, found.solution.replicas) == {
         ("a", "C"): [0, 1, 0, 0],
         ("b", "C"): [1, 0, 1, 1],
@@ -209,7 +209,7 @@ def test_repaired_plans_hold_no_more_than_supply_and_serve_no_less_than_was_left
         problem = cut(roomy, draw)
         left, gone = given_up(problem, sizes, draw)
         start = plan_of(problem, left)
-        found = repaired(problem, left, gone, 0.01, never, monotonic() + 60)
+        found = repaired(problem, start, gone, 0.01, never, monotonic() + 60)
         assert fits(problem, found.solution.replicas)
         assert faults_of(problem, found) == []
         assert found.rank <= start.rank
