@@ -263,7 +263,8 @@ class _Day:
         alone = at_sizes(self._alone(t), sizes[:, None])
         still = Box(sizes[:, None], sizes[:, None])
         model = build_model(alone, box=still, allow_short=False)
-        if solver.run(model.lp, self.effort, integer=True).verdict is not Verdict.OPTIMAL:
+        whole = alone.workloads[0].resilience is not None
+        if solver.run(model.lp, self.effort, integer=whole).verdict is not Verdict.OPTIMAL:
             return None
         return [share[:, 0] for share in read_flow(model)]
 
