@@ -25,7 +25,7 @@ from heteroplan.optimize.incumbent import (
     unserved_share,
     unserved_shares,
 )
-from heteroplan.optimize.program.problem import Ints, Problem
+from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.rules import open_pools
 from heteroplan.optimize.search import Search
 from heteroplan.optimize.solvers.solver import Effort
@@ -80,7 +80,7 @@ def repaired(
 
 
 def divided_again(problem: Problem, plan: Incumbent, stop: Stop, deadline: float) -> Incumbent:
-    """The plan with its sizes, classes of workloads that go short divided anew among their pools."""
+    """The plan with its sizes, classes of what goes short divided anew among pools."""
     effort = Effort(deadline=deadline, stop=stop)
     for w in with_classes(problem):
         if unserved_share(problem, w, plan).any() and not effort.over():

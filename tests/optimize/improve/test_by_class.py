@@ -1,13 +1,16 @@
 """Classes that are served apart: hand arithmetic, and never better than the optimum."""
 
 from dataclasses import replace
+from time import monotonic
 
 import numpy as np
 import pytest
 
+from heteroplan.clock import never
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.improve.by_class import by_class, most_expensive, with_classes
-from heteroplan.optimize.incumbent import Incumbent, of_sizes
+from heteroplan.optimize.improve.repair import divided_again, repaired
+from heteroplan.optimize.incumbent import Incumbent, of_sizes, resized, unserved_share
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.solvers.solver import Effort
 from tests.builders import SHAPE, engine, fleet, node_type, scenario, workload
@@ -76,6 +79,55 @@ def test_a_plan_that_is_short_is_covered_where_it_can_be() -> None:
     start = of_sizes(problem, np.array([[2], [2]]))
     assert not start.covered
     assert by_class(problem, start, 0, range(1), Effort(), {}).covered
+
+
+def test_a_plan_that_lacks_one_replica_is_covered_without_a_look() -> None:
+    """Of b there is one at 1, where 20 requests/s of the long class take two."""
+    found = by_class(*lacking_one(), 0, (), Effort(), {})
+    assert found.solution.replicas.tolist() == [[2, 2, 2], [2, 2, 2]]
+    assert found.covered
+
+
+def lacking_one() -> tuple[Problem, Incumbent]:
+    """All of 40 requests/s are served apart at 0 and 2; in the mix six nodes would serve 10.9."""
+    problem = two_engines([40.0] * 3, nodes=3)
+    plan = apart(problem, [[2] * 3] * 2)
+    assert plan.covered
+    return problem, resized(problem, plan, np.array([[2, 2, 2], [2, 1, 2]]))
+
+
+def test_other_sizes_leave_classes_apart_where_no_pool_shrinks() -> None:
+    problem, plan = lacking_one()
+    assert unserved_share(problem, 0, plan).astype(bool).tolist() == [False, True, False]
+    grown = resized(problem, plan, np.array([[2, 2, 3], [2, 2, 2]]))
+    assert unserved_share(problem, 0, grown)[[0, 2]].tolist() == [0.0, 0.0]
+    np.testing.assert_allclose(grown.solution.flow[0][:, 2], [1.0, 0.0], atol=1e-9)
+    assert faults_of(problem, grown) == []
+
+
+def test_other_sizes_are_mixed_where_that_serves_more() -> None:
+    """40 requests/s take 22 replicas in the mix; the plan at hand serves none of them."""
+    problem = two_engines([40.0])
+    nothing = of_sizes(problem, problem.no_replicas())
+    assert resized(problem, nothing, np.array([[11], [11]])).covered
+
+
+def test_classes_are_divided_anew_among_pools_of_the_same_sizes() -> None:
+    problem = two_engines([40.0] * 2, nodes=2)
+    mixed = of_sizes(problem, np.array([[2, 2], [2, 2]]))
+    assert not mixed.covered
+    found = divided_again(problem, mixed, never, monotonic() + 60)
+    assert found.covered
+    assert (found.solution.replicas == mixed.solution.replicas).all()
+    assert divided_again(problem, mixed, lambda: True, monotonic() + 60) is mixed
+
+
+def test_a_repair_keeps_classes_apart() -> None:
+    """In the mix there is no room to serve all with three nodes of each type."""
+    problem, plan = lacking_one()
+    found = repaired(problem, plan, [0], 0.0, never, monotonic() + 60)
+    assert found.covered
+    assert found.cost == pytest.approx(3 * 4 * 8)
 
 
 def test_intervals_are_looked_at_where_the_plan_costs_most_beside_the_cheapest_engines() -> None:

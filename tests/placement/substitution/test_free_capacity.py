@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from heteroplan.entities.workload import Loss, RatioBand, Resilience
+from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.problem import Ints
 from heteroplan.optimize.program.supply import Places
 from heteroplan.placement import Packing, Unplaced
 from heteroplan.placement.nodes import nodes_of
 from heteroplan.placement.substitution.free_capacity import FreeCapacity
 from heteroplan.verify.placement import placement_faults
-from tests.builders import fleet, node_type, scenario, workload
+from tests.builders import SHAPE, candidates, fleet, node_type, scenario, workload
 from tests.placement.cases import Case, Sizes, case
 from tests.placement.substitution.test_substitute import B, lone, sized, two_engines
 from tests.plans import stay
@@ -232,6 +233,34 @@ def test_what_is_missing_is_the_share_of_the_demand_that_nobody_serves() -> None
         assert free_capacity.serve_more(0, 0)
         assert free_capacity.missing(0, 0) == pytest.approx(missing)
         assert free_capacity.replicas[0].tolist() == [count, 1]
+
+
+def test_where_classes_are_served_apart_what_is_gone_is_missing() -> None:
+    """A replica of `a` serves 10 short requests/s or 1 long one, `b` the other way round.
+
+    Of 20 of each class two and two replicas serve all apart; in the mix each serves a 22nd.
+    """
+    kinds = [replace(SHAPE, name=name, share=0.5) for name in ("short", "long")]
+    engines = [lone(name, gpu=name) for name in "ab"]
+    types = [node_type(name, gpu=name) for name in "ab"]
+    made = scenario(
+        [workload("w", rps=[40.0], engines=engines, classes=kinds)],
+        in_fleet=fleet({"l1": {"a": 2, "b": 2}}, node_types=types),
+    )
+    rates = {("a", "short"): 10.0, ("a", "long"): 1.0, ("b", "short"): 1.0, ("b", "long"): 10.0}
+    considered = candidates(made, by_class=rates)
+    problem = build_problem(made, considered)
+    of = Case(made, considered, problem, np.array([[2], [2]]))
+    packed = of.packed()
+    assert rooms_of(of, packed).missing(0, 0) == 0.0
+    kept = tuple(each for each in packed.stays if each.pool == 0)
+    gone = tuple(Unplaced(1, 0, 1) for each in packed.stays if each.pool == 1)
+    for lost in (gone[:1], gone):
+        stays = kept + tuple(each for each in packed.stays if each.pool == 1)[len(lost) :]
+        free_capacity = rooms_of(of, Packing(stays, lost))
+        assert free_capacity.missing(0, 0) == pytest.approx(len(lost) / 22)
+    assert free_capacity.serve_more(1, 0)
+    assert free_capacity.missing(0, 0) == pytest.approx(1 / 22)
 
 
 def test_what_a_promise_does_not_let_serve_is_missing_too() -> None:

@@ -15,11 +15,13 @@ from heteroplan.clock import Stop, never
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Engine, Part, RatioBand, Role, Workload
-from heteroplan.optimize.incumbent import incumbent, unserved_share
+from heteroplan.optimize.improve.repair import repaired
+from heteroplan.optimize.incumbent import Incumbent, incumbent, unserved_share
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.mix import mixed_flow
-from heteroplan.optimize.program.problem import Floats, Ints, Solution
+from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution
 from heteroplan.placement import Packing, Unplaced
+from heteroplan.placement import settle as settling
 from heteroplan.placement.settle import settle
 from heteroplan.placement.substitution.free_capacity import FreeCapacity
 from heteroplan.placement.substitution.substitute import substituted
@@ -359,6 +361,23 @@ def test_what_serves_is_what_stands_after_room_is_made() -> None:
         assert faults_of(of.problem, settled.plan) == [], seed
         changed += int((settled.plan.solution.replicas > of.replicas).any())
     assert changed > 5
+
+
+def test_a_repair_begins_with_sizes_that_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those who stand in may hold what was to be left free where something found no room."""
+    begun = []
+
+    def begins(problem: Problem, plan: Incumbent, *others: Any) -> Incumbent:
+        begun.append(problem.fits(range(len(problem.pools)), plan.solution.replicas))
+        return repaired(problem, plan, *others)
+
+    monkeypatch.setattr(settling, "repaired", begins)
+    for seed in range(200):
+        of = contended(Random(seed), cyclic=seed % 2 == 0)
+        plan = incumbent(of.problem, Solution(of.replicas, mixed_flow(of.problem, of.replicas)))
+        settle(of.scenario, of.candidates, of.problem, plan, (), 0.01, never, deadline=inf)
+    assert len(begun) > 5
+    assert all(begun)
 
 
 ONCE, NEVER = [0, 1, 0, 0], [0, 0, 0, 0]
