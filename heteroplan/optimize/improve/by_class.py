@@ -35,9 +35,6 @@ from heteroplan.optimize.search import Search
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict
 
-type Configurations = dict[tuple[int, ...], int]
-"""Sizes of a workload's pools in one interval -> their number."""
-
 LOOKS, FRUITLESS = 4, 6
 """Intervals of a workload that are looked at in a pass, and passes in a row without a gain."""
 SIZED_ROUNDS = 3
@@ -49,6 +46,20 @@ MOST_STEPS = 20_000_000
 """Steps between configurations, over all intervals, up to which each is checked for supply."""
 PATHS = 40
 """Paths that are tried until LPs serve every interval of one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Configurations:
+    """Sizes of one workload's pools in an interval that are known from looks so far."""
+
+    numbers: dict[tuple[int, ...], int] = field(default_factory=dict)
+    flows: dict[tuple[int, int], list[Floats] | None] = field(default_factory=dict)
+    """(number, interval) -> for each pool [K] shares of classes; None where not all are served.
+    That depends on no other workload."""
+
+    def number(self, sizes: Ints) -> int:
+        """Of a configuration, a new one where it was not known."""
+        return self.numbers.setdefault(tuple(sizes.tolist()), len(self.numbers))
 
 
 def with_classes(problem: Problem) -> list[int]:
@@ -74,7 +85,7 @@ class ByClass:
         """Nothing looked at yet."""
         self.search = search
         self.workloads = with_classes(search.problem) if search.uses("by class") else []
-        self._known: dict[int, Configurations] = {w: {} for w in self.workloads}
+        self._known = {w: Configurations() for w in self.workloads}
         self._looked: dict[int, list[int]] = {w: [] for w in self.workloads}
 
     def improved(
@@ -85,7 +96,7 @@ class ByClass:
         After `most` passes at the latest. `relaxed` is the LP of the whole program, where known.
         """
         problem, fruitless, passes, helped = self.search.problem, 0, 0, [*self.workloads]
-        if not any(self._known.values()):
+        if not any(known.numbers for known in self._known.values()):
             yield from self._know_from_lps(plan, relaxed)
         while self.workloads and fruitless < FRUITLESS and passes != most:
             active, helped = helped or self.workloads, []
@@ -115,8 +126,8 @@ class ByClass:
                 return
             sizes = np.ceil(relaxed.sizes - COVER_TOLERANCE).astype(np.int64)
             for w, known in self._known.items():
-                for each in sizes[list(problem.workloads[w].pools)].T.tolist():
-                    known.setdefault(tuple(each), len(known))
+                for each in sizes[list(problem.workloads[w].pools)].T:
+                    known.number(each)
             yield
 
 
@@ -183,7 +194,7 @@ def by_class(
         day.know(here[:, t], t, [best.solution.flow[p][:, t] for p in pools])
     for t in np.flatnonzero(short).tolist():
         for one_more in np.eye(len(pools), dtype=np.int64):
-            day.consider(here[:, t] + one_more)
+            known.number(here[:, t] + one_more)
     for t in times:
         if effort.over():
             return best
@@ -213,17 +224,10 @@ class _Day:
     known: Configurations
     alone: dict[int, Problem] = field(default_factory=dict)
     """Interval -> the program of it alone."""
-    flows: dict[tuple[int, int], list[Floats] | None] = field(default_factory=dict)
-    """(configuration, interval) -> for each pool [K] shares of classes; None where not all are
-    served."""
 
     def know(self, sizes: Ints, t: int, flow: list[Floats]) -> None:
         """A configuration, and flow with which it serves interval t."""
-        self.flows[self._number(sizes), t] = flow
-
-    def consider(self, sizes: Ints) -> None:
-        """A configuration of which it is not known yet which intervals it serves."""
-        self._number(sizes)
+        self.known.flows[self.known.number(sizes), t] = flow
 
     def look(self, t: int, guess: Ints) -> None:
         """Find the sizes that serve interval t for least, from the capacities of a guess."""
@@ -246,21 +250,19 @@ class _Day:
     def _alone(self, t: int) -> Problem:
         return self.alone.get(t) or self.alone.setdefault(t, one_interval(self.problem, t))
 
-    def _number(self, sizes: Ints) -> int:
-        return self.known.setdefault(tuple(sizes.tolist()), len(self.known))
-
     def _serves(self, t: int, sizes: Ints) -> bool:
         """Whether a configuration serves all classes of interval t."""
-        at = self._number(sizes), t
-        if at not in self.flows:
-            self.flows[at] = self._flow(t, sizes)
-        return self.flows[at] is not None
+        at = self.known.number(sizes), t
+        if at not in self.known.flows:
+            flow = self._flow(t, sizes)
+            if flow is None and self.effort.over():
+                return False
+            self.known.flows[at] = flow
+        return self.known.flows[at] is not None
 
     def _flow(self, t: int, sizes: Ints) -> list[Floats] | None:
-        """Flow with which it does; None where there is none."""
-        if (sizes > self.most[:, t]).any():
-            return None
-        alone = at_sizes(self._alone(t), sizes[:, None])
+        """Flow with which it does, whatever supply there is; None where there is none."""
+        alone = replace(at_sizes(self._alone(t), sizes[:, None]), supplies=())
         still = Box(sizes[:, None], sizes[:, None])
         model = build_model(alone, box=still, allow_short=False)
         whole = alone.workloads[0].resilience is not None
@@ -270,26 +272,28 @@ class _Day:
 
     def cheapest(self) -> Solution | None:
         """The cheapest path whose intervals are all served; None where none was found."""
-        if not self.known:
+        if not self.known.numbers:
             return None
-        sizes = np.array(list(self.known), dtype=np.int64)
+        sizes = np.array(list(self.known.numbers), dtype=np.int64)
         usable = self._may_serve(sizes)
+        for (c, t), flow in self.known.flows.items():
+            usable[c, t] = flow is not None
+        usable &= self._fit(sizes)
         steps = _steps(self.problem, sizes)
         for _ in range(PATHS):
-            for (c, t), flow in self.flows.items():
-                usable[c, t] = flow is not None
             path = _path(self.problem, sizes, usable, steps)
             if path is None or self.effort.over():
                 return None
             served = [self._serves(t, sizes[c]) for t, c in enumerate(path)]
             if all(served):
                 return self._solution(sizes, path)
+            usable[path, np.arange(len(path))] = served
         return None
 
     def _solution(self, sizes: Ints, path: Sequence[int]) -> Solution:
         flow = [np.zeros_like(pool.load) for pool in self.problem.pools]
         for t, c in enumerate(path):
-            for p, share in enumerate(self.flows[c, t] or ()):
+            for p, share in enumerate(self.known.flows[c, t] or ()):
                 flow[p][:, t] = share
         return Solution(sizes[list(path)].T.copy(), tuple(flow))
 
@@ -299,16 +303,25 @@ class _Day:
         Classes are added up with weights, as in the blocks of the bound.
         """
         problem = self.problem
-        fits = (sizes[:, :, None] <= self.most[None]).all(axis=1)
         rps = problem.workloads[0].rps
         asked = rps.sum(axis=0) > 0
+        may = np.ones((len(sizes), problem.intervals), dtype=bool)
         for stage in range(problem.workloads[0].stages):
             pools = [p for p, pool in enumerate(problem.pools) if stage in pool.stages]
             loads = [problem.pools[p].load for p in pools]
             price = np.array([problem.pools[p].run_cost for p in pools])
             weights = cover_weights(rps, loads, price)
             share = np.array([cover_share(weights, rps, load) for load in loads])
-            fits &= (sizes[:, pools] @ share >= 1.0 - COVER_TOLERANCE) | ~asked
+            may &= (sizes[:, pools] @ share >= 1.0 - COVER_TOLERANCE) | ~asked
+        return may
+
+    def _fit(self, sizes: Ints) -> NDArray[np.bool_]:
+        """[C, T] whether the supply of an interval holds a configuration."""
+        fits = (sizes[:, :, None] <= self.most[None]).all(axis=1)
+        for row in self.problem.supplies:
+            pools = list(row.pools)
+            gpus = np.array([self.problem.pools[p].gpus for p in pools], dtype=np.int64)
+            fits &= (sizes[:, pools] @ gpus)[:, None] <= row.gpus
         return fits
 
 

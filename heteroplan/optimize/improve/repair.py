@@ -16,7 +16,7 @@ from heteroplan.optimize.construct.all_workloads import (
 )
 from heteroplan.optimize.construct.one_workload import place
 from heteroplan.optimize.construct.task import task_of
-from heteroplan.optimize.improve.by_class import by_class, with_classes
+from heteroplan.optimize.improve.by_class import Configurations, by_class, with_classes
 from heteroplan.optimize.improve.polish import Neighbourhood, polish
 from heteroplan.optimize.incumbent import (
     Incumbent,
@@ -61,10 +61,11 @@ def repaired(
     apart = with_classes(problem)
     for w in sorted(workloads, key=lambda w: problem.workloads[w].priority):
         if w in apart:
-            search.offer(by_class(problem, search.plan, w, (), search.effort(), {}))
+            known = Configurations()
+            search.offer(by_class(problem, search.plan, w, (), search.effort(), known))
             short = np.flatnonzero(unserved_share(problem, w, search.plan)).tolist()
             if short:
-                search.offer(by_class(problem, search.plan, w, short, search.effort(), {}))
+                search.offer(by_class(problem, search.plan, w, short, search.effort(), known))
         if unserved_share(problem, w, search.plan).any():
             search.offer(local_move(problem, search.plan, w, 2, search.out_of_time))
         for others in ((), *((other,) for other in _less_urgent(problem, w))):

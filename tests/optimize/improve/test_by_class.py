@@ -8,7 +8,12 @@ import pytest
 
 from heteroplan.clock import never
 from heteroplan.entities.workload import Role
-from heteroplan.optimize.improve.by_class import by_class, most_expensive, with_classes
+from heteroplan.optimize.improve.by_class import (
+    Configurations,
+    by_class,
+    most_expensive,
+    with_classes,
+)
 from heteroplan.optimize.improve.repair import divided_again, repaired
 from heteroplan.optimize.incumbent import Incumbent, of_sizes, resized, unserved_share
 from heteroplan.optimize.program.problem import Problem
@@ -41,7 +46,9 @@ def two_engines(
 
 def apart(problem: Problem, sizes: list[list[int]], times: range | None = None) -> Incumbent:
     start = of_sizes(problem, np.array(sizes))
-    return by_class(problem, start, 0, times or range(problem.intervals), Effort(), {})
+    return by_class(
+        problem, start, 0, times or range(problem.intervals), Effort(), Configurations()
+    )
 
 
 def test_each_engine_serves_the_class_that_it_is_fast_at() -> None:
@@ -78,12 +85,12 @@ def test_a_plan_that_is_short_is_covered_where_it_can_be() -> None:
     problem = two_engines([40.0], nodes=2)
     start = of_sizes(problem, np.array([[2], [2]]))
     assert not start.covered
-    assert by_class(problem, start, 0, range(1), Effort(), {}).covered
+    assert by_class(problem, start, 0, range(1), Effort(), Configurations()).covered
 
 
 def test_a_plan_that_lacks_one_replica_is_covered_without_a_look() -> None:
     """Of b there is one at 1, where 20 requests/s of the long class take two."""
-    found = by_class(*lacking_one(), 0, (), Effort(), {})
+    found = by_class(*lacking_one(), 0, (), Effort(), Configurations())
     assert found.solution.replicas.tolist() == [[2, 2, 2], [2, 2, 2]]
     assert found.covered
 
@@ -166,7 +173,7 @@ def test_no_plan_is_worse_or_breaks_a_rule_or_costs_less_than_the_optimum(
         best = optimum(problem)
         plan = start = of_sizes(problem, problem.no_replicas())
         for w in divided:
-            plan = by_class(problem, plan, w, range(problem.intervals), Effort(), {})
+            plan = by_class(problem, plan, w, range(problem.intervals), Effort(), Configurations())
         assert faults_of(problem, plan) == []
         assert best.rank[:-1] <= plan.rank[:-1] <= start.rank[:-1]
         if plan.rank[:-1] == best.rank[:-1]:
