@@ -4,8 +4,8 @@ Elsewhere every pool of a group takes the same mix of classes, which leaves unus
 serves long prompts cheaper and another short ones.
 
 1. *Configurations.* A MIP of each interval alone, all classes in it, says which sizes serve it for
-   least beside the other workloads. The sizes of the plan at hand belong to them, and at first
-   those of LPs of all workloads, rounded up.
+   least beside the other workloads. The sizes of the plan at hand belong to them, where it goes
+   short also those with one replica more, and at first those of LPs of all workloads, rounded up.
 2. *A path.* The cheapest sequence of configurations over the day, starts and the GPUs that starting
    replicas hold included, by dynamic programming.
 3. *Flow.* An LP of each interval says how classes divide among the pools. Where one finds that a

@@ -99,8 +99,8 @@ class FreeCapacity:
     turns: dict[int, Turns] = field(default_factory=dict)
     """By pool, likewise."""
     needs: dict[int, Floats] = field(default_factory=dict)
-    """Workload with several classes -> [T] share of its demand that it had capacity for in the mix.
-    Where pools serve classes apart, that is less than what they serve."""
+    """Workload with several classes -> [T] share of its demand that `replicas` have capacity for
+    in the mix, where that is not all of it. If classes are served apart they serve more."""
 
     @classmethod
     def of(
@@ -135,7 +135,8 @@ class FreeCapacity:
         for w, work in enumerate(problem.workloads):
             if len(work.rps) > 1:
                 missing = free_capacity._lacking(w, free_capacity._covers(w), replicas)
-                free_capacity.needs[w] = 1.0 - missing
+                if missing.any():
+                    free_capacity.needs[w] = 1.0 - missing
         free_capacity.covers.clear()
         for each in packing.unplaced:
             free_capacity.replicas[each.pool, problem.times(each.first, each.intervals)] -= 1

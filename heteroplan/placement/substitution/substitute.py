@@ -37,8 +37,8 @@ def substituted(
     they can of their own losses before others do: another group needs prefill and decode for it.
     Where none can and demand goes short, others make room: they serve a while less, and others
     again, on other nodes, serve instead, as long as that helps. What all this makes needless serves
-    no more, and what is still short may have its nodes. All that until `stop()`. What is short then
-    stays so.
+    no more, and what is still short may have its nodes; but not where classes are served apart, of
+    which only their mix is known here. All that until `stop()`. What is short then stays so.
     """
     free_capacity = FreeCapacity.of(scenario, candidates, problem, replicas, packing)
     lost = [
