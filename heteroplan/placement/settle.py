@@ -129,11 +129,12 @@ class _Settling:
 
     def _served(self, plan: Incumbent, packing: Packing) -> tuple[Settled, Settled]:
         """The plan without what found no room; the best of that and of others serving instead."""
-        kept = stood = self._divided(without_unplaced(self.problem, plan, packing))
+        late = self._at_least(SERVE_S)
+        kept = stood = self._divided(without_unplaced(self.problem, plan, packing), late)
         if self.problem.has_stability:
             kept = self._stable(stood)
         if packing.unplaced:
-            helped = self._substituted(plan, packing)
+            helped = self._substituted(plan, packing, late)
             if self.problem.has_stability:
                 helped = self._stable(helped, kept)
             kept = min(kept, helped, key=lambda settled: settled.plan.rank)
@@ -215,17 +216,15 @@ class _Settling:
         assert best is not None
         return best, tighter
 
-    def _substituted(self, plan: Incumbent, packing: Packing) -> Settled:
+    def _substituted(self, plan: Incumbent, packing: Packing, late: Late) -> Settled:
         """The plan in which others of their groups serve instead of what found no nodes."""
         problem, sizes = self.problem, plan.solution.replicas
-        late = self._at_least(SERVE_S)
         sizes, full = substituted(self.scenario, self.candidates, problem, sizes, packing, late)
-        return self._divided(Settled(resized(problem, plan, sizes), full, problem))
+        return self._divided(Settled(resized(problem, plan, sizes), full, problem), late)
 
-    def _divided(self, found: Settled) -> Settled:
+    def _divided(self, found: Settled, late: Late) -> Settled:
         """The same sizes, classes of what goes short divided anew among pools."""
-        plan = divided_again(self.problem, found.plan, self.late.stop, self._at_least(SERVE_S).end)
-        return replace(found, plan=plan)
+        return replace(found, plan=divided_again(self.problem, found.plan, late.stop, late.end))
 
 
 def _tightened(
@@ -234,37 +233,29 @@ def _tightened(
     """Less supply where and when replicas found no room than `replicas` [P, T] hold there.
 
     Of the domains that a replica draws on the fullest gives: so much less that its GPUs stay
-    free `SPARE` times over, but for those of `standing` [P, T], which fits on the nodes. Before the
-    horizon as well, where it starts then.
+    free `SPARE` times over. Before the horizon as well, where it starts then. But no less than
+    `standing` [P, T] holds, which fits on the nodes.
     """
     free_before = [row.free_before for row in problem.supplies]
-    held_before, stands_before = (
-        {
-            r: (free_before[r] or 0) - left
-            for r, left in enumerate(left_before(problem, sizes))
-            if left is not None
-        }
-        for sizes in (replicas, standing)
-    )
+    held_before = _held_before(problem, replicas)
     residual = problem.residual(replicas)
-    held, stands = (
-        [row.gpus - left for row, left in zip(problem.supplies, left_by, strict=True)]
-        for left_by in (residual, problem.residual(standing))
-    )
+    held = [row.gpus - left for row, left in zip(problem.supplies, residual, strict=True)]
     gpus = [row.gpus.copy() for row in problem.supplies]
     for each in unplaced:
         pool = problem.pools[each.pool]
         times = problem.times(each.first - pool.lead, each.intervals + pool.lead)
         fullest = min(problem.drawn[each.pool], key=lambda r: int(residual[r][times].min()))
         held[fullest][times] -= SPARE * pool.gpus
-        wanted = np.minimum(gpus[fullest], np.maximum(held[fullest], stands[fullest]))
-        gpus[fullest][times] = np.maximum(0, wanted[times])
+        gpus[fullest][times] = np.maximum(0, np.minimum(gpus[fullest], held[fullest])[times])
         early = [r for r in problem.drawn[each.pool] if r in held_before]
         if early and each.first < pool.lead:
             fullest = min(early, key=lambda r: (free_before[r] or 0) - held_before[r])
             held_before[fullest] -= SPARE * pool.gpus
-            wanted = max(held_before[fullest], stands_before[fullest])
-            free_before[fullest] = max(0, min(free_before[fullest] or 0, wanted))
+            free_before[fullest] = max(0, min(free_before[fullest] or 0, held_before[fullest]))
+    for row, less, left in zip(problem.supplies, gpus, problem.residual(standing), strict=True):
+        np.maximum(less, row.gpus - left, out=less)
+    for r, stands in _held_before(problem, standing).items():
+        free_before[r] = max(free_before[r] or 0, stands)
     return replace(
         problem,
         supplies=tuple(
@@ -272,3 +263,14 @@ def _tightened(
             for row, left, free in zip(problem.supplies, gpus, free_before, strict=True)
         ),
     )
+
+
+def _held_before(problem: Problem, replicas: Ints) -> dict[int, int]:
+    """GPUs that starts of `replicas` [P, T] hold before the horizon, of rows where that counts."""
+    return {
+        r: (row.free_before or 0) - left
+        for r, (row, left) in enumerate(
+            zip(problem.supplies, left_before(problem, replicas), strict=True)
+        )
+        if left is not None
+    }

@@ -66,8 +66,7 @@ def repaired(
             short = np.flatnonzero(unserved_share(problem, w, search.plan)).tolist()
             if short:
                 search.offer(by_class(problem, search.plan, w, short, search.effort(), known))
-        if unserved_share(problem, w, search.plan).any():
-            search.offer(local_move(problem, search.plan, w, 2, search.out_of_time))
+        search.offer(local_move(problem, search.plan, w, 2, search.out_of_time))
         for others in ((), *((other,) for other in _less_urgent(problem, w))):
             if search.out_of_time() or not unserved_share(problem, w, search.plan).any():
                 break
