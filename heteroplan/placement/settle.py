@@ -16,7 +16,7 @@ from heteroplan.optimize.improve.level import stable
 from heteroplan.optimize.improve.repair import divided_again, repaired
 from heteroplan.optimize.incumbent import Incumbent, resized, unserved_share
 from heteroplan.optimize.program.before import has_handover, left_before
-from heteroplan.optimize.program.problem import Ints, Problem
+from heteroplan.optimize.program.problem import Problem
 from heteroplan.placement.first_fit import Unplaced
 from heteroplan.placement.pack import Known, Packing, pack
 from heteroplan.placement.substitution.substitute import substituted
@@ -196,8 +196,7 @@ class _Settling:
             if kept.plan.rank[:-1] <= served or (over and not best.plan.broken):
                 break
             begin = stood.plan if problem.has_stability else kept.plan
-            sizes = plan.solution.replicas, begin.solution.replicas
-            tighter = _tightened(tighter, *sizes, left_out)
+            tighter = _tightened(tighter, plan, begin, left_out)
             those = {problem.pools[each.pool].workload for each in left_out}
             workloads = [
                 w
@@ -228,17 +227,17 @@ class _Settling:
 
 
 def _tightened(
-    problem: Problem, replicas: Ints, standing: Ints, unplaced: Sequence[Unplaced]
+    problem: Problem, plan: Incumbent, standing: Incumbent, unplaced: Sequence[Unplaced]
 ) -> Problem:
-    """Less supply where and when replicas found no room than `replicas` [P, T] hold there.
+    """Less supply where and when replicas of a plan found no room than the plan holds there.
 
     Of the domains that a replica draws on the fullest gives: so much less that its GPUs stay
     free `SPARE` times over. Before the horizon as well, where it starts then. But no less than
-    `standing` [P, T] holds, which fits on the nodes.
+    the plan `standing` holds, which fits on the nodes.
     """
     free_before = [row.free_before for row in problem.supplies]
-    held_before = _held_before(problem, replicas)
-    residual = problem.residual(replicas)
+    held_before = _held_before(problem, plan)
+    residual = problem.residual(plan.solution.replicas)
     held = [row.gpus - left for row, left in zip(problem.supplies, residual, strict=True)]
     gpus = [row.gpus.copy() for row in problem.supplies]
     for each in unplaced:
@@ -252,7 +251,8 @@ def _tightened(
             fullest = min(early, key=lambda r: (free_before[r] or 0) - held_before[r])
             held_before[fullest] -= SPARE * pool.gpus
             free_before[fullest] = max(0, min(free_before[fullest] or 0, held_before[fullest]))
-    for row, less, left in zip(problem.supplies, gpus, problem.residual(standing), strict=True):
+    free_beside = problem.residual(standing.solution.replicas)
+    for row, less, left in zip(problem.supplies, gpus, free_beside, strict=True):
         np.maximum(less, row.gpus - left, out=less)
     for r, stands in _held_before(problem, standing).items():
         free_before[r] = max(free_before[r] or 0, stands)
@@ -265,12 +265,10 @@ def _tightened(
     )
 
 
-def _held_before(problem: Problem, replicas: Ints) -> dict[int, int]:
-    """GPUs that starts of `replicas` [P, T] hold before the horizon, of rows where that counts."""
+def _held_before(problem: Problem, plan: Incumbent) -> dict[int, int]:
+    """GPUs that starts of a plan hold before the horizon, of rows where that counts."""
     return {
-        r: (row.free_before or 0) - left
-        for r, (row, left) in enumerate(
-            zip(problem.supplies, left_before(problem, replicas), strict=True)
-        )
+        r: (problem.supplies[r].free_before or 0) - left
+        for r, left in enumerate(left_before(problem, plan.solution.replicas))
         if left is not None
     }
