@@ -4,33 +4,16 @@ Sizes are packed with one interval more, in which everything stands that runs; w
 counted from the horizon on again.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from heteroplan.entities.capacity import Candidate
-from heteroplan.entities.placement import Stay
 from heteroplan.entities.scenario import Running
-from heteroplan.optimize.program.problem import Ints, Problem
+from heteroplan.optimize.program.problem import Ints
 from heteroplan.optimize.program.supply import Places
-from heteroplan.placement.first_fit import Placed, Unplaced
+from heteroplan.placement.first_fit import Footprint, Placed, Unplaced
 from heteroplan.placement.nodes import Nodes
-
-type _Place = tuple[str, str, str, str, frozenset[str]]
-"""Workload, engine, node type, leaf and nodes of a replica."""
-
-
-def is_known(problem: Problem) -> bool:
-    """Whether it is known what runs before the horizon."""
-    return problem.before is not None and not problem.cyclic
-
-
-def from_before(problem: Problem, replicas: Ints) -> Ints:
-    """[P, 1 + T] what runs before the horizon, and sizes [P, T]."""
-    assert problem.before is not None
-    return np.column_stack([problem.before, replicas])
 
 
 def nodes_from_before(
@@ -44,11 +27,10 @@ def nodes_from_before(
     return replace(nodes, free=np.vstack([np.maximum(0, free), nodes.free]).astype(np.int32))
 
 
-def standing(place: Places, nodes: Mapping[str, Nodes]) -> tuple[list[Running], dict[str, Ints]]:
+def standing(place: Places, nodes: Mapping[str, Nodes]) -> list[Running]:
     """What runs before the horizon, by node type on `nodes`, each with the names of its nodes.
 
-    And [n] GPUs that it leaves on nodes of each type. One of which only the leaf is known stands on
-    the fullest of its nodes that have room.
+    One of which only the leaf is known stands on the fullest of its nodes that have room.
     """
     gpus = place.scenario.replica_gpus()
     free = {name: _there_before(place, on, name) for name, on in nodes.items()}
@@ -67,7 +49,16 @@ def standing(place: Places, nodes: Mapping[str, Nodes]) -> tuple[list[Running], 
         if each.nodes:
             _take(on, free[each.node_type], each, needed)
         found.append(each)
-    return found, free
+    return found
+
+
+def hold_before(
+    free: Ints, rows: slice, placed: Iterable[Placed], footprints: Mapping[int, Footprint]
+) -> None:
+    """Take from GPUs `free` [n] before the horizon what is placed on some `rows` of nodes then."""
+    for each in placed:
+        if each.first <= each.lead:
+            free[rows][list(each.spot)] -= footprints[each.life.pool].share
 
 
 def in_horizon[Each: (Placed, Unplaced)](found: Iterable[Each]) -> Iterator[Each]:
@@ -82,40 +73,6 @@ def in_horizon[Each: (Placed, Unplaced)](found: Iterable[Each]) -> Iterator[Each
             if isinstance(late, Placed):
                 late = replace(late, lead=min(late.lead, first), moved=late.moved and first > 0)
             yield late
-
-
-def left_on_nodes(
-    place: Places,
-    candidates: Sequence[Candidate],
-    problem: Problem,
-    nodes: Mapping[str, Nodes],
-    stays: Sequence[Stay],
-) -> dict[str, Ints]:
-    """[n] GPUs left before the horizon on nodes of each type, by what runs then and what starts."""
-    ran, left = standing(place, nodes)
-    running = Counter(
-        (each.workload, each.engine, each.node_type, each.leaf, frozenset(each.nodes))
-        for each in ran
-    )
-    for stay in stays:
-        pool = problem.pools[stay.pool]
-        if not _goes_on(problem, candidates, running, stay) and stay.first < pool.lead:
-            where = nodes[pool.node_type].standing(stay.leaf, stay.nodes)
-            left[pool.node_type][where] -= pool.gpus // len(where)
-    return left
-
-
-def _goes_on(
-    problem: Problem, candidates: Sequence[Candidate], running: Counter[_Place], stay: Stay
-) -> bool:
-    """Whether a stay is a replica that runs already, which is then taken from `running`."""
-    own = candidates[problem.pools[stay.pool].candidate]
-    name = (own.workload, own.engine.name, problem.pools[stay.pool].node_type, stay.leaf)
-    place = (*name, frozenset(stay.nodes))
-    if stay.first > 0 or running[place] <= 0:
-        return False
-    running[place] -= 1
-    return True
 
 
 def _there_before(place: Places, nodes: Nodes, node_type: str) -> Ints:

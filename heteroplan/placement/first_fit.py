@@ -8,7 +8,7 @@ import numpy as np
 
 from heteroplan.optimize.program.problem import Ints
 from heteroplan.placement.lifetimes import Lifetime
-from heteroplan.placement.nodes import Hold, Nodes, Rows, Spot
+from heteroplan.placement.nodes import Hold, Nodes, Spot
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,6 @@ class Attempt:
     footprints: Mapping[int, Footprint]
     """By pool."""
     cyclic: bool
-    from_before: bool = False
-    """Whether the first interval is the one before the horizon: what begins somewhere stands there
-    in it, whoever is placed first."""
     placed: list[Placed] = field(default_factory=list)
     unplaced: list[Unplaced] = field(default_factory=list)
     split: list[Lifetime] = field(default_factory=list)
@@ -80,7 +77,7 @@ class Attempt:
 
     def fresh(self) -> "Attempt":
         """Nothing placed yet, on a copy of these nodes."""
-        return Attempt(self.nodes.copy(), self.footprints, self.cyclic, self.from_before)
+        return Attempt(self.nodes.copy(), self.footprints, self.cyclic)
 
     def score(self) -> tuple[int, ...]:
         """GPU-intervals without nodes, moves, GPU-intervals on high, on medium priority."""
@@ -123,13 +120,13 @@ class Attempt:
         return waiting
 
     def _stands(self, life: Lifetime) -> Spot | None:
-        """Where a lifetime stands before the horizon; None where it does not or nobody knows."""
-        if not self.from_before or life.begins is None or not life.begins.nodes:
+        """Where a lifetime stands in the first interval, the one before the horizon, if it does."""
+        if life.begins is None or not life.begins.nodes:
             return None
         return tuple(self.nodes.standing(life.begins.leaf, life.begins.nodes).tolist())
 
     def _place_whole(self, life: Lifetime) -> bool:
-        return self._place(self._begin(life), self.in_one_piece(life))
+        return self._place(self.in_one_piece(life))
 
     def _place_alike(self, lives: Sequence[Lifetime]) -> bool:
         """Lifetimes of a pool at the same time, each whole; stops where one fits nowhere."""
@@ -162,21 +159,20 @@ class Attempt:
             first = life.first + start
             moved = closed if start == 0 else start == end
             piece = Placed(life, first, stop - start, self._lead(life, first), moved=moved)
-            rows = self._begin(life) if start == 0 else self.footprints[life.pool].rows
-            if self._place(rows, piece):
+            if self._place(piece):
                 if start > end:
                     self._lose(life, end, start)
                 end = stop
         if end < life.intervals:
             self._lose(life, end, life.intervals)
 
-    def _place(self, rows: Rows, piece: Placed) -> bool:
-        """Put a piece where it fits best among `rows`; False where it fits nowhere."""
+    def _place(self, piece: Placed) -> bool:
+        """Put a piece where it stands or else fits best; False where it fits nowhere."""
         footprint = self.footprints[piece.life.pool]
         hold = self._hold(piece)
         spot = self._stands(piece.life) if piece.first == 0 else None
         if spot is None:
-            spot = self.nodes.find(rows, footprint.count, hold)
+            spot = self.nodes.find(footprint.rows, footprint.count, hold)
         elif not self.nodes.has_room(spot, hold):
             return False
         if spot is None:
@@ -200,17 +196,6 @@ class Attempt:
         lead = self.footprints[life.pool].lead
         return lead if self.cyclic else min(lead, first)
 
-    def _begin(self, life: Lifetime) -> Rows:
-        """Where a lifetime may begin: where it stands already if it can stay there, or anywhere."""
-        footprint = self.footprints[life.pool]
-        if life.begins is not None:
-            standing = self.nodes.standing(life.begins.leaf, life.begins.nodes)
-            if self.nodes.reach(
-                standing, footprint.count, footprint.share, np.zeros(1, dtype=np.int64)
-            )[0]:
-                return standing
-        return footprint.rows
-
     def _ends(self, life: Lifetime) -> Ints:
         """[life.intervals] offset up to which a piece that starts at one can last; 0: none."""
         footprint = self.footprints[life.pool]
@@ -219,16 +204,11 @@ class Attempt:
         lead = np.array([self._lead(life, life.first + int(start)) for start in offset])
         times = np.arange(begin, life.first + life.intervals)
 
-        def ends(rows: Rows) -> Ints:
-            free = self.nodes.reach(rows, footprint.count, footprint.share, times)
-            lasting = free[life.first + offset - lead - begin] - lead
-            return np.where(lasting > 0, offset + lasting, 0)
-
-        found = ends(footprint.rows)
+        free = self.nodes.reach(footprint.rows, footprint.count, footprint.share, times)
+        lasting = free[life.first + offset - lead - begin] - lead
+        found = np.where(lasting > 0, offset + lasting, 0)
         spot = self._stands(life)
-        if spot is None:
-            found[0] = ends(self._begin(life))[0]
-        elif life.first == 0:
+        if spot is not None and life.first == 0:
             on = np.array(spot, dtype=np.int64)
             found[0] = (
                 1 + self.nodes.reach(on, footprint.count, footprint.share, times[1:])[:1].sum()

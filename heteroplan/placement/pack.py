@@ -8,7 +8,9 @@ going first in the next one. The best outcome stays.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from heteroplan.clock import Stop, never
 from heteroplan.entities.capacity import Candidate
@@ -41,6 +43,8 @@ class Packing:
     """`Stay.pool` is an index into the pools of the problem."""
     unplaced: tuple[Unplaced, ...]
     """Empty where everything is packed."""
+    left_before: Mapping[str, Ints] = field(default_factory=dict, compare=False)
+    """By node type [n] GPUs left on nodes in the interval before the horizon, where known."""
 
 
 @dataclass(slots=True, eq=False)
@@ -83,20 +87,23 @@ def pack(
     """
     stays, unplaced = list[Stay](), list[Unplaced]()
     known = {} if known is None else known
-    known_before = before.is_known(problem)
-    whole = before.from_before(problem, replicas) if known_before else replicas
+    left_before: dict[str, Ints] = {}
+    known_before, whole = problem.before is not None, replicas
+    if problem.before is not None:
+        whole = np.column_stack([problem.before, replicas])
     place = Places(scenario)
     on = {
         name: nodes_of(place, name)
         for name in dict.fromkeys(pool.node_type for pool in problem.pools)
     }
-    ran = before.standing(place, on)[0] if known_before else scenario.current or ()
+    ran = before.standing(place, on) if known_before else []
     now = running_now(scenario, candidates, problem.pools, ran)
     waiting = lifetimes(problem, whole, _by_pool(place, now))
     for node_type, nodes in on.items():
         if known_before:
             strangers = [running for running, _, p in now if p is None]
             nodes = before.nodes_from_before(place, nodes, node_type, strangers)
+            left_before[node_type] = nodes.free[0].astype(np.int64)
         footprints = {
             p: footprint_of(nodes, pool)
             for p, pool in enumerate(problem.pools)
@@ -108,7 +115,7 @@ def pack(
             key = (node_type, rows.start, rows.stop, *pools, replicas[pools].tobytes())
             part = known.get(key)
             if part is None:
-                empty = Attempt(nodes.part(rows), here, problem.cyclic, known_before)
+                empty = Attempt(nodes.part(rows), here, problem.cyclic)
                 part = _packed(empty, mine, stop, stop if again is None else again)
                 if not stop():
                     known[key] = part
@@ -117,11 +124,12 @@ def pack(
             done = part.best
             placed, left_out = iter(done.placed), iter(done.unplaced)
             if known_before:
+                before.hold_before(left_before[node_type], rows, done.placed, here)
                 placed, left_out = before.in_horizon(placed), before.in_horizon(left_out)
             stays += [stay_of(candidates, problem, done.nodes, each) for each in placed]
             unplaced += left_out
     stays.sort(key=lambda stay: stay.pool)
-    return Packing(tuple(stays), tuple(unplaced))
+    return Packing(tuple(stays), tuple(unplaced), left_before)
 
 
 def _by_pool(place: Places, now: Iterable[RunningNow]) -> dict[int, list[Running]]:
@@ -168,8 +176,6 @@ def _packed(empty: Attempt, waiting: Sequence[Lifetime], stop: Stop, enough: Sto
     whole = _whole(empty, waiting)
     if whole is not None:
         return Part(whole)
-    if empty.cyclic and any(life.begins is not None for life in waiting):
-        return Part(_reordered(empty, waiting, None, stop))
     laps = Laps(empty, waiting)
     laps.run(LAPS, stop, enough)
     if len(waiting) > FEW or not any(laps.best.score()):
@@ -191,9 +197,7 @@ def _whole(empty: Attempt, waiting: Sequence[Lifetime]) -> Attempt | None:
     return best
 
 
-def _reordered(
-    empty: Attempt, waiting: Sequence[Lifetime], best: Attempt | None, stop: Stop
-) -> Attempt:
+def _reordered(empty: Attempt, waiting: Sequence[Lifetime], best: Attempt, stop: Stop) -> Attempt:
     """`best`, or lifetimes in orders in which those come first that did not fit whole."""
     failures: Counter[Lifetime] = Counter()
     since = 0
@@ -202,12 +206,11 @@ def _reordered(
         attempt.place_all(_ordered(empty.footprints, waiting, ORDERS[turn % len(ORDERS)], failures))
         identify(attempt)
         since += 1
-        if best is None or attempt.score() < best.score():
+        if attempt.score() < best.score():
             best, since = attempt, 0
         if since == PATIENCE or not any(best.score()) or stop():
             break
         failures.update(attempt.split)
-    assert best is not None
     return best
 
 

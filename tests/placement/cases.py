@@ -90,14 +90,14 @@ def case(
         in_fleet=on or fleet(),
         cyclic=cyclic,
     )
+    made = replace(made, current=None if current is None else tuple(current))
     engines = candidates(made)
     problem = build_problem(made, engines)
     nothing = (0,) * intervals
     replicas = np.array(
         [loads[pool.workload].of.get(pool.domain, nothing) for pool in problem.pools]
     )
-    running = None if current is None else tuple(current)
-    return Case(replace(made, current=running), engines, problem, replicas)
+    return Case(made, engines, problem, replicas)
 
 
 def afresh(of: Case) -> tuple[int, int]:

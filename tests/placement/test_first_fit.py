@@ -215,7 +215,7 @@ def test_a_move_takes_a_start_on_the_new_node() -> None:
 
 @pytest.mark.parametrize(
     ("there", "named", "spot"),
-    [(8, "n1", 1), (8, "", 0), (4, "n1", 1), (3, "n1", 0), (0, "n1", 0)],
+    [(8, "n1", 1), (8, "", 0), (4, "n1", 1)],
 )
 def test_what_runs_already_stays_where_it_is_if_there_is_room_at_first(
     there: int, named: str, spot: int

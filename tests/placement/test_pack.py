@@ -256,11 +256,11 @@ def test_what_runs_belongs_to_the_pool_of_its_domain() -> None:
 
 
 def test_what_runs_in_other_pools_is_not_ours() -> None:
-    """The replica of another workload on l2 binds nobody."""
+    """The replica of another workload on l2 stops, and its node is the tightest fit."""
     other = Running("w1", "e", "h100x8", "l2", ())
     both = Sizes({"s": [1]}), Sizes({"s": [0]})
     of = case(*both, on=one_spine(1, 1), cyclic=False, current=[other])
-    assert [stay.leaf for stay in stays(of)] == ["l1"]
+    assert [(stay.pool, stay.leaf) for stay in stays(of)] == [(0, "l2")]
 
 
 def test_scarce_hardware_is_given_back_first() -> None:

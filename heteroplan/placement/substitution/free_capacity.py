@@ -15,7 +15,6 @@ from heteroplan.optimize.program.mix import group_cover, safe_share
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.program.supply import Places
 from heteroplan.optimize.rules import open_pools
-from heteroplan.placement.before import is_known, left_on_nodes
 from heteroplan.placement.first_fit import Footprint, Placed
 from heteroplan.placement.identity import identified, replicas_of
 from heteroplan.placement.lifetimes import Lifetime
@@ -118,11 +117,9 @@ class FreeCapacity:
         index = {name: {node: i for i, node in enumerate(on.names)} for name, on in nodes.items()}
         footprints = [footprint_of(nodes[pool.node_type], pool) for pool in problem.pools]
         plain = [is_plain(problem, w) for w in range(len(problem.workloads))]
-        if is_known(problem):
-            left = left_on_nodes(place, candidates, problem, nodes, packing.stays)
-            for name, on in nodes.items():
-                free = np.vstack([on.free, np.maximum(0, left[name])]).astype(np.int32)
-                nodes[name] = replace(on, free=free)
+        for name, left in packing.left_before.items():
+            free = np.vstack([nodes[name].free, np.maximum(0, left)]).astype(np.int32)
+            nodes[name] = replace(nodes[name], free=free)
         free_capacity = cls(candidates, problem, replicas.copy(), nodes, footprints, plain)
         numbers: dict[str, int] = {}
         for stay in packing.stays:
@@ -248,7 +245,9 @@ class FreeCapacity:
         """
         parts = list(self._parts(pool, t))
         alone = [each for each in parts if each.gives >= each.wanted]
-        yield from ((each.cut,) for each in sorted(alone, key=_by_loss))
+        yield from (
+            (each.cut,) for each in sorted(alone, key=lambda each: (each.lost, each.cut.number))
+        )
         yield from _together(parts)
 
     def _parts(self, pool: int, t: int) -> Iterator[Part]:
@@ -312,20 +311,14 @@ class FreeCapacity:
         if cut.before:
             kept.append(replace(piece, intervals=cut.before))
         if cut.after:
-            first, lead = cut.served[-cut.after], self.problem.pools[piece.life.pool].lead
+            first = cut.served[-cut.after]
+            lead = self._lead(piece.life.pool, first)
             kept.append(replace(piece, first=first, intervals=cut.after, lead=lead))
         return kept
 
     def make(self, cut: Cut) -> bool:
         """A piece serves less; False where a replica would then be in two places."""
-        pool = self.pieces[cut.number].life.pool
-        if not self._divided(cut.number, self.kept(cut)):
-            return False
-        self._changed(pool, cut.lost, -1)
-        return True
-
-    def _divided(self, number: int, parts: Sequence[Placed]) -> bool:
-        """Parts of a piece are left of it; False where a replica would then be in two places."""
+        number, parts = cut.number, self.kept(cut)
         piece = self.pieces[number]
         pool = piece.life.pool
         if not self._stands(pool, number, parts):
@@ -335,6 +328,7 @@ class FreeCapacity:
         self.of_pool[pool] = tuple(i for i in self.of_pool[pool] if i != number)
         for part in parts:
             self._add(part, self._held_by(part))
+        self._changed(pool, cut.lost, -1)
         return True
 
     def serve_less(self, pool: int, times: Sequence[int]) -> bool:
@@ -343,25 +337,18 @@ class FreeCapacity:
         One that pauses needs its time to start again.
         """
         length, end = self.problem.intervals, (times[-1] + 1) % self.problem.intervals
-        lead = self._lead(pool, end)
-        ways: list[tuple[bool, int, list[Placed]]] = []
+        cuts = list[tuple[bool, Cut]]()
         for number in self.of_pool.get(pool, ()):
             piece = self.pieces[number]
             before = (times[0] - piece.first) % length
             after = piece.intervals - before - len(times)
             pauses = before > 0 and after > 0
-            too_short = (pauses and len(times) < lead) or (after > 0 and self._early(pool, end))
-            if after < 0 or too_short or piece.lead + piece.intervals >= length:
-                continue
-            parts = [replace(piece, intervals=before)] if before else []
-            if after:
-                parts.append(replace(piece, first=end, intervals=after, lead=lead))
-            ways.append((pauses, number, parts))
-        for _, number, parts in sorted(ways, key=lambda way: way[:2]):
-            if self._divided(number, parts):
-                self._changed(pool, list(times), -1)
-                return True
-        return False
+            too_short = pauses and len(times) < self._lead(pool, end)
+            too_short = too_short or (after > 0 and bool(self._early(pool, end)))
+            if after >= 0 and not too_short and piece.lead + piece.intervals < length:
+                served = self.problem.times(piece.first, piece.intervals)
+                cuts.append((pauses, Cut(number, served, before, after)))
+        return any(self.make(cut) for _, cut in sorted(cuts))
 
     def way(self, pool: int, t: int) -> Extension | None:
         """One stops later or starts earlier; or one serves on nodes of its own."""
@@ -426,7 +413,7 @@ class FreeCapacity:
 
     def _early(self, pool: int, t: int) -> int:
         """1 where one that starts to serve at `t` holds GPUs before the horizon, which counts."""
-        return int(is_known(self.problem) and t < self.problem.pools[pool].lead)
+        return int(self.problem.before is not None and t < self.problem.pools[pool].lead)
 
     def _start(self, pool: int, t: int) -> Hold:
         """What one takes that serves in `t` alone."""
@@ -438,10 +425,6 @@ class FreeCapacity:
     def _hold(self, pool: int, begin: int, end: int) -> Hold:
         times = np.arange(begin, end)
         return Hold.of(self.footprints[pool].share, times, len(self._nodes(pool).free))
-
-
-def _by_loss(part: Part) -> tuple[int, int]:
-    return part.lost, part.cut.number
 
 
 def _together(parts: Iterable[Part]) -> Iterator[tuple[Cut, ...]]:

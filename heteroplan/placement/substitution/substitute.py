@@ -94,12 +94,6 @@ def _serve_less(free_capacity: FreeCapacity, w: int) -> None:
                 fewer[pool, row] = free_capacity.replicas[pool, row]
 
 
-def _serve_instead(free_capacity: FreeCapacity, pool: int, t: int) -> None:
-    """Others serve in interval `t` until nothing is short or what one of `pool` would have."""
-    _in_own_group(free_capacity, pool, t)
-    _in_other_groups(free_capacity, pool, t)
-
-
 def _in_own_group(free_capacity: FreeCapacity, pool: int, t: int) -> None:
     """Others of the group of `pool` serve what one of it would have, as far as that is short."""
     problem = free_capacity.problem
@@ -236,7 +230,8 @@ def _replaced(
             lost.setdefault(t, []).append(pool)
     for t, pools in lost.items():
         for pool in pools:
-            _serve_instead(tried, pool, t)
+            _in_own_group(tried, pool, t)
+            _in_other_groups(tried, pool, t)
         lose = [p for p in pools if _lose(before, tried, problem.pools[p].workload, t)]
         if lose:
             needed.update((p, t) for p in lose)
