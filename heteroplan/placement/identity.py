@@ -11,6 +11,9 @@ from random import Random
 
 from heteroplan.placement.first_fit import Attempt, Placed, Unplaced
 
+type Turns = tuple[dict[int, list[int]], dict[int, list[int]]]
+"""Interval -> numbers of the pieces that begin then; and that end then."""
+
 SAME: tuple[Callable[[Placed], object], ...] = (
     lambda piece: piece.spot,
     lambda piece: piece.life.number,
@@ -103,15 +106,24 @@ def _orders(pieces: Sequence[Placed]) -> Iterator[Sequence[Placed]]:
         yield shuffled
 
 
+def turns_of(pieces: Iterable[tuple[int, Placed]], intervals: int, *, cyclic: bool) -> Turns:
+    """Numbers of pieces by the interval in which each begins, and by the first after its end.
+
+    Those that serve all of a cyclic day neither begin nor end.
+    """
+    begins: dict[int, list[int]] = defaultdict(list)
+    ends: dict[int, list[int]] = defaultdict(list)
+    for number, piece in pieces:
+        end = piece.first + piece.intervals
+        if piece.intervals < intervals or not cyclic:
+            begins[piece.first].append(number)
+            ends[end % intervals if cyclic else end].append(number)
+    return begins, ends
+
+
 def _successors(pieces: Sequence[Placed], intervals: int, *, cyclic: bool) -> dict[int, int]:
     """Piece that each piece goes on as, by index; as many as end when another begins."""
-    begin: dict[int, list[int]] = defaultdict(list)
-    end: dict[int, list[int]] = defaultdict(list)
-    for i, piece in enumerate(pieces):
-        stop = piece.first + piece.intervals
-        if piece.intervals < intervals or not cyclic:
-            begin[piece.first].append(i)
-            end[stop % intervals if cyclic else stop].append(i)
+    begin, end = turns_of(enumerate(pieces), intervals, cyclic=cyclic)
     found: dict[int, int] = {}
     for t, ending in end.items():
         for same in SAME:

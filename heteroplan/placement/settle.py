@@ -21,8 +21,6 @@ from heteroplan.placement.first_fit import Unplaced
 from heteroplan.placement.pack import Known, Packing, pack
 from heteroplan.placement.substitution.substitute import substituted
 
-SPARE = 1
-"""GPUs that others give up for each GPU of a replica that found no room."""
 ROUNDS = 8
 """Times that a plan is packed before what finds no room is given up."""
 AGAIN = 0.5
@@ -232,7 +230,7 @@ def _tightened(
     """Less supply where and when replicas of a plan found no room than the plan holds there.
 
     Of the domains that a replica draws on the fullest gives: so much less that its GPUs stay
-    free `SPARE` times over. Before the horizon as well, where it starts then. But no less than
+    free. Before the horizon as well, where it starts then. But no less than
     the plan `standing` holds, which fits on the nodes.
     """
     free_before = [row.free_before for row in problem.supplies]
@@ -244,12 +242,12 @@ def _tightened(
         pool = problem.pools[each.pool]
         times = problem.times(each.first - pool.lead, each.intervals + pool.lead)
         fullest = min(problem.drawn[each.pool], key=lambda r: int(residual[r][times].min()))
-        held[fullest][times] -= SPARE * pool.gpus
+        held[fullest][times] -= pool.gpus
         gpus[fullest][times] = np.maximum(0, np.minimum(gpus[fullest], held[fullest])[times])
         early = [r for r in problem.drawn[each.pool] if r in held_before]
         if early and each.first < pool.lead:
             fullest = min(early, key=lambda r: (free_before[r] or 0) - held_before[r])
-            held_before[fullest] -= SPARE * pool.gpus
+            held_before[fullest] -= pool.gpus
             free_before[fullest] = max(0, min(free_before[fullest] or 0, held_before[fullest]))
     free_beside = problem.residual(standing.solution.replicas)
     for row, less, left in zip(problem.supplies, gpus, free_beside, strict=True):

@@ -1,8 +1,7 @@
 """The sizes of one part of the fleet, placed by sweeps through the day."""
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -31,19 +30,19 @@ class Laps:
     """
 
     def __init__(self, empty: Attempt, waiting: Sequence[Lifetime]) -> None:
-        self._start = start = _Start(empty.fresh())
+        self._start = start = empty.fresh()
         sizes = _sizes(waiting, empty.intervals)
         if empty.cyclic:
             for pool, count in sizes.items():
-                count -= start.stand_still(pool, int(count.min()))
+                count -= _stand_still(start, pool, int(count.min()))
         used = [pool for pool, count in sizes.items() if count.any()]
         self._pools = sorted(used, key=lambda pool: empty.footprints[pool].precedence)
-        self.best = start.done
+        self.best = start
         """Of the laps so far."""
         self._left = 0
         if self._pools:
             self._day, self._cut = _day(
-                start.done, self._pools, np.array([sizes[pool] for pool in self._pools])
+                start, self._pools, np.array([sizes[pool] for pool in self._pools])
             )
             number = {pool: i for i, pool in enumerate(self._pools)}
             self._begins = [
@@ -78,7 +77,7 @@ class Laps:
         else:
             pieces = [each for each in pieces if each.first < day.intervals]
         self._before = sweep.states[-1]
-        return self._start.finished(pieces, lost, self._pools, self._cut)
+        return _finished(self._start, pieces, lost, self._pools, self._cut)
 
 
 def _sizes(waiting: Sequence[Lifetime], intervals: int) -> dict[int, Ints]:
@@ -105,39 +104,33 @@ def _day(done: Attempt, pools: Sequence[int], sizes: Ints) -> tuple[Day, int]:
     return Day(done.nodes, footprints, sizes, starts, room, done.cyclic), cut
 
 
-@dataclass(slots=True, eq=False)
-class _Start:
-    """What stands still all day, and the numbers of lifetimes given so far."""
+def _stand_still(done: Attempt, pool: int, count: int) -> int:
+    """Place replicas that always serve on nodes that are always there; how many found room."""
+    footprint = done.footprints[pool]
+    hold = Hold.of(footprint.share, np.arange(done.intervals), done.intervals)
+    spots = done.nodes.fill(footprint.rows, footprint.count, hold, count)
+    for spot in spots:
+        life = Lifetime(pool, len(done.placed) + 1, 0, done.intervals)
+        done.placed.append(replace(done.in_one_piece(life), spot=spot))
+    return len(spots)
 
-    done: Attempt
-    numbers: Counter[int] = field(default_factory=Counter)
 
-    def stand_still(self, pool: int, count: int) -> int:
-        """Replicas that always serve, on nodes that are always there; how many found room."""
-        footprint, nodes = self.done.footprints[pool], self.done.nodes
-        hold = Hold.of(footprint.share, np.arange(self.done.intervals), self.done.intervals)
-        spots = nodes.fill(footprint.rows, footprint.count, hold, count)
-        for spot in spots:
-            self.numbers[pool] += 1
-            life = Lifetime(pool, self.numbers[pool], 0, self.done.intervals)
-            self.done.placed.append(replace(self.done.in_one_piece(life), spot=spot))
-        return len(spots)
-
-    def finished(
-        self, pieces: Sequence[Piece], lost: Sequence[Unplaced], pools: Sequence[int], cut: int
-    ) -> Attempt:
-        """All that stands: `pieces` of a day cut open in interval `cut`, and what is lost."""
-        done = Attempt(self.done.nodes, self.done.footprints, self.done.cyclic)
-        done.placed.extend(self.done.placed)
-        numbers = self.numbers.copy()
-        for piece in pieces:
-            pool = pools[piece.pool]
-            numbers[pool] += 1
-            first, length = (cut + piece.first) % done.intervals, piece.end - piece.first
-            placed = done.in_one_piece(Lifetime(pool, numbers[pool], first, length))
-            done.placed.append(replace(placed, spot=piece.spot))
-        for each in lost:
-            first = (cut + each.first) % done.intervals
-            done.unplaced.append(Unplaced(pools[each.pool], first, each.intervals))
-        identify(done)
-        return done
+def _finished(
+    start: Attempt,
+    pieces: Sequence[Piece],
+    lost: Sequence[Unplaced],
+    pools: Sequence[int],
+    cut: int,
+) -> Attempt:
+    """All that stands: at the start, `pieces` of a day cut open in interval `cut`, and the lost."""
+    done = Attempt(start.nodes, start.footprints, start.cyclic)
+    done.placed.extend(start.placed)
+    for piece in pieces:
+        first, length = (cut + piece.first) % done.intervals, piece.end - piece.first
+        life = Lifetime(pools[piece.pool], len(done.placed) + 1, first, length)
+        done.placed.append(replace(done.in_one_piece(life), spot=piece.spot))
+    for each in lost:
+        first = (cut + each.first) % done.intervals
+        done.unplaced.append(Unplaced(pools[each.pool], first, each.intervals))
+    identify(done)
+    return done

@@ -1,6 +1,5 @@
 """Replicas on their nodes as they grow and go, and the GPUs that are left on all nodes."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -16,13 +15,10 @@ from heteroplan.optimize.program.problem import Floats, Ints, Problem
 from heteroplan.optimize.program.supply import Places
 from heteroplan.optimize.rules import open_pools
 from heteroplan.placement.first_fit import Footprint, Placed
-from heteroplan.placement.identity import identified, replicas_of
+from heteroplan.placement.identity import Turns, identified, replicas_of, turns_of
 from heteroplan.placement.lifetimes import Lifetime
 from heteroplan.placement.nodes import Hold, Nodes, nodes_of
 from heteroplan.placement.pack import Packing, footprint_of, stay_of
-
-type Turns = tuple[dict[int, list[int]], dict[int, list[int]]]
-"""Interval -> numbers of the pieces of a pool whose first it is; and that it is the next after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,14 +354,9 @@ class FreeCapacity:
     def _turns(self, pool: int) -> Turns:
         """Pieces of a pool that begin and end, by the intervals in which they do."""
         if pool not in self.turns:
-            begins, ends = self.turns[pool] = defaultdict(list), defaultdict(list)
+            mine = ((i, self.pieces[i]) for i in self.of_pool.get(pool, ()))
             length, cyclic = self.problem.intervals, self.problem.cyclic
-            for i in self.of_pool.get(pool, ()):
-                piece = self.pieces[i]
-                end = piece.first + piece.intervals
-                if piece.intervals < length or not cyclic:
-                    begins[piece.first].append(i)
-                    ends[end % length if cyclic else end].append(i)
+            self.turns[pool] = turns_of(mine, length, cyclic=cyclic)
         return self.turns[pool]
 
     def _longer(self, pool: int, t: int, after: int) -> Extension | None:
