@@ -64,7 +64,7 @@ class Task:
     def cost(self, pools: Sequence[int], replicas: Ints) -> float:
         """Steered cost of some pools of sizes [N, T]."""
         total = self.problem.changing_cost(pools, replicas[list(pools)])
-        if used := _used(pools, replicas):
+        if used := list(compress(pools, replicas[list(pools)].any(axis=1))):
             counts = replicas[used]
             run = np.array([self.problem.pools[p].run_cost for p in used]) + self.held_price[used]
             starting = self.start_price[used] * self.problem.starts_in(used, counts)
@@ -73,14 +73,7 @@ class Task:
 
     def left(self, pools: Sequence[int], replicas: Ints) -> dict[int, Ints]:
         """GPUs left [T] on the rows of some pools beside sizes [N, T]."""
-        rows = self.problem.rows_of(pools)
-        left = {r: self.beside[r].copy() for r in rows}
-        mine = _used(range(len(replicas)), replicas)
-        for p, held in zip(mine, self.problem.held_by(mine, replicas[mine]), strict=True):
-            for r in self.problem.drawn[p]:
-                if r in left:
-                    left[r] -= held
-        return left
+        return self.problem.residual_of(pools, replicas, self.beside)
 
     def count(self, role: Role, replicas: Ints) -> Ints:
         """[T] replicas of a role in all domains, of sizes [N, T]."""
@@ -183,7 +176,7 @@ def task_of(
     """The task of placing workload w beside the others in `replicas` [P, T], at prices [P, T]."""
     pools = list(problem.workloads[w].pools)
     start = [start_prices(problem, p, held_price[p]) for p in pools]
-    own, beside = own_program(problem, w), problem.residual_of(pools, replicas, without=pools)
+    own, beside = own_program(problem, w), problem.residual_of(pools, without(pools, replicas))
     return Task(
         problem=own,
         w=w,
@@ -204,11 +197,6 @@ def _left_open(problem: Problem, w: int, replicas: Ints) -> AbstractSet[int]:
         return set(range(len(pools)))
     allowed = open_pools(problem, w, without(pools, replicas))
     return {i for i, p in enumerate(pools) if p in allowed}
-
-
-def _used(pools: Sequence[int], replicas: Ints) -> list[int]:
-    """Those of some pools that have a replica in any interval of sizes [N, T]."""
-    return list(compress(pools, replicas[list(pools)].any(axis=1)))
 
 
 def without(pools: Sequence[int], replicas: Ints) -> Ints:

@@ -5,7 +5,7 @@ What the model multiplies stands here (`build` computes it), so that `model` and
 in replicas, so every coefficient lies near 1.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -16,7 +16,7 @@ from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import RatioBand, Role, Workload
 from heteroplan.numerics.tolerances import SERVED_TOLERANCE
 from heteroplan.optimize.program.sizes import SizedLoad, share_of
-from heteroplan.optimize.program.transitions import changes_of, starts_of
+from heteroplan.optimize.program.transitions import earlier, starts_of
 from heteroplan.units import HOURS_PER_DAY, S_PER_HOUR
 
 type Floats = NDArray[np.float64]
@@ -341,9 +341,12 @@ class Problem:
         return self.changes_in(range(len(self.pools)), replicas)
 
     def changes_in(self, pools: Sequence[int], counts: Ints) -> NDArray[np.bool_]:
-        """[*, T] whether some pools, counts [*, T], differ from the interval before."""
+        """[*, T] whether some pools, counts [*, T], differ from the interval before.
+
+        Nothing changes into the first where it is not known what ran before.
+        """
         before = None if self.before is None else self.before[list(pools)]
-        return changes_of(counts, before, self.cyclic)
+        return np.asarray(counts != earlier(counts, before, self.cyclic))
 
     def held(self, replicas: Ints) -> Ints:
         """[P, T] GPUs of running and of starting replicas."""
@@ -403,13 +406,16 @@ class Problem:
         return sorted({r for p in pools for r in self.drawn[p]})
 
     def residual_of(
-        self, pools: Sequence[int], replicas: Ints, without: Collection[int] = ()
+        self, pools: Sequence[int], replicas: Ints, beside: Mapping[int, Ints] | None = None
     ) -> dict[int, Ints]:
-        """GPUs left [T] on the supply rows of some pools; pools in `without` count as empty."""
+        """GPUs left [T] on the supply rows of some pools beside a plan [P, T].
+
+        Of what these rows have, or of GPUs `beside` [T] by row.
+        """
         rows = self.rows_of(pools)
-        members = sorted({p for r in rows for p in self.supplies[r].pools}.difference(without))
+        members = sorted({p for r in rows for p in self.supplies[r].pools})
         active = [p for p, used in zip(members, replicas[members].any(axis=1), strict=True) if used]
-        left = {r: self.supplies[r].gpus.copy() for r in rows}
+        left = {r: (self.supplies[r].gpus if beside is None else beside[r]).copy() for r in rows}
         for p, held in zip(active, self.held_by(active, replicas[active]), strict=True):
             for r in self.drawn[p]:
                 if r in left:

@@ -17,15 +17,6 @@ def starts_of[Number: (np.int64, np.float64)](
     return np.asarray(np.maximum(0, counts - earlier(counts, before, cyclic)))
 
 
-def changes_of(counts: Ints, before: Ints | None, cyclic: bool) -> NDArray[np.bool_]:
-    """[*, T] whether counts [*, T] differ from those of the interval before.
-
-    Where the day is not cyclic, `before` [*] ran when it began; where that is not known, nothing
-    changes into the first interval.
-    """
-    return np.asarray(counts != earlier(counts, before, cyclic))
-
-
 def earlier[Number: (np.int64, np.float64)](
     counts: NDArray[Number], before: Ints | None, cyclic: bool
 ) -> NDArray[Number]:

@@ -3,7 +3,6 @@
 import numpy as np
 
 from heteroplan.optimize.program.problem import Ints, Problem, ProgramWorkload
-from heteroplan.optimize.program.transitions import changes_of, starts_of
 from heteroplan.optimize.rules.mip import INTEGER, Model, Terms
 from heteroplan.optimize.rules.rule import Rule
 
@@ -20,15 +19,13 @@ class ChangesRule(Rule):
         """
         for p, changed in enumerate(model.changed):
             for t, change in enumerate(changed):
-                now, known = model.n[p][t], model.earlier(p, t)
-                if known is None or known[0] is now:
+                known = model.growth(p, t)
+                if known is None:
                     continue
-                before, ran = known
+                grown, ran = known
                 most = float(max(int(model.problem.pools[p].most.max()), ran))
                 for sign, name in ((1.0, "grows"), (-1.0, "shrinks")):
-                    terms: Terms = [(now, sign), (change, -most)]
-                    if before is not None:
-                        terms.append((before, -sign))
+                    terms = [*((n, sign * part) for n, part in grown), (change, -most)]
                     model.add(terms, "<=", sign * ran, f"{name}_{p}_{t}")
 
 
@@ -38,8 +35,6 @@ class StabilityRule(Rule):
     So a replica runs for `min_run` at least, whichever of a pool stops when it shrinks. Searches
     run without the rule; the last pass makes their plans keep it.
     """
-
-    kept_by_bound = False
 
     def define(self, model: Model) -> None:
         """n[p,t+j] >= n[p,t] - most·(1 - grown[p,t]) [replicas] for j = 1..min_run - 1.
@@ -68,11 +63,10 @@ class StabilityRule(Rule):
 
 def breaks_stability(problem: Problem, work: ProgramWorkload, p: int, sizes: Ints) -> int:
     """Intervals in which sizes [T] of pool p shrink too early, and changes too many."""
-    before = None if problem.before is None else problem.before[[p]]
-    changed = changes_of(sizes[None, :], before, problem.cyclic)[0]
+    changed = problem.changes_in([p], sizes[None, :])[0]
     if not changed.any():
         return 0
-    grown = starts_of(sizes[None, :], before, problem.cyclic)[0] > 0
+    grown = problem.starts_in([p], sizes[None, :])[0] > 0
     shrunk = changed & ~grown
     early, again = np.zeros_like(shrunk), grown
     for _ in range(min(work.min_run, problem.intervals) - 1):
@@ -91,18 +85,15 @@ def _define_run(model: Model, p: int, min_run: int) -> None:
     problem, sizes = model.problem, model.n[p]
     most = float(problem.pools[p].most.max(initial=0))
     for t, now in enumerate(sizes):
-        known = model.earlier(p, t)
-        if known is None or known[0] is now:
+        known = model.growth(p, t)
+        if known is None:
             continue
-        before, ran = known
         grown = model.lp.add_variable(f"grown_{p}_{t}", 0, 1, INTEGER)
-        terms: Terms = [(now, 1.0), (grown, -most)]
-        terms += [] if before is None else [(before, -1.0)]
-        model.add(terms, "<=", float(ran), f"grows_when_{p}_{t}")
+        model.add([*known[0], (grown, -most)], "<=", float(known[1]), f"grows_when_{p}_{t}")
         for j in range(1, min(min_run, problem.intervals)):
             if t + j < problem.intervals or problem.cyclic:
                 later = sizes[(t + j) % problem.intervals]
-                terms = [(now, 1.0), (later, -1.0), (grown, most)]
+                terms: Terms = [(now, 1.0), (later, -1.0), (grown, most)]
                 model.add(terms, "<=", most, f"stays_{p}_{t}_{j}")
 
 

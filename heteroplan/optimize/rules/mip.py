@@ -76,16 +76,18 @@ class Model:
     start_rows: dict[tuple[int, int], pulp.LpConstraint] = field(default_factory=dict)
     """(pool, t) -> constraint."""
 
-    def earlier(self, p: int, t: int) -> tuple[pulp.LpVariable | None, int] | None:
-        """The size of pool p before interval t: a variable, or none and the number that ran.
+    def growth(self, p: int, t: int) -> tuple[Terms, int] | None:
+        """n[p,t] - n[p,t-1] as terms less a number that ran before, in replicas.
 
         t-1 is the last interval for t = 0 of a cyclic day; elsewhere it is before the horizon. None
-        where it is not known what ran then.
+        where it is not known what ran then, or where the two are the same.
         """
+        now = self.n[p][t]
         if t > 0 or self.problem.cyclic:
-            return self.n[p][t - 1], 0
-        before = self.problem.before
-        return None if before is None else (None, int(before[p]))
+            before = self.n[p][t - 1]
+            return None if before is now else ([(now, 1.0), (before, -1.0)], 0)
+        ran = self.problem.before
+        return None if ran is None else ([(now, 1.0)], int(ran[p]))
 
     def has_one_flow(self, w: int) -> bool:
         """Whether workload w has `passing` in the place of x."""

@@ -11,8 +11,6 @@ from heteroplan.optimize.rules.rule import Rule
 class ReplicaLimitsRule(Rule):
     """`min_replicas` and `max_replicas` limit the replicas of a role."""
 
-    kept_by_bound = False
-
     def define(self, model: Model) -> None:
         """min[w,role] <= Σ_{p of role} n[p,t] <= max[w,role] [replicas] for each w, role, t."""
         for w, work in enumerate(model.problem.workloads):
@@ -45,8 +43,6 @@ def missed_limits(problem: Problem, w: int, replicas: Ints) -> float:
 
 class RatioBandRule(Rule):
     """`pd_ratio` and `part_ratio` stay within their limits."""
-
-    kept_by_bound = False
 
     def define(self, model: Model) -> None:
         """low·Σ_right n <= Σ_left n <= high·Σ_right n [replicas] for each balance with a band."""

@@ -11,7 +11,7 @@ from heteroplan.optimize.rules.mip import Model
 class Rule(ABC):
     """A family of constraints of the program."""
 
-    kept_by_bound: ClassVar[bool]
+    kept_by_bound: ClassVar[bool] = False
     """Whether the blocks of the bound keep the rule; a bound without it is valid but weaker.
 
     Cuts of programs that are not large keep all but those of stability and handover.

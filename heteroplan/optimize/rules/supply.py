@@ -45,15 +45,11 @@ class TransitionRule(Rule):
         """
         for p, starts in enumerate(model.up):
             for t, start in enumerate(starts):
-                known = model.earlier(p, t)
+                known = model.growth(p, t)
                 if known is None:
                     continue
-                terms: Terms = [(start, 1.0)]
-                now, (before, ran) = model.n[p][t], known
-                if before is not now:
-                    terms.append((now, -1.0))
-                    if before is not None:
-                        terms.append((before, 1.0))
+                grown, ran = known
+                terms = [(start, 1.0), *((n, -sign) for n, sign in grown)]
                 row = model.add(terms, ">=", -float(ran), f"transition_{p}_{t}")
                 model.start_rows[p, t] = row
 
@@ -63,8 +59,6 @@ class HandoverRule(Rule):
 
     Searches run without the rule; where their plan breaks it, `improve.handover` makes it keep it.
     """
-
-    kept_by_bound = False
 
     def define(self, model: Model) -> None:
         """Σ_p gpus[p]·Σ_{t < lead[p]} up[p,t] <= free_before[r] [GPUs] for each r.
