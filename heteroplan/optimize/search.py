@@ -189,19 +189,13 @@ class Search:
 
     def offer(self, tried: Incumbent) -> bool:
         """Keep `tried` if it ranks better, by more than noise; says whether it did."""
-        better = self.best is None or (
-            tried.rank < self.best.rank
-            and (
-                tried.rank[:-1] < self.best.rank[:-1]
-                or tried.cost < self.best.cost - ROUNDING * abs(self.best.cost)
-            )
-        )
-        if better:
-            if self.best is not None and tried.unserved != self.best.unserved:
-                self.short_bound = 0.0
-            self.best = tried
-            self.report()
-        return better
+        if self.best is not None:
+            noise = ROUNDING * abs(self.best.cost)
+            if (*tried.rank[:-1], tried.cost + noise) >= self.best.rank:
+                return False
+        self.put(tried)
+        self.report()
+        return True
 
     def offer_each(self, tries: Iterable[Incumbent]) -> Generator[None, None, bool]:
         """Offer plans that are made one after another, a step each; says whether any was kept."""
@@ -230,7 +224,7 @@ class Search:
 
     def put(self, plan: Incumbent) -> None:
         """A plan of a program with more rules in the place of the best one, whatever it costs."""
-        if plan.unserved != self.plan.unserved:
+        if self.best is not None and plan.unserved != self.best.unserved:
             self.short_bound = 0.0
         self.best = plan
 

@@ -42,7 +42,7 @@ from heteroplan.optimize.program.problem import Ints, Problem, Solution
 from heteroplan.optimize.program.sizes import at_sizes
 from heteroplan.optimize.search import ONE_MIP_CELLS, Search, ShortageBound
 from heteroplan.optimize.solvers.solver import Effort
-from heteroplan.optimize.turns import begun_large, in_turns, keep, prove_round
+from heteroplan.optimize.turns import begun_large, in_turns, keep
 
 FIRST_NODES = 200
 """Branch-and-bound nodes of the whole program before anything else, where it is small."""
@@ -323,7 +323,7 @@ def _stages(search: Search, starts: Iterable[Ints], beside: bool | None) -> Iter
         yield from in_turns(search, rounds, begun)
         if search.uses("polish"):
             yield from _polish_stage(search, rounds)
-        while problem.large and prove_round(search, rounds) is not None:
+        while problem.large and keep(search, rounds.take()):
             yield
         if not problem.large:
             yield from _whole_program(search, search.steps_left())
@@ -357,7 +357,7 @@ def _polish_stage(search: Search, rounds: Rounds) -> Iterator[None]:
         helped = True
         while helped:
             helped = yield from search.offer_each(_polished(search, neighbourhoods))
-            prove_round(search, rounds)
+            keep(search, rounds.take())
             yield
 
 

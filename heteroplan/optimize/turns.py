@@ -20,6 +20,7 @@
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from time import monotonic
 
 from heteroplan.numerics.tolerances import LEAST_GAIN
@@ -118,7 +119,8 @@ def in_turns(search: Search, rounds: Rounds, begun: Begun | None) -> Iterator[No
             order, prices = orders[turn % 2], near.first.prices
             made = begun.plan if begun and not turn else near.plan(order)
             plan = yield from _mended(search, near, order, made)
-        if begun and not turn and _is_time_for_second(search, begun.took_s):
+        left_s = search.deadline - monotonic() if search.steps is None else inf
+        if begun and not turn and left_s >= SECOND * begun.took_s:
             first = plan
             continue
         if first is not None:
@@ -127,20 +129,12 @@ def in_turns(search: Search, rounds: Rounds, begun: Begun | None) -> Iterator[No
         again = [w for w in orders[(turn + 1) % 2] if w not in by_class.workloads]
         if search.uses("sweeps"):
             yield from _swept(search, plan, prices, again)
-        prove_round(search, rounds)
+        keep(search, rounds.take())
         yield
         if search.prices is not None and search.uses("sweeps"):
             yield from swept_again(search, search.prices.supply, again)
         if not problem.large and (search.plan.covered or not search.unproven_shortage()):
             return
-
-
-def _is_time_for_second(search: Search, took_s: float) -> bool:
-    """Whether a second plan may follow one that took so long.
-
-    Where steps are counted it always may, so that the clock decides nothing.
-    """
-    return search.steps is not None or search.deadline - monotonic() > SECOND * took_s
 
 
 def _first_plans(search: Search) -> Iterator[None]:
@@ -246,19 +240,11 @@ def _mended(
     return plan
 
 
-def prove_round(search: Search, rounds: Rounds) -> Round | None:
-    """The next round of the bound, kept with the prices that it holds at; None after the last."""
-    found = rounds.take()
-    if found is not None:
-        keep(search, found)
-    return found
-
-
-def keep(search: Search, found: Round | float | None) -> None:
-    """Keep a bound, and the prices of a round that it holds at."""
-    if isinstance(found, Round):
-        if found.value > search.covering_bound:
-            search.prices = found.prices
-        found = found.value
-    if found is not None:
-        search.raise_covering_bound(found)
+def keep(search: Search, found: Round | float | None) -> bool:
+    """Keep a bound, if there is one, and the prices of a round that it holds at."""
+    value = found.value if isinstance(found, Round) else found
+    if isinstance(found, Round) and found.value > search.covering_bound:
+        search.prices = found.prices
+    if value is not None:
+        search.raise_covering_bound(value)
+    return value is not None

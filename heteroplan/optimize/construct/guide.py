@@ -18,6 +18,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from heteroplan.numerics.division import quotient
 from heteroplan.optimize.bound.lp_prices import priced_shortage
 from heteroplan.optimize.bound.relaxation import Relaxation
 from heteroplan.optimize.construct.all_workloads import parts_of, scarce_where_short, steered
@@ -122,8 +123,8 @@ def guide(
     length = np.diff([*first, problem.intervals])
     load = np.array([pool.mix_load for pool in program.pools])
     mean = np.repeat([pool.mix_load for pool in merged.pools], length, axis=1)
-    known = np.isfinite(load) & np.isfinite(mean) & (mean > 0)
-    growth = np.where(known, load / np.where(known, mean, 1.0), 1.0)
+    known = np.isfinite(load) & np.isfinite(mean)
+    growth = quotient(np.where(known, load, 1.0), np.where(known, mean, 1.0), 1.0)
     sizes = np.zeros((len(problem.pools), problem.intervals))
     sizes[kept] = np.repeat(read_sizes(model), length, axis=1) * growth
     flow = [np.zeros_like(problem.workloads[pool.workload].rps) for pool in problem.pools]

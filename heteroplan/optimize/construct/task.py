@@ -9,8 +9,8 @@ import numpy as np
 
 from heteroplan.clock import Stop, never
 from heteroplan.entities.workload import PAIRED, Role
+from heteroplan.numerics.division import quotient
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
-from heteroplan.optimize.covering.choice import unit_price
 from heteroplan.optimize.program.coarser import own_program
 from heteroplan.optimize.program.prices import start_prices
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
@@ -109,8 +109,8 @@ class Task:
 
     def _unit_price(self, p: int, held_price: Floats | float = 0.0) -> Floats:
         """[T] running cost of serving all demand in fractions of a replica of pool p."""
-        share = self.problem.pools[p].mix_share
-        return unit_price(np.full_like(share, self.problem.pools[p].plain_cost) + held_price, share)
+        pool = self.problem.pools[p]
+        return quotient(pool.plain_cost + held_price, pool.mix_share, np.inf)
 
     def cheap_pools(self) -> list[int]:
         """Pools of each role's cheapest engines."""

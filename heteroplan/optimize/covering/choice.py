@@ -74,16 +74,11 @@ def not_beaten(
     return kept
 
 
-def unit_price(price: Floats, share: Floats) -> Floats:
-    """[E, T] running cost of serving all demand in fractions of a replica."""
-    return quotient(price, share, np.inf)
-
-
 def on_grid(
     engines: Sequence[int], price: Floats, share: Floats, high: Ints, most_cells: float
 ) -> list[int]:
     """The engines that serve cheapest, as many as the grid has room for, in their order."""
-    unit = np.minimum(unit_price(price, share), 1e300).mean(axis=1)
+    unit = np.minimum(quotient(price, share, np.inf), 1e300).mean(axis=1)
     cells = np.ones(high.shape[1])
     grid: list[int] = []
     for e in sorted(engines, key=lambda e: float(unit[e])):

@@ -7,7 +7,7 @@ import numpy as np
 from heteroplan.numerics.division import quotient
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.covering.blocks import Block
-from heteroplan.optimize.covering.choice import on_grid, unit_price
+from heteroplan.optimize.covering.choice import on_grid
 from heteroplan.optimize.program.problem import Floats, Ints
 
 WHOLE_CELLS = 2_000
@@ -63,7 +63,7 @@ def _guide(block: Block, *, spare: bool) -> Floats:
     sides, guide = block.all_sides(), np.zeros_like(block.price)
     rows, left = _rows(block)
     times = np.arange(len(block.need))
-    unit = unit_price(block.price, block.share)
+    unit = quotient(block.price, block.share, np.inf)
     need = block.need + (_lost(block) if spare else np.zeros((len(sides), 1)))
 
     def add(engine: Ints, wanted: Floats) -> None:

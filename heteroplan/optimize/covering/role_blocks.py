@@ -13,7 +13,7 @@ import numpy as np
 from heteroplan.numerics.division import quotient
 from heteroplan.numerics.tolerances import ROUNDING
 from heteroplan.optimize.covering.blocks import Block, Filling, Floors
-from heteroplan.optimize.covering.choice import not_beaten, on_grid, unit_price, useful_counts
+from heteroplan.optimize.covering.choice import not_beaten, on_grid, useful_counts
 from heteroplan.optimize.covering.losses import ALL_OF_THEM, LeastLost
 from heteroplan.optimize.covering.stages import SLACK, Priced, Stage, stages_of
 from heteroplan.optimize.program.problem import Floats, Ints, Problem, on_a_node
@@ -274,7 +274,7 @@ def _fillers(
         engines=tuple(chosen),
         steps=filled,
         step=step,
-        unit=unit_price(price, share).min(axis=0),
+        unit=quotient(price, share, np.inf).min(axis=0),
         cost=cost,
         choice=choice,
     )

@@ -12,6 +12,7 @@ from heteroplan.entities.capacity import Candidate, PoolPoints, busy, queues
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.scenario import Objective, Running, Scenario
 from heteroplan.entities.workload import PAIRED, Engine, Loss, Role, Workload
+from heteroplan.numerics.division import quotient
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.program.problem import (
     BalanceSpec,
@@ -139,8 +140,7 @@ def _busy(workload: Workload, capacity_rps: Sequence[Sequence[float]]) -> Floats
         ]
     )
     total = np.where(np.isfinite(load), load, 0.0).sum(axis=0)
-    little = (total > 0) & (total < LEAST_LOAD)
-    load = load * np.where(little, LEAST_LOAD / np.where(little, total, 1.0), 1.0)
+    load = load * np.maximum(1.0, quotient(LEAST_LOAD, total, 1.0))
     return np.asarray(load if workload.route_by_class else load.sum(axis=0, keepdims=True))
 
 

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from heteroplan.entities.network import Affinity
 from heteroplan.entities.workload import RatioBand, Role, Workload
+from heteroplan.numerics.division import quotient
 from heteroplan.numerics.tolerances import SERVED_TOLERANCE
-from heteroplan.optimize.program.sizes import SizedLoad, share_of
+from heteroplan.optimize.program.sizes import SizedLoad
 from heteroplan.optimize.program.transitions import earlier, starts_of
 from heteroplan.units import HOURS_PER_DAY, S_PER_HOUR
 
@@ -78,7 +79,7 @@ class PoolSpec:
     @cached_property
     def mix_share(self) -> Floats:
         """[T] share of the workload's demand, in its mix, that one replica serves at most."""
-        return share_of(self.mix_load)
+        return quotient(1.0, self.mix_load)
 
     @property
     def counts(self) -> bool:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from heteroplan.numerics.division import quotient
+
 if TYPE_CHECKING:
     from heteroplan.optimize.program.problem import PoolSpec, Problem
 
@@ -43,7 +45,7 @@ class SizedLoad:
     @cached_property
     def share(self) -> Floats:
         """[S + 1, T] share of the demand, in its mix, that one replica serves."""
-        return share_of(self.load.sum(axis=1))
+        return quotient(1.0, self.load.sum(axis=1))
 
     def load_at(self, sizes: Ints) -> Floats:
         """[K, T] loads in pools of `sizes` [T]."""
@@ -56,12 +58,6 @@ class SizedLoad:
     def window(self, at: slice | list[int]) -> "SizedLoad":
         """Of some intervals."""
         return SizedLoad(self.load[:, :, at])
-
-
-def share_of(load: Floats) -> Floats:
-    """Share of the demand that one replica serves, where all of it keeps `load` of them busy."""
-    usable = np.isfinite(load) & (load > 0)
-    return np.where(usable, 1.0 / np.where(usable, load, 1.0), 0.0)
 
 
 def reference_load(sized: SizedLoad, alone: Ints) -> Floats:

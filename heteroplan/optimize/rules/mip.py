@@ -22,8 +22,8 @@ from typing import Literal
 import numpy as np
 import pulp
 
+from heteroplan.numerics.division import quotient
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
-from heteroplan.optimize.program.sizes import share_of
 
 TINY_LOAD = 1e-3
 """Replicas; a thousand times what a solver takes for an integer."""
@@ -121,4 +121,4 @@ def shares_of_one(problem: Problem, pools: Sequence[int]) -> Floats:
     load = np.array([problem.pools[p].mix_load for p in pools]).reshape(shape)
     rps = [problem.workloads[problem.pools[p].workload].rps[0] for p in pools]
     asked = np.array(rps).reshape(shape) > 0
-    return np.where(asked, np.where(load < TINY_LOAD, 1.0, share_of(load)), 0.0)
+    return np.where(asked, np.where(load < TINY_LOAD, 1.0, quotient(1.0, load)), 0.0)
