@@ -114,14 +114,9 @@ def _costs_at_prices(model: Model) -> Floats:
     """[P, T] of a running replica, with the GPUs that it holds and its part of starts, by duals."""
     problem, prices = model.problem, read_prices(model)
     held = pool_prices(problem, prices.supply)
-    cost = np.array([pool.run_cost for pool in problem.pools]) + held
-    for p in range(len(problem.pools)):
-        start = prices.starting[p] * start_prices(problem, p, held[p])
-        later = np.roll(start, -1)
-        if not problem.cyclic:
-            later[-1] = 0.0
-        cost[p] += start - later
-    return cost
+    due = prices.starting * start_prices(problem, held)
+    running = np.array([pool.run_cost for pool in problem.pools]) + held
+    return np.asarray(running + (due - problem.shift(due, 1)))
 
 
 def _least_cost(problem: Problem, effort: Effort) -> float | None:
