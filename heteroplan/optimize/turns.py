@@ -23,8 +23,8 @@ from functools import partial
 from time import monotonic
 
 from heteroplan.numerics.tolerances import LEAST_GAIN
-from heteroplan.optimize.bound.bound import priced_bound
-from heteroplan.optimize.bound.bounding import Round, Rounds
+from heteroplan.optimize.bound.bound import PricedBound, priced_bound
+from heteroplan.optimize.bound.bounding import Rounds
 from heteroplan.optimize.bound.relaxation import Relaxation, relax
 from heteroplan.optimize.construct.all_workloads import (
     by_size,
@@ -246,7 +246,7 @@ def _mended(
     return plan
 
 
-def prove_round(search: Search, rounds: Rounds) -> Round | None:
+def prove_round(search: Search, rounds: Rounds) -> PricedBound | None:
     """The next round of the bound, kept with the prices that it holds at; None after the last."""
     found = rounds.take()
     if found is not None:
@@ -254,9 +254,9 @@ def prove_round(search: Search, rounds: Rounds) -> Round | None:
     return found
 
 
-def keep(search: Search, found: Round | float | None) -> None:
+def keep(search: Search, found: PricedBound | float | None) -> None:
     """Keep a bound, and the prices of a round that it holds at."""
-    if isinstance(found, Round):
+    if isinstance(found, PricedBound):
         if found.value > search.covering_bound:
             search.prices = found.prices
         found = found.value
