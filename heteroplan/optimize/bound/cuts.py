@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from heteroplan.optimize.bound.relaxation import is_servable, mip_bound
+from heteroplan.optimize.bound.relaxation import mip_bound
 from heteroplan.optimize.model import build_model, read_prices
 from heteroplan.optimize.program.coarser import one_interval, restricted
 from heteroplan.optimize.program.mix import part_pairs
@@ -52,8 +52,6 @@ def prove_by_cuts(problem: Problem, effort: Effort, told: Told) -> None:
     the solver's own once more. The last bound is the same on every machine, unless the effort ends
     before it.
     """
-    if not is_servable(problem):
-        return
     model = build_model(problem, allow_short=False)
     _prove_at_root(model, effort, told, least_gain=STALLED)
     if not effort.over():
