@@ -81,30 +81,34 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def _typed(_typing: Any, array: Any) -> Any:
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        view = arrayobj.make_array(signature.args[0])(context, builder, arguments[0])
-        view.meminfo = cgutils.get_null_value(view.meminfo.type)
-        view.parent = cgutils.get_null_value(view.parent.type)
-        return view._getvalue()
+def _typed(_typing: Any, arrays: Any) -> Any:
+    def code(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        (found,) = arguments
+        for place, kind in enumerate(arrays):
+            given = builder.extract_value(found, place)
+            view = arrayobj.make_array(kind)(context, builder, given)
+            view.meminfo = cgutils.get_null_value(view.meminfo.type)
+            view.parent = cgutils.get_null_value(view.parent.type)
+            found = builder.insert_value(found, view._getvalue(), place)
+        return found
 
-    return array(array), code
+    return arrays(arrays), code
 
 
 _without_references: Any = intrinsic(_typed)
 
 
-def borrowed[A](array: A) -> A:
-    """The same array, of which no references are counted: each count is an atomic operation.
+def borrowed[A: tuple[NDArray[Any], ...]](arrays: A) -> A:
+    """The same arrays, of which no references are counted: each count is an atomic operation.
 
-    Only inside compiled functions whose caller holds the array.
+    Only inside compiled functions whose caller holds the arrays.
     """
-    return array
+    return arrays
 
 
 @overload(borrowed)
-def _overload(array: Any) -> Any:
-    def made(array: Any) -> Any:
-        return _without_references(array)
+def _overload(arrays: Any) -> Any:
+    def made(arrays: Any) -> Any:
+        return _without_references(arrays)
 
     return made

@@ -260,14 +260,9 @@ def _due(model: Model, supply: Floats) -> Floats:
     """[P, T] part of a start's cost, 0..1, that the LP charges where a pool grows."""
     problem = model.problem
     due = np.zeros((len(problem.pools), problem.intervals))
-    if not model.start_rows:
-        return due
     for (p, t), row in model.start_rows.items():
         due[p, t] = max(0.0, row.pi or 0.0) * model.cost_scale
-    held = pool_prices(problem, supply)
-    for p in range(len(problem.pools)):
-        due[p] = quotient(due[p], start_prices(problem, p, held[p]))
-    return np.clip(due, 0.0, 1.0)
+    return np.clip(quotient(due, start_prices(problem, pool_prices(problem, supply))), 0.0, 1.0)
 
 
 def _cost_terms(model: Model, factor: float) -> Terms:

@@ -24,8 +24,8 @@ from math import inf
 from time import monotonic
 
 from heteroplan.numerics.tolerances import LEAST_GAIN
-from heteroplan.optimize.bound.bound import priced_bound
-from heteroplan.optimize.bound.bounding import Round, Rounds
+from heteroplan.optimize.bound.bound import PricedBound, priced_bound
+from heteroplan.optimize.bound.bounding import Rounds
 from heteroplan.optimize.bound.relaxation import Relaxation, relax
 from heteroplan.optimize.construct.all_workloads import (
     by_size,
@@ -240,10 +240,10 @@ def _mended(
     return plan
 
 
-def keep(search: Search, found: Round | float | None) -> bool:
+def keep(search: Search, found: PricedBound | float | None) -> bool:
     """Keep a bound, if there is one, and the prices of a round that it holds at."""
-    value = found.value if isinstance(found, Round) else found
-    if isinstance(found, Round) and found.value > search.covering_bound:
+    value = found.value if isinstance(found, PricedBound) else found
+    if isinstance(found, PricedBound) and found.value > search.covering_bound:
         search.prices = found.prices
     if value is not None:
         search.raise_covering_bound(value)

@@ -67,7 +67,8 @@ class PricedBound:
     """L at some prices."""
 
     value: float
-    """Objective units; already lowered by the safety margin."""
+    """Objective units, already lowered by the safety margin; minus infinity where none is found."""
+    prices: Prices
     by_work: Floats
     """[W] least cost of each workload's blocks at these prices."""
 
@@ -117,14 +118,14 @@ def priced_bound(
     by_work = np.zeros(len(problem.workloads))
     for w in range(len(problem.workloads)):
         if stop():
-            return PricedBound(-np.inf, by_work)
+            return PricedBound(-np.inf, prices, by_work)
         solved = _solved(at, w, cells or BOUND_CELLS, counted=False)
         if solved is None:
-            return PricedBound(np.inf, by_work)
+            return PricedBound(np.inf, prices, by_work)
         by_work[w] = sum(least for least, _, _ in solved)
         total += by_work[w]
         magnitude += sum(abs(least) for least, _, _ in solved)
-    return PricedBound(total - ROUNDING * magnitude, by_work)
+    return PricedBound(total - ROUNDING * magnitude, prices, by_work)
 
 
 def given_away(balance: Floats) -> float:

@@ -10,7 +10,7 @@ import pickle
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from signal import SIG_IGN, SIGINT, signal
 from subprocess import PIPE, Popen
@@ -21,7 +21,7 @@ import numpy as np
 from heteroplan.clock import Stop, never
 from heteroplan.numerics.processors import cores
 from heteroplan.optimize.bound.balancing import balanced, balanced_each
-from heteroplan.optimize.bound.bound import priced_bound
+from heteroplan.optimize.bound.bound import PricedBound, priced_bound
 from heteroplan.optimize.bound.cuts import cuts_pay, prove_by_cuts
 from heteroplan.optimize.bound.lp_prices import (
     best_of,
@@ -31,7 +31,7 @@ from heteroplan.optimize.bound.lp_prices import (
     whole_day_prices,
 )
 from heteroplan.optimize.program.prices import Prices, supply_prices
-from heteroplan.optimize.program.problem import Floats, Problem
+from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort
 
@@ -68,20 +68,9 @@ type Find = Callable[[Problem, Effort], Prices | None]
 """Prices, none where the effort ran out."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Round:
-    """What one round found."""
-
-    value: float
-    """Proven bound; minus infinity where there is none yet."""
-    prices: Prices
-    by_work: Floats
-    """[W] least cost of each workload's blocks."""
-
-
 def rounds(
     problem: Problem, stop: Stop = never, without: frozenset[str] = frozenset()
-) -> Iterator[Round]:
+) -> Iterator[PricedBound]:
     """Prices of LPs, better ones of balances, then larger grids; then of the LP of the day.
     At last better prices of balances of one workload after another, proven on the largest grids.
 
@@ -89,9 +78,9 @@ def rounds(
     names ingredients of the method to leave out (`search.INGREDIENTS`).
     """
     nothing = np.zeros(len(problem.workloads))
-    best, plain = Round(-np.inf, supply_prices(problem), nothing), "balance prices" in without
+    best, plain = PricedBound(-np.inf, supply_prices(problem), nothing), "balance prices" in without
     for finds in _beginnings(problem, without):
-        before, begun = best, list[Round]()
+        before, begun = best, list[PricedBound]()
         for find in finds:
             found = find(problem, Effort(stop=stop))
             if stop():
@@ -99,7 +88,7 @@ def rounds(
             if found is not None:
                 tried = plainer(found)
                 prices = tried[-1] if plain else _best_for_each(problem, tried, stop)
-                begun.append(_proven(problem, prices, CELLS, stop))
+                begun.append(priced_bound(problem, prices, stop, cells=CELLS))
                 best = max(best, begun[-1], key=lambda each: each.value)
                 yield best
         near = best.value - BEHIND * abs(best.value)
@@ -116,13 +105,13 @@ def rounds(
     yield from _of_each(problem, best, stop)
 
 
-def _of_each(problem: Problem, best: Round, stop: Stop) -> Iterator[Round]:
+def _of_each(problem: Problem, best: PricedBound, stop: Stop) -> Iterator[PricedBound]:
     """Better prices of balances of one workload after another, as long as that helps."""
     by_work, told = best.by_work.copy(), best
     for _ in range(TURNS if best.prices.balance.any() else 0):
         before = best
         for prices, more in balanced_each(problem, best.prices, by_work, stop, CELLS, MOST_CELLS):
-            best = Round(best.value + more, prices, by_work.copy())
+            best = PricedBound(best.value + more, prices, by_work.copy())
             if _gains(best, told):
                 yield (told := best)
         if not _gains(best, before):
@@ -131,7 +120,7 @@ def _of_each(problem: Problem, best: Round, stop: Stop) -> Iterator[Round]:
         yield best
 
 
-def _gains(better: Round, best: Round) -> bool:
+def _gains(better: PricedBound, best: PricedBound) -> bool:
     return better.value > best.value + LEAST_GAIN * abs(best.value)
 
 
@@ -170,15 +159,12 @@ def _best_for_each(problem: Problem, tried: Sequence[Prices], stop: Stop) -> Pri
     return best
 
 
-def _better(problem: Problem, best: Round, prices: Prices, cells: int, stop: Stop) -> Round:
+def _better(
+    problem: Problem, best: PricedBound, prices: Prices, cells: int, stop: Stop
+) -> PricedBound:
     """What other prices prove, if that is more than `best`."""
-    found = _proven(problem, prices, cells, stop)
-    return found if found.value > best.value else best
-
-
-def _proven(problem: Problem, prices: Prices, cells: int, stop: Stop) -> Round:
     found = priced_bound(problem, prices, stop, cells=cells)
-    return Round(found.value, prices, found.by_work)
+    return found if found.value > best.value else best
 
 
 class Rounds:
@@ -189,8 +175,8 @@ class Rounds:
     ) -> None:
         """Start a process for them, unless `beside` is false or there is but one core."""
         self._process: Popen[bytes] | None = None
-        self._here: Iterator[Round] | None = None
-        self._found: SimpleQueue[Round | None] = SimpleQueue()
+        self._here: Iterator[PricedBound] | None = None
+        self._found: SimpleQueue[PricedBound | None] = SimpleQueue()
         self._proven: SimpleQueue[float | None] = SimpleQueue()
         self._stop, self._ended = stop, False
         self._cuts = problem if "cuts" not in without and cuts_pay(problem) else None
@@ -206,7 +192,7 @@ class Rounds:
         self._talker = Thread(target=self._talk, args=(self._process, order), daemon=True)
         self._talker.start()
 
-    def take(self) -> Round | None:
+    def take(self) -> PricedBound | None:
         """The next round, waited for; None where there are no more or `stop()` came first."""
         if self._here is not None:
             return next(self._here, None)
@@ -234,7 +220,7 @@ class Rounds:
                 proven.append(found)
         return max(proven, default=None)
 
-    def ready(self) -> Iterator[Round | float]:
+    def ready(self) -> Iterator[PricedBound | float]:
         """Rounds found already, and what cuts prove by now."""
         for queue in (self._found, self._proven):
             with suppress(Empty):
@@ -269,7 +255,7 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     problem, without, cuts, solver_name = pickle.load(sys.stdin.buffer)
 
-    def send(found: Round | float | None) -> None:
+    def send(found: PricedBound | float | None) -> None:
         pickle.dump(found, out)
         out.flush()
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from heteroplan.optimize.bound.relaxation import is_servable, mip_bound
+from heteroplan.optimize.bound.relaxation import mip_bound
 from heteroplan.optimize.model import build_model, read_prices
 from heteroplan.optimize.program.coarser import one_interval, restricted
 from heteroplan.optimize.program.mix import part_pairs
@@ -52,8 +52,6 @@ def prove_by_cuts(problem: Problem, effort: Effort, told: Told) -> None:
     the solver's own once more. The last bound is the same on every machine, unless the effort ends
     before it.
     """
-    if not is_servable(problem):
-        return
     model = build_model(problem, allow_short=False)
     _prove_at_root(model, effort, told, least_gain=STALLED)
     if not effort.over():
@@ -114,14 +112,9 @@ def _costs_at_prices(model: Model) -> Floats:
     """[P, T] of a running replica, with the GPUs that it holds and its part of starts, by duals."""
     problem, prices = model.problem, read_prices(model)
     held = pool_prices(problem, prices.supply)
-    cost = np.array([pool.run_cost for pool in problem.pools]) + held
-    for p in range(len(problem.pools)):
-        start = prices.starting[p] * start_prices(problem, p, held[p])
-        later = np.roll(start, -1)
-        if not problem.cyclic:
-            later[-1] = 0.0
-        cost[p] += start - later
-    return cost
+    due = prices.starting * start_prices(problem, held)
+    running = np.array([pool.run_cost for pool in problem.pools]) + held
+    return np.asarray(running + (due - problem.shift(due, 1)))
 
 
 def _least_cost(problem: Problem, effort: Effort) -> float | None:

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from heteroplan.numerics.tolerances import OPTIMAL_GAP, SHORT_MARGIN, SOLVER_TOLERANCE
 from heteroplan.optimize.model import (
     build_model,
@@ -49,10 +47,10 @@ def relax(problem: Problem, effort: Effort) -> Relaxation | None:
     Tries to serve everything first; where that is impossible, shortage is minimised class by
     class and the cost is bounded at the least shortage.
     """
-    model = build_model(problem, allow_short=False) if is_servable(problem) else None
+    model = build_model(problem, allow_short=False)
     unserved = dict.fromkeys(sorted({work.priority for work in problem.workloads}), 0.0)
-    answer = solver.run(model.lp, effort, integer=False) if model else None
-    if model is None or (answer is not None and answer.verdict is Verdict.INFEASIBLE):
+    answer = solver.run(model.lp, effort, integer=False)
+    if answer.verdict is Verdict.INFEASIBLE:
         model = build_model(problem, allow_short=True)
         least = _least_shortage(model, effort)
         if least is None:
@@ -60,7 +58,7 @@ def relax(problem: Problem, effort: Effort) -> Relaxation | None:
         unserved = least
         minimise_cost(model)
         answer = solver.run(model.lp, effort, integer=False)
-    if answer is None or answer.verdict is not Verdict.OPTIMAL or answer.objective is None:
+    if answer.verdict is not Verdict.OPTIMAL or answer.objective is None:
         return None
     return Relaxation(
         bound=_bound(model, answer.objective),
@@ -106,12 +104,3 @@ def mip_bound(model: Model, bound: float) -> float:
     """On the cost of a plan, by what a MIP solver proved, what it may miss taken off."""
     value = bound * model.cost_scale
     return model.problem.fixed_cost + value - MIP_MARGIN * abs(value)
-
-
-def is_servable(problem: Problem) -> bool:
-    """Whether every class that asks for something has a pool that could serve it."""
-    return all(
-        any(np.isfinite(problem.pools[p].load[k, t]) for p in work.pools)
-        for work in problem.workloads
-        for k, t in np.argwhere(work.rps > 0)
-    )

@@ -175,7 +175,6 @@ def task_of(
 ) -> Task:
     """The task of placing workload w beside the others in `replicas` [P, T], at prices [P, T]."""
     pools = list(problem.workloads[w].pools)
-    start = [start_prices(problem, p, held_price[p]) for p in pools]
     own, beside = own_program(problem, w), problem.residual_of(pools, without(pools, replicas))
     return Task(
         problem=own,
@@ -183,7 +182,7 @@ def task_of(
         pools=pools,
         open=_left_open(problem, w, replicas),
         held_price=held_price[pools],
-        start_price=np.array(start).reshape(len(pools), problem.intervals),
+        start_price=start_prices(own, held_price[pools]),
         beside=dict(enumerate(beside.values())),
         floor=own.no_replicas(),
         stop=stop,

@@ -148,9 +148,8 @@ def priced(problem: Problem, prices: Prices, request_price: float | None = None)
     shape = held.shape
     full = np.array([pool.run_cost for pool in problem.pools]).reshape(shape) + held
     drained = np.array([bool((full[list(work.pools)] < 0).any()) for work in problem.workloads])
-    starting = np.zeros_like(held)
+    starting = start_prices(problem, held)
     for p, pool in enumerate(problem.pools):
-        starting[p] = start_prices(problem, p, held[p])
         if drained[pool.workload]:
             full[p] = pool.plain_cost + held[p]
             starting[p] -= pool.drain_cost

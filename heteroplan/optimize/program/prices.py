@@ -64,16 +64,15 @@ def highest_service_cost(problem: Problem, w: int) -> list[Floats]:
     return highest
 
 
-def start_prices(problem: Problem, p: int, held_price: Floats) -> Floats:
-    """[T] cost of one start of pool p: start and drain, and the GPUs held before it serves."""
-    pool = problem.pools[p]
-    cost = np.full(problem.intervals, pool.start_cost)
-    reach = pool.lead if problem.cyclic else min(pool.lead, problem.intervals - 1)
-    for ahead in range(1, reach + 1):
-        before = np.roll(held_price, ahead)
+def start_prices(problem: Problem, held_price: Floats) -> Floats:
+    """[P, T] cost of one start: start and drain, and the GPUs held before it serves, at [P, T]."""
+    cost = np.empty_like(held_price)
+    cost.T[:] = [pool.start_cost for pool in problem.pools]
+    for ahead in range(1, int(problem.leads.max(initial=0)) + 1):
+        before = np.roll(held_price, ahead, axis=1)
         if not problem.cyclic:
-            before[:ahead] = 0.0
-        cost = cost + before
+            before[:, :ahead] = 0.0
+        cost += np.where(problem.leads[:, None] >= ahead, before, 0.0)
     return cost
 
 

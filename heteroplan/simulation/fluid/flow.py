@@ -337,33 +337,9 @@ def observe_all(flow: Flow) -> None:
 
 
 @compiled
-def borrowed_flow(flow: Flow) -> Flow:
-    """The same arrays, without counting references to them."""
-    return Flow(
-        borrowed(flow.clock),
-        borrowed(flow.pools),
-        borrowed(flow.options),
-        borrowed(flow.ranges),
-        borrowed(flow.workloads),
-        borrowed(flow.roles),
-        borrowed(flow.edges),
-        borrowed(flow.rates),
-        borrowed(flow.mix),
-        borrowed(flow.mixes),
-        borrowed(flow.services),
-        borrowed(flow.own),
-        borrowed(flow.osl),
-        borrowed(flow.cells),
-        borrowed(flow.waits),
-        borrowed(flow.ends),
-        borrowed(flow.erlang),
-    )
-
-
-@compiled
 def run(flow: Flow, until: float) -> None:
     """All steps of all workloads until then."""
-    flow = borrowed_flow(flow)
+    flow = borrowed(flow)
     for workload in range(len(flow.workloads)):
         run_workload(flow, workload, until)
     flow.clock[0] = until

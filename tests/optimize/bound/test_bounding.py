@@ -13,7 +13,8 @@ import pytest
 from heteroplan.clock import Stop, never
 from heteroplan.entities.workload import Loss, RatioBand, Resilience, Role
 from heteroplan.optimize.bound import bounding
-from heteroplan.optimize.bound.bounding import Round, Rounds, rounds
+from heteroplan.optimize.bound.bound import PricedBound
+from heteroplan.optimize.bound.bounding import Rounds, rounds
 from heteroplan.optimize.bound.cuts import cuts_pay, prove_by_cuts
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.solve import solve
@@ -66,7 +67,7 @@ def started_fixture(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[subprocess
             process.kill()
 
 
-def assert_same(one: Round, other: Round) -> None:
+def assert_same(one: PricedBound, other: PricedBound) -> None:
     assert one.value == other.value
     np.testing.assert_array_equal(one.prices.supply, other.prices.supply)
     np.testing.assert_array_equal(one.prices.balance, other.prices.balance)
@@ -225,13 +226,13 @@ def test_cuts_pay_where_rules_tie_replicas_that_blocks_let_go(
 
 def test_a_search_that_time_ends_knows_what_cuts_prove_by_then(problem: Problem) -> None:
     with opened(problem, beside=True) as made:
-        found: list[Round | float] = []
+        found: list[PricedBound | float] = []
         end = monotonic() + PATIENCE_S
         while not any(isinstance(each, float) for each in found):
             found += made.ready()
             assert monotonic() < end
             sleep(0.01)
-        assert isinstance(found[0], Round)
+        assert isinstance(found[0], PricedBound)
 
 
 def test_prices_of_balances_can_be_left_out(problem: Problem) -> None:

@@ -36,12 +36,12 @@ def lacking(problem: Problem, w: int, replicas: Ints) -> float:
 
 def cost_at(problem: Problem, w: int, replicas: Ints, held_price: Floats) -> float:
     """Running and starts of a workload's pools, and what the GPUs they hold cost beside."""
-    starts = problem.starts(replicas)
+    starts, price = problem.starts(replicas), start_prices(problem, held_price)
     total = 0.0
     for p in problem.workloads[w].pools:
         pool = problem.pools[p]
         total += float((pool.run_cost + held_price[p]) @ replicas[p])
-        total += float(start_prices(problem, p, held_price[p]) @ starts[p])
+        total += float(price[p] @ starts[p])
     return total
 
 
