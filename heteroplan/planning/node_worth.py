@@ -106,7 +106,7 @@ def _solved_again(
 ) -> Iterator[NodeWorth]:
     """The same with what solving again gains, each as long as the plan without a node."""
     each_s = seconds / (len(first) + 1)
-    before = _improved(problem, plan, each_s, stop) if first else plan
+    before = improved(problem, plan, each_s, stop) if first else plan
     for node in first:
         if stop() or each_s <= 0:
             yield node
@@ -115,17 +115,19 @@ def _solved_again(
             with_nodes(scenario, node.leaves[0], node.node_type), candidates
         ).without_stability()
         start = of_sizes(larger, before.solution.replicas)
-        after = _improved(larger, start, each_s, stop)
+        after = improved(larger, start, each_s, stop)
         lost, still = sum(before.unserved.values()), sum(after.unserved.values())
         saved = max(0.0, before.cost - after.cost) if plan.covered else 0.0
         yield replace(node, again=SolvedAgain(saved, max(0.0, lost - still)))
 
 
-def _improved(problem: Problem, plan: Incumbent, seconds: float, stop: Stop) -> Incumbent:
+def improved(
+    problem: Problem, plan: Incumbent, seconds: float, stop: Stop, gap: float = 0.0
+) -> Incumbent:
     """The best plan found from `plan` in some seconds; `plan` itself where that is none better."""
     try:
         found = solve(
-            problem, gap=0.0, time_limit_s=seconds, stop=stop, starts=[plan.solution.replicas],
+            problem, gap=gap, time_limit_s=seconds, stop=stop, starts=[plan.solution.replicas],
             without=FOR_A_TRIAL, beside=False,
         )  # fmt: skip
     except NoPlanError:
