@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
@@ -84,21 +85,35 @@ def assemble(
     )
 
 
-def sizes_of(problem: Problem, candidates: Sequence[Candidate], pools: Sequence[Pool]) -> Ints:
+class SizedPool(Protocol):
+    """A pool of a plan, or of a plan's document."""
+
+    @property
+    def workload(self) -> str: ...
+    @property
+    def engine(self) -> str: ...
+    @property
+    def node_type(self) -> str: ...
+    @property
+    def domain(self) -> str: ...
+    @property
+    def replicas(self) -> Sequence[int]: ...
+
+
+def sizes_of(problem: Problem, candidates: Sequence[Candidate], pools: Sequence[SizedPool]) -> Ints:
     """[P, T] sizes of the problem's pools that another plan has as well; the rest are empty.
 
     All are empty where the plan has other intervals.
     """
     sizes = problem.no_replicas()
     of_other = {
-        (pool.workload, pool.role, pool.engine, pool.node_type, pool.domain): pool.replicas
+        (pool.workload, pool.engine, pool.node_type, pool.domain): pool.replicas
         for pool in pools
         if len(pool.replicas) == problem.intervals
     }
     for p, pool in enumerate(problem.pools):
         work, engine = problem.workloads[pool.workload], candidates[pool.candidate].engine
-        key = (work.name, pool.role, engine.name, pool.node_type, pool.domain)
-        sizes[p] = of_other.get(key, 0)
+        sizes[p] = of_other.get((work.name, engine.name, pool.node_type, pool.domain), 0)
     return sizes
 
 

@@ -9,7 +9,8 @@ from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
 from heteroplan.optimize.incumbent import of_sizes
 from heteroplan.optimize.program.build import build_problem
-from heteroplan.planning.node_worth import NodeWorth, PoolSizes, improved, replicas_of, with_nodes
+from heteroplan.planning.assemble import SizedPool, sizes_of
+from heteroplan.planning.node_worth import NodeWorth, improved, with_nodes
 
 CHECKED = 3
 """Places that are tried."""
@@ -34,7 +35,7 @@ class NodesFix:
 def nodes_fix(
     scenario: Scenario,
     candidates: Sequence[Candidate],
-    sizes: PoolSizes,
+    pools: Sequence[SizedPool],
     places: Sequence[NodeWorth],
     *,
     time_limit_s: float,
@@ -42,7 +43,7 @@ def nodes_fix(
 ) -> NodesFix | None:
     """The cheapest of the fewest nodes in each of the first `places` that end the shortage.
 
-    `sizes` are those of the plan that is short. None where none of them does in the time.
+    `pools` are those of the plan that is short. None where none of them does in the time.
     """
     end = monotonic() + time_limit_s
     wanted = places[:CHECKED]
@@ -50,7 +51,7 @@ def nodes_fix(
     for i, place in enumerate(wanted):
         share = (end - monotonic()) / (len(wanted) - i)
         late = Late(stop, monotonic() + share)
-        nodes = _fewest(scenario, candidates, sizes, place, late)
+        nodes = _fewest(scenario, candidates, pools, place, late)
         if nodes is not None:
             shape = scenario.fleet.node_type(place.node_type)
             usd = nodes * shape.gpus * shape.usd_per_gpu_hour
@@ -61,7 +62,7 @@ def nodes_fix(
 def _fewest(
     scenario: Scenario,
     candidates: Sequence[Candidate],
-    sizes: PoolSizes,
+    pools: Sequence[SizedPool],
     place: NodeWorth,
     late: Late,
 ) -> int | None:
@@ -73,7 +74,7 @@ def _fewest(
             return False
         larger = with_nodes(scenario, place.leaves[0], place.node_type, nodes)
         problem = build_problem(larger, candidates).without_stability()
-        start = of_sizes(problem, replicas_of(problem, candidates, sizes))
+        start = of_sizes(problem, sizes_of(problem, candidates, pools))
         return improved(problem, start, left_s / 2, late.stop, gap=ANY_GAP).covered
 
     too_few, enough = 0, 1
