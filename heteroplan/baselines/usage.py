@@ -1,4 +1,4 @@
-"""What pool sizes and stays use: GPU-hours, USD, GPUs held by node type and by leaf."""
+"""What pool sizes and stays use: GPU-hours, USD, GPUs held by node type."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,26 +28,6 @@ def busy_share(problem: Problem, replicas: Ints, flow: Sequence[Floats]) -> floa
             busy += gpus * float((np.where(flow[p] > 0, load, 0.0) * flow[p]).sum())
             present += gpus * float(replicas[p].sum())
     return busy / present if present else 0.0
-
-
-type HeldOnLeaves = dict[tuple[str, str], Ints]
-"""By (leaf, node type): GPUs of running and starting replicas [T]."""
-
-
-def held_on_leaves(problem: Problem, stays: Iterable[Stay]) -> HeldOnLeaves:
-    """What the stays (pools of the problem) hold while they start and serve."""
-    held: HeldOnLeaves = {}
-    for stay in stays:
-        pool = problem.pools[stay.pool]
-        here = held.setdefault(
-            (stay.leaf, pool.node_type), np.zeros(problem.intervals, dtype=np.int64)
-        )
-        times = np.arange(stay.first - stay.lead, stay.first + stay.intervals)
-        if problem.cyclic:
-            np.add.at(here, times % problem.intervals, pool.gpus)
-        else:
-            here[times[(times >= 0) & (times < problem.intervals)]] += pool.gpus
-    return held
 
 
 def hours_by_priority(
@@ -109,26 +89,35 @@ def _hours_at_start(
             yield leaf, engine.gpus * s_to_hours(each_s) * abs(grown) * n / sum(alike.values())
 
 
-def supply_use(scenario: Scenario, held: HeldOnLeaves) -> tuple[SupplyUse, ...]:
-    """GPUs present and held of each node type."""
+def supply_use(
+    scenario: Scenario, problem: Problem, stays: Iterable[Stay]
+) -> tuple[SupplyUse, ...]:
+    """GPUs present of each node type, and held by stays (pools of the problem).
+
+    While they start and serve.
+    """
     place, clusters = Places(scenario), scenario.fleet.network.domains(Affinity.CLUSTER)
-    none = np.zeros(scenario.horizon.intervals, dtype=np.int64)
+    none = np.zeros(problem.intervals, dtype=np.int64)
+    held = {shape.name: none.copy() for shape in scenario.fleet.node_types}
+    for stay in stays:
+        pool = problem.pools[stay.pool]
+        times = np.arange(stay.first - stay.lead, stay.first + stay.intervals)
+        if problem.cyclic:
+            np.add.at(held[pool.node_type], times % problem.intervals, pool.gpus)
+        else:
+            inside = times[(times >= 0) & (times < problem.intervals)]
+            held[pool.node_type][inside] += pool.gpus
     return tuple(
         SupplyUse(
-            node_type=shape.name,
+            node_type=name,
             supply=tuple(
                 sum(
-                    (place.gpus(Affinity.CLUSTER, name, shape.name) for name in clusters),
-                    start=none,
+                    (place.gpus(Affinity.CLUSTER, each, name) for each in clusters), start=none
                 ).tolist()
             ),
-            held=tuple(
-                sum(
-                    (gpus for (_, name), gpus in held.items() if name == shape.name), start=none
-                ).tolist()
-            ),
+            held=tuple(gpus.tolist()),
         )
-        for shape in scenario.fleet.node_types
+        for name, gpus in held.items()
     )
 
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from heteroplan.baselines.usage import (
     busy_share,
-    held_on_leaves,
     hours_by_priority,
     hours_by_type,
     spent,
@@ -46,8 +45,7 @@ def assemble(
     shortages = _shortages(scenario, candidates, problem, replicas, unserved)
     lost = sum(short.unserved_rps for short in shortages) * scenario.horizon.interval_s
     asked = sum(float(work.rps.sum()) for work in problem.workloads) * scenario.horizon.interval_s
-    held = held_on_leaves(problem, stays)
-    supply = supply_use(scenario, held)
+    supply = supply_use(scenario, problem, stays)
     used = _used_pools(problem, replicas)
     by_workload = spent_by_workload(scenario, candidates, problem, replicas, stays)
     return Plan(

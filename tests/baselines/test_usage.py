@@ -8,7 +8,6 @@ import pytest
 
 from heteroplan.baselines.usage import (
     busy_share,
-    held_on_leaves,
     hours_by_priority,
     spent,
     spent_by_workload,
@@ -103,12 +102,12 @@ def pools_of(problem: Problem, of: Scenario) -> dict[tuple[str, str], int]:
 @pytest.mark.parametrize(
     ("cyclic", "held"),
     [
-        (True, {("l1", "h100x8"): [4, 4, 8, 8], ("l2", "h100x8"): [4, 0, 4, 4]}),
-        (False, {("l1", "h100x8"): [4, 4, 4, 4], ("l2", "h100x8"): [4, 0, 0, 0]}),
+        (True, {"h100x8": (4 + 4, 4, 8 + 4, 8 + 4), "l40sx8": (2, 0, 0, 2)}),
+        (False, {"h100x8": (4 + 4, 4, 4, 4), "l40sx8": (0, 0, 0, 2)}),
     ],
 )
 def test_what_starts_and_serves_holds_its_gpus_round_the_end_of_a_cyclic_day_alone(
-    cyclic: bool, held: dict[tuple[str, str], list[int]]
+    cyclic: bool, held: dict[str, tuple[int, ...]]
 ) -> None:
     """On l1 one starts two intervals before it serves from 0 to 2, another stays at 3.
 
@@ -123,8 +122,7 @@ def test_what_starts_and_serves_holds_its_gpus_round_the_end_of_a_cyclic_day_alo
         stay(pool=at["big", "l2-spine"], leaf="l2", first=0, intervals=1, lead=2),
         stay(pool=at["small", "l2-spine"], leaf="l2", first=3, intervals=2),
     ]
-    found = {place: gpus.tolist() for place, gpus in held_on_leaves(problem, stays).items()}
-    assert found == held | {("l2", "l40sx8"): [2, 0, 0, 2] if cyclic else [0, 0, 0, 2]}
+    assert {row.node_type: row.held for row in supply_use(of, problem, stays)} == held
 
 
 @pytest.mark.parametrize(
@@ -246,15 +244,18 @@ def test_supply_is_of_all_clusters_and_what_is_held_of_all_leaves() -> None:
     )
     one, two = on.network.leaves
     on = replace(on, network=Network((one, replace(two, cluster="c2"))))
-    of = scenario([workload(rps=[10.0, 10.0])], in_fleet=on)
-    held = {
-        ("l1", "h100x8"): np.array([4, 8]),
-        ("l2", "h100x8"): np.array([2, 0]),
-        ("l1", "l40sx8"): np.array([0, 1]),
-    }
-    assert supply_use(of, held) == (
-        SupplyUse("h100x8", (40, 32), (6, 8)),
-        SupplyUse("l40sx8", (8, 8), (0, 1)),
+    of = scenario([workload(rps=[10.0, 10.0], engines=[BIG, SMALL])], in_fleet=on, cyclic=False)
+    problem = problem_of(of)
+    at = pools_of(problem, of)
+    stays = [
+        stay(pool=at["big", "l1-spine"], leaf="l1", first=0, intervals=2),
+        stay(pool=at["big", "l1-spine"], leaf="l1", first=1, intervals=1),
+        stay(pool=at["big", "l2-spine"], leaf="l2", first=0, intervals=1),
+        stay(pool=at["small", "l1-spine"], leaf="l1", first=1, intervals=1),
+    ]
+    assert supply_use(of, problem, stays) == (
+        SupplyUse("h100x8", (40, 32), (4 + 4, 8)),
+        SupplyUse("l40sx8", (8, 8), (0, 2)),
     )
 
 
