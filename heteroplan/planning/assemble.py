@@ -9,9 +9,7 @@ import numpy as np
 from heteroplan.baselines.usage import (
     busy_share,
     hours_by_priority,
-    hours_by_type,
     spent,
-    spent_by_workload,
     supply_use,
 )
 from heteroplan.entities.capacity import Candidate
@@ -47,7 +45,7 @@ def assemble(
     asked = sum(float(work.rps.sum()) for work in problem.workloads) * scenario.horizon.interval_s
     supply = supply_use(scenario, problem, stays)
     used = _used_pools(problem, replicas)
-    by_workload = spent_by_workload(scenario, candidates, problem, replicas, stays)
+    total, by_workload = spent(scenario, candidates, problem, replicas, stays)
     return Plan(
         scenario=scenario,
         candidates=tuple(candidates),
@@ -61,11 +59,10 @@ def assemble(
             calming=outcome.calming,
         ),
         totals=Totals(
-            **spent(scenario, candidates, problem, replicas, stays),
+            **total,
             served_fraction=min(1.0, max(0.0, (asked - lost) / asked)) if asked else 1.0,
             peak_gpus=max(map(sum, zip(*(row.held for row in supply), strict=True)), default=0),
             gpu_hours_by_priority=hours_by_priority(scenario, candidates, problem, stays),
-            gpu_hours_by_type=hours_by_type(scenario, candidates, problem, replicas, stays),
         ),
         utilization=busy_share(problem, replicas, solution.flow),
         savings=(),

@@ -10,7 +10,6 @@ from heteroplan.baselines.usage import (
     busy_share,
     hours_by_priority,
     spent,
-    spent_by_workload,
     supply_use,
 )
 from heteroplan.entities.fleet import Outage
@@ -57,9 +56,11 @@ def test_a_move_starts_and_drains() -> None:
     of = scenario([workload(rps=[10.0, 10.0], engines=[both])], cyclic=False)
     problem = problem_of(of)
     stays = (stay(leaf="l1"), stay(leaf="l1", first=1, lead=1, moved=True))
-    assert spent(of, candidates(of), problem, np.array([[1, 1]]), stays) == {
+    total, _ = spent(of, candidates(of), problem, np.array([[1, 1]]), stays)
+    assert total == {
         "gpu_hours": 11.0,
         "cost_usd": 22.0,
+        "gpu_hours_by_type": {"h100x8": 11.0},
         "starts": 1,
         "moves": 1,
         "changes": 0,
@@ -154,9 +155,11 @@ def test_hours_are_of_serving_and_of_the_starts_and_drains_inside_the_day(
         stay(pool=far, leaf="l2", first=1, intervals=3, lead=1),
         stay(pool=other, leaf="l2", first=2, intervals=1, lead=1),
     ]
-    assert spent(of, candidates(of), problem, replicas, stays) == {
+    total, _ = spent(of, candidates(of), problem, replicas, stays)
+    assert total == {
         "gpu_hours": low + high,
         "cost_usd": usd,
+        "gpu_hours_by_type": {"h100x8": low + high - 3.5, "l40sx8": 3.5},
         "starts": starts,
         "moves": 0,
         "changes": changes,
@@ -186,9 +189,11 @@ def test_what_ran_before_drains_and_what_there_is_more_of_starts() -> None:
     replicas[near], replicas[far] = 1, 2
     stays = [stay(pool=near, leaf="l1", intervals=4)]
     stays += [stay(pool=far, leaf="l2", intervals=4)] * 2
-    assert spent(of, candidates(of), problem, replicas, stays) == {
+    total, _ = spent(of, candidates(of), problem, replicas, stays)
+    assert total == {
         "gpu_hours": 10.0 + 20.0 + 4.0 + 1.0,
         "cost_usd": 20.0 + 40.0 + 4.0 + 2.0,
+        "gpu_hours_by_type": {"h100x8": 10.0 + 20.0 + 1.0, "l40sx8": 4.0},
         "starts": 2,
         "moves": 0,
         "changes": 5,
@@ -290,12 +295,11 @@ def test_what_workloads_take_sums_to_the_whole(cyclic: bool) -> None:
     problem = problem_of(of)
     sizes = {"a": (2, 3), "b": (0, 1)}
     replicas = np.array([sizes[problem.workloads[p.workload].name] for p in problem.pools])
-    found = spent_by_workload(of, candidates(of), problem, replicas)
+    whole, found = spent(of, candidates(of), problem, replicas)
     edge = 0.5 + 0.25 if cyclic else 0.5
     assert {name: hours for name, (hours, _) in found.items()} == {
         "a": pytest.approx(4 * (5 + edge)),
         "b": pytest.approx(4 * (1 + edge)),
     }
-    whole = spent(of, candidates(of), problem, replicas)
     assert sum(hours for hours, _ in found.values()) == pytest.approx(whole["gpu_hours"])
     assert sum(usd for _, usd in found.values()) == pytest.approx(whole["cost_usd"])
