@@ -18,10 +18,10 @@ from heteroplan.entities.plan import Plan, Pool, Shortage, SolveReport, Totals, 
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.program.mix import part_pairs
-from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution
+from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution, unserved_by_class
 from heteroplan.optimize.program.sizes import together
 from heteroplan.optimize.solve import Outcome
-from heteroplan.planning.flow import exact_flow, unserved_share
+from heteroplan.planning.flow import exact_flow
 from heteroplan.planning.limits import binding_limits
 from heteroplan.planning.shortage import reasons
 
@@ -39,7 +39,7 @@ def assemble(
     """
     replicas = outcome.solution.replicas
     solution = Solution(replicas, exact_flow(problem, outcome.solution))
-    unserved = [unserved_share(problem, work, solution.flow) for work in problem.workloads]
+    unserved = [unserved_by_class(problem, work, solution.flow) for work in problem.workloads]
     shortages = _shortages(scenario, candidates, problem, replicas, unserved)
     lost = sum(short.unserved_rps for short in shortages) * scenario.horizon.interval_s
     asked = sum(float(work.rps.sum()) for work in problem.workloads) * scenario.horizon.interval_s
