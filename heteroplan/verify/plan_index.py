@@ -306,9 +306,9 @@ def grouped(pools: Iterable[Pool]) -> Iterator[tuple[str, list[Pool]]]:
 
 def class_demand(index: PlanIndex, workload: str) -> list[list[float]]:
     """[class][interval] requests/s."""
-    (found,) = (each for each in index.plan.scenario.workloads if each.name == workload)
-    classes = range(len(found.demand[0].classes))
-    return [[each.rps * each.classes[k].share for each in found.demand] for k in classes]
+    demand = index.workloads[workload].demand
+    classes = range(len(demand[0].classes))
+    return [[each.rps * each.classes[k].share for each in demand] for k in classes]
 
 
 def close(a: float, b: float) -> bool:
