@@ -190,11 +190,7 @@ def check_handover(index: _PlacementIndex) -> Iterator[str]:
 def _ran_before(index: _PlacementIndex) -> defaultdict[tuple[str, str], Counter[str]]:
     """GPUs by leaf and node type, and by node; under no name where the node is not known."""
     found: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    gpus = {
-        (workload.name, engine.name): engine.gpus
-        for workload in index.plan.scenario.workloads
-        for engine in workload.profile.engines
-    }
+    gpus = index.plan.scenario.replica_gpus()
     for each in index.plan.scenario.current or ():
         for node in each.nodes or ("",):
             share = gpus[each.workload, each.engine] // max(1, len(each.nodes))
