@@ -12,19 +12,16 @@ from math import ceil, inf, isfinite
 
 from heteroplan.clock import Stop
 from heteroplan.entities.arrivals import POISSON
-from heteroplan.entities.capacity import Candidate, busy, queue_place, queues
-from heteroplan.entities.network import Affinity
+from heteroplan.entities.capacity import Candidate, busy
 from heteroplan.entities.plan import EasierPromise, Plan, Pool, PromiseCost
 from heteroplan.entities.slo import Slo
 from heteroplan.entities.workload import Workload
 from heteroplan.profiles.capacity.candidates import candidates
+from heteroplan.verify.plan_index import PlanIndex
 
 MOST_INTERVALS = 24
 """Spread evenly over the horizon: so many mixes of requests are rated anew at most."""
 PERCENTILE = 0.9
-
-type Rates = dict[tuple[str, str, str, Affinity | None], Candidate]
-"""By workload, engine, node type and span; None for all spans."""
 
 
 def easier_promises(plan: Plan, late: Stop) -> tuple[PromiseCost, ...]:
@@ -44,7 +41,7 @@ def easier_promises(plan: Plan, late: Stop) -> tuple[PromiseCost, ...]:
     step = ceil(plan.scenario.horizon.intervals / MOST_INTERVALS)
     intervals = range(0, plan.scenario.horizon.intervals, step)
     own = tuple(_at(load, intervals) for load in plan.scenario.workloads)
-    before: Rates | None = None
+    before: PlanIndex | None = None
     found = []
     for promise, ease in _EASED.items():
         eased = tuple(map(ease, own))
@@ -85,25 +82,31 @@ _EASED: dict[EasierPromise, Callable[[Workload], Workload]] = {
 }
 
 
-def _rates(plan: Plan, workloads: tuple[Workload, ...]) -> Rates:
+def _rates(plan: Plan, workloads: tuple[Workload, ...]) -> PlanIndex:
     """Of the engines that the plan has, on its node types."""
     engines: dict[str, set[tuple[str, str]]] = {}
     for pool in plan.pools:
         engines.setdefault(pool.workload, set()).add((pool.engine, pool.node_type))
-    return {
-        (each.workload, each.engine.name, each.node_type, each.span): each
+    found = (
+        each
         for load in workloads
         for each in candidates(load, plan.scenario.fleet, engines.get(load.name, ()))
-    }
+    )
+    return PlanIndex(replace(plan, candidates=tuple(found)), 1.0)
 
 
-def _cost_share(plan: Plan, intervals: range, before: Rates, after: Rates) -> tuple[float, float]:
+def _cost_share(
+    plan: Plan, intervals: range, before: PlanIndex, after: PlanIndex
+) -> tuple[float, float]:
     """GPU-hours and cost in these intervals with the capacities after, over those before."""
     price = {shape.name: shape.usd_per_gpu_hour for shape in plan.scenario.fleet.node_types}
     hours = [0.0, 0.0]
     cost = [0.0, 0.0]
-    for pools in _queues(plan, before):
-        rates = [_of(plan, pools[0], each) for each in (before, after)]
+    together: dict[tuple[object, ...], list[Pool]] = {}
+    for kind, pool in zip(before.kinds, plan.pools, strict=True):
+        together.setdefault(kind, []).append(pool)
+    for pools in together.values():
+        rates = [each.used(pools[0]) for each in (before, after)]
         for i, t in enumerate(intervals):
             flows = [
                 sum(pool.flow_rps[k][t] for pool in pools) for k in range(len(pools[0].flow_rps))
@@ -117,28 +120,6 @@ def _cost_share(plan: Plan, intervals: range, before: Rates, after: Rates) -> tu
                     hours[at] += gpus * factor
                     cost[at] += gpus * factor * price[pool.node_type]
     return _ratio(hours), _ratio(cost)
-
-
-def _queues(plan: Plan, rates: Rates) -> list[list[Pool]]:
-    """Pools whose replicas are rated together: alike in a group, of divided engines on a leaf."""
-    number = {
-        id(each): n for each, n in zip(rates.values(), queues([*rates.values()]), strict=True)
-    }
-    found: dict[tuple[str, int], list[Pool]] = {}
-    for pool in plan.pools:
-        own = _of(plan, pool, rates)
-        place = queue_place(own, pool.group, pool.domain)
-        found.setdefault((place, number[id(own)]), []).append(pool)
-    return list(found.values())
-
-
-def _of(plan: Plan, pool: Pool, rates: Rates) -> Candidate:
-    """What a replica of the pool serves."""
-    load = next(each for each in plan.scenario.workloads if each.name == pool.workload)
-    domain = pool.group.removeprefix(f"{load.name}@")
-    span = plan.scenario.fleet.network.span(load.affinity, domain)
-    key = (pool.workload, pool.engine, pool.node_type)
-    return rates.get((*key, span)) or rates[(*key, None)]
 
 
 def _needed(flows: Sequence[float], rate: Candidate, i: int) -> float:

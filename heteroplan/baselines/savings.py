@@ -106,7 +106,7 @@ def _greedy(
         packing = pack(plan.scenario, plan.candidates, free, day.replicas, late)
         kept = without_unplaced(free, schedule, packing)
         replicas, stays = kept.plan.solution.replicas, kept.packing.stays
-        use = spent(plan.scenario, plan.candidates, free, replicas, stays)
+        use, _ = spent(plan.scenario, plan.candidates, free, replicas, stays)
         baseline = compared(
             plan,
             name,
@@ -161,7 +161,7 @@ def _without_resilience(plan: Plan, gap: float, late: Late) -> Iterator[Baseline
         gpu_hours, cost_usd = plan.totals.gpu_hours, plan.totals.cost_usd
         lost, utilization = plan.report.unserved_requests, plan.utilization
     else:
-        use = spent(free, plan.candidates, problem, found.solution.replicas)
+        use, _ = spent(free, plan.candidates, problem, found.solution.replicas)
         gpu_hours, cost_usd = use["gpu_hours"], use["cost_usd"]
         utilization = busy_share(problem, found.solution.replicas, found.solution.flow)
     yield replace(

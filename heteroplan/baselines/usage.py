@@ -1,4 +1,4 @@
-"""What pool sizes and stays use: GPU-hours, USD, GPUs held by node type and by leaf."""
+"""What pool sizes and stays use: GPU-hours, USD, GPUs held by node type."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,26 +28,6 @@ def busy_share(problem: Problem, replicas: Ints, flow: Sequence[Floats]) -> floa
             busy += gpus * float((np.where(flow[p] > 0, load, 0.0) * flow[p]).sum())
             present += gpus * float(replicas[p].sum())
     return busy / present if present else 0.0
-
-
-type HeldOnLeaves = dict[tuple[str, str], Ints]
-"""By (leaf, node type): GPUs of running and starting replicas [T]."""
-
-
-def held_on_leaves(problem: Problem, stays: Iterable[Stay]) -> HeldOnLeaves:
-    """What the stays (pools of the problem) hold while they start and serve."""
-    held: HeldOnLeaves = {}
-    for stay in stays:
-        pool = problem.pools[stay.pool]
-        here = held.setdefault(
-            (stay.leaf, pool.node_type), np.zeros(problem.intervals, dtype=np.int64)
-        )
-        times = np.arange(stay.first - stay.lead, stay.first + stay.intervals)
-        if problem.cyclic:
-            np.add.at(here, times % problem.intervals, pool.gpus)
-        else:
-            here[times[(times >= 0) & (times < problem.intervals)]] += pool.gpus
-    return held
 
 
 def hours_by_priority(
@@ -109,26 +89,35 @@ def _hours_at_start(
             yield leaf, engine.gpus * s_to_hours(each_s) * abs(grown) * n / sum(alike.values())
 
 
-def supply_use(scenario: Scenario, held: HeldOnLeaves) -> tuple[SupplyUse, ...]:
-    """GPUs present and held of each node type."""
+def supply_use(
+    scenario: Scenario, problem: Problem, stays: Iterable[Stay]
+) -> tuple[SupplyUse, ...]:
+    """GPUs present of each node type, and held by stays (pools of the problem).
+
+    While they start and serve.
+    """
     place, clusters = Places(scenario), scenario.fleet.network.domains(Affinity.CLUSTER)
-    none = np.zeros(scenario.horizon.intervals, dtype=np.int64)
+    none = np.zeros(problem.intervals, dtype=np.int64)
+    held = {shape.name: none.copy() for shape in scenario.fleet.node_types}
+    for stay in stays:
+        pool = problem.pools[stay.pool]
+        times = np.arange(stay.first - stay.lead, stay.first + stay.intervals)
+        if problem.cyclic:
+            np.add.at(held[pool.node_type], times % problem.intervals, pool.gpus)
+        else:
+            inside = times[(times >= 0) & (times < problem.intervals)]
+            held[pool.node_type][inside] += pool.gpus
     return tuple(
         SupplyUse(
-            node_type=shape.name,
+            node_type=name,
             supply=tuple(
                 sum(
-                    (place.gpus(Affinity.CLUSTER, name, shape.name) for name in clusters),
-                    start=none,
+                    (place.gpus(Affinity.CLUSTER, each, name) for each in clusters), start=none
                 ).tolist()
             ),
-            held=tuple(
-                sum(
-                    (gpus for (_, name), gpus in held.items() if name == shape.name), start=none
-                ).tolist()
-            ),
+            held=tuple(gpus.tolist()),
         )
-        for shape in scenario.fleet.node_types
+        for name, gpus in held.items()
     )
 
 
@@ -137,6 +126,8 @@ class Spent(TypedDict):
 
     gpu_hours: float
     cost_usd: float
+    gpu_hours_by_type: dict[str, float]
+    """In the order of the fleet."""
     starts: int
     moves: int
     changes: int
@@ -148,60 +139,33 @@ def spent(
     problem: Problem,
     replicas: Ints,
     stays: Sequence[Stay] = (),
-) -> Spent:
+) -> tuple[Spent, dict[str, tuple[float, float]]]:
     """What replicas [P, T] take, and the moves among `stays` (pools of the problem).
 
-    What changes of sizes cost is part of the cost.
+    In all, and GPU-hours and cost [USD] by workload. What changes of sizes cost is part of the
+    cost.
     """
-    starts = problem.starts(replicas).sum(axis=1)
     moves = Counter(stay.pool for stay in stays if stay.moved)
-    used = _hours_used(scenario, candidates, problem, replicas, moves)
-    price = {shape.name: shape.usd_per_gpu_hour for shape in scenario.fleet.node_types}
-    return Spent(
-        gpu_hours=sum(hours for _, _, hours in used),
-        cost_usd=sum(hours * price[node_type] for _, node_type, hours in used)
-        + problem.changing_cost(range(len(problem.pools)), replicas)
-        + sum(_lost_cost(scenario, w) for w in problem.lost_pools),
-        starts=int(starts.sum()) + sum(moves.values()),
+    hours_by_type = {shape.name: 0.0 for shape in scenario.fleet.node_types}
+    hours = {work.name: 0.0 for work in problem.workloads}
+    cost_usd = {
+        work.name: problem.changing_cost(work.pools, replicas[list(work.pools)])
+        + _lost_cost(scenario, w) * problem.lost_pools.count(w)
+        for w, work in enumerate(problem.workloads)
+    }
+    for name, node_type, used in _hours_used(scenario, candidates, problem, replicas, moves):
+        hours_by_type[node_type] += used
+        hours[name] += used
+        cost_usd[name] += used * scenario.fleet.node_type(node_type).usd_per_gpu_hour
+    total = Spent(
+        gpu_hours=sum(hours.values()),
+        cost_usd=sum(cost_usd.values()),
+        gpu_hours_by_type=hours_by_type,
+        starts=int(problem.starts(replicas).sum()) + sum(moves.values()),
         moves=sum(moves.values()),
         changes=int(problem.changes(replicas).sum()) + len(problem.lost_pools),
     )
-
-
-def spent_by_workload(
-    scenario: Scenario,
-    candidates: Sequence[Candidate],
-    problem: Problem,
-    replicas: Ints,
-    stays: Sequence[Stay] = (),
-) -> dict[str, tuple[float, float]]:
-    """GPU-hours and cost [USD] of `spent` by workload; they sum to those of `spent`."""
-    moves = Counter(stay.pool for stay in stays if stay.moved)
-    used = _hours_used(scenario, candidates, problem, replicas, moves)
-    price = {shape.name: shape.usd_per_gpu_hour for shape in scenario.fleet.node_types}
-    found = {}
-    for w, work in enumerate(problem.workloads):
-        own = [(node_type, hours) for name, node_type, hours in used if name == work.name]
-        cost_usd = sum(hours * price[node_type] for node_type, hours in own)
-        cost_usd += problem.changing_cost(work.pools, replicas[list(work.pools)])
-        cost_usd += _lost_cost(scenario, w) * problem.lost_pools.count(w)
-        found[work.name] = (sum(hours for _, hours in own), cost_usd)
-    return found
-
-
-def hours_by_type(
-    scenario: Scenario,
-    candidates: Sequence[Candidate],
-    problem: Problem,
-    replicas: Ints,
-    stays: Sequence[Stay] = (),
-) -> dict[str, float]:
-    """The GPU-hours of `spent` by node type, in the order of the fleet."""
-    moves = Counter(stay.pool for stay in stays if stay.moved)
-    hours = {shape.name: 0.0 for shape in scenario.fleet.node_types}
-    for _, node_type, used in _hours_used(scenario, candidates, problem, replicas, moves):
-        hours[node_type] += used
-    return hours
+    return total, {name: (hours[name], cost_usd[name]) for name in hours}
 
 
 def _lost_cost(scenario: Scenario, workload: int) -> float:

@@ -1,8 +1,9 @@
 """A scenario: the question that a plan answers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Self
 from zoneinfo import ZoneInfo
 
 from heteroplan.entities.fleet import Fleet
@@ -80,6 +81,10 @@ class Scenario:
     def kept_free(self, node_type: str) -> int:
         """GPUs of a node type that stay free in each spine; all of a spine that has fewer."""
         return dict(self.surge).get(node_type, 0)
+
+    def scaled(self, factor: float) -> Self:
+        """The same with all demand times a factor."""
+        return replace(self, workloads=tuple(each.scaled(factor) for each in self.workloads))
 
     def replica_gpus(self) -> dict[tuple[str, str], int]:
         """GPUs of a replica, by workload and engine."""

@@ -443,6 +443,11 @@ class Workload:
         """Interval with the greatest demand, the first of several."""
         return max(range(len(self.demand)), key=lambda t: self.demand[t].rps)
 
+    def scaled(self, factor: float) -> Self:
+        """The same with all demand times a factor."""
+        demand = tuple(replace(each, rps=each.rps * factor) for each in self.demand)
+        return replace(self, demand=demand)
+
     @property
     def with_first_slo(self) -> Self:
         """Without the other SLOs of several, for what judges by one; classes alike."""

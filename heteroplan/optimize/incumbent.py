@@ -5,7 +5,6 @@ from math import ceil
 
 import numpy as np
 
-from heteroplan.numerics.tolerances import SERVED_TOLERANCE
 from heteroplan.optimize.program.mix import mix, mixed_flow, safe_share
 from heteroplan.optimize.program.problem import (
     Floats,
@@ -13,6 +12,7 @@ from heteroplan.optimize.program.problem import (
     Problem,
     Solution,
     served_share,
+    unserved_by_class,
     unserved_requests,
 )
 from heteroplan.optimize.program.sizes import overrun
@@ -118,8 +118,7 @@ def _within_sizes(problem: Problem, solution: Solution) -> Solution:
 
 def unserved_share(problem: Problem, w: int, plan: Incumbent) -> Floats:
     """[T] greatest share of a class of workload w that is left unserved."""
-    missing = 1.0 - served_share(problem, problem.workloads[w], plan.solution.flow)
-    return np.where(missing > SERVED_TOLERANCE, missing, 0.0).max(axis=0)
+    return unserved_by_class(problem, problem.workloads[w], plan.solution.flow).max(axis=0)
 
 
 def unserved_shares(problem: Problem, plan: Incumbent) -> Floats:

@@ -321,7 +321,7 @@ def _headroom(loaded: "Loaded", asked: float, clock: Clock, stop: Stop) -> "Head
     slowness = clock.slowness()
 
     def found(growth: float) -> Coverage:
-        grown = replace(loaded, scenario=_grown(loaded.scenario, growth))
+        grown = replace(loaded, scenario=loaded.scenario.scaled(1 + growth))
         half = Clock(max(0.0, clock.left_s() - clock.reserve(SHOW_CPU_S, slowness)) / 2)
         try:
             return solved(grown, SolveEffort(ANY_GAP, half, tail_cpu_s=0.0, stop=stop)).coverage
@@ -339,17 +339,3 @@ def _headroom(loaded: "Loaded", asked: float, clock: Clock, stop: Stop) -> "Head
         else:
             unknown = middle
     return Headroom(math.floor(known * 1000) / 1000, disproved=whole is Coverage.SHORT)
-
-
-def _grown(scenario: Scenario, growth: float) -> Scenario:
-    """The scenario with (1 + `growth`) times the demand."""
-    workloads = tuple(
-        replace(
-            workload,
-            demand=tuple(
-                replace(interval, rps=interval.rps * (1 + growth)) for interval in workload.demand
-            ),
-        )
-        for workload in scenario.workloads
-    )
-    return replace(scenario, workloads=workloads)

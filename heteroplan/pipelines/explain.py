@@ -61,17 +61,14 @@ class _Asking:
 
         self._scenario, self._stop = document.given, stop
         self._candidates = candidates_of(self._scenario)
-        self._sizes = {
-            (pool.workload, pool.engine, pool.node_type, pool.domain): pool.replicas
-            for pool in document.pools
-        }
+        self._pools = document.pools
 
     def node_worths(self, time_limit_s: float) -> "tuple[NodeWorth, ...] | None":
         """What one more node is worth."""
         from heteroplan.planning.node_worth import node_worths
 
         return node_worths(
-            self._scenario, self._candidates, self._sizes, time_limit_s=time_limit_s,
+            self._scenario, self._candidates, self._pools, time_limit_s=time_limit_s,
             stop=self._stop,
         )  # fmt: skip
 
@@ -80,6 +77,6 @@ class _Asking:
         from heteroplan.planning.shortage_fix import nodes_fix
 
         return nodes_fix(
-            self._scenario, self._candidates, self._sizes, places, time_limit_s=time_limit_s,
+            self._scenario, self._candidates, self._pools, places, time_limit_s=time_limit_s,
             stop=self._stop,
         )  # fmt: skip

@@ -2,16 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
 from heteroplan.baselines.usage import (
     busy_share,
-    held_on_leaves,
     hours_by_priority,
-    hours_by_type,
     spent,
-    spent_by_workload,
     supply_use,
 )
 from heteroplan.entities.capacity import Candidate
@@ -20,10 +18,10 @@ from heteroplan.entities.plan import Plan, Pool, Shortage, SolveReport, Totals, 
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Role
 from heteroplan.optimize.program.mix import part_pairs
-from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution
+from heteroplan.optimize.program.problem import Floats, Ints, Problem, Solution, unserved_by_class
 from heteroplan.optimize.program.sizes import together
 from heteroplan.optimize.solve import Outcome
-from heteroplan.planning.flow import exact_flow, unserved_share
+from heteroplan.planning.flow import exact_flow
 from heteroplan.planning.limits import binding_limits
 from heteroplan.planning.shortage import reasons
 
@@ -41,14 +39,13 @@ def assemble(
     """
     replicas = outcome.solution.replicas
     solution = Solution(replicas, exact_flow(problem, outcome.solution))
-    unserved = [unserved_share(problem, work, solution.flow) for work in problem.workloads]
+    unserved = [unserved_by_class(problem, work, solution.flow) for work in problem.workloads]
     shortages = _shortages(scenario, candidates, problem, replicas, unserved)
     lost = sum(short.unserved_rps for short in shortages) * scenario.horizon.interval_s
     asked = sum(float(work.rps.sum()) for work in problem.workloads) * scenario.horizon.interval_s
-    held = held_on_leaves(problem, stays)
-    supply = supply_use(scenario, held)
+    supply = supply_use(scenario, problem, stays)
     used = _used_pools(problem, replicas)
-    by_workload = spent_by_workload(scenario, candidates, problem, replicas, stays)
+    total, by_workload = spent(scenario, candidates, problem, replicas, stays)
     return Plan(
         scenario=scenario,
         candidates=tuple(candidates),
@@ -62,11 +59,10 @@ def assemble(
             calming=outcome.calming,
         ),
         totals=Totals(
-            **spent(scenario, candidates, problem, replicas, stays),
+            **total,
             served_fraction=min(1.0, max(0.0, (asked - lost) / asked)) if asked else 1.0,
             peak_gpus=max(map(sum, zip(*(row.held for row in supply), strict=True)), default=0),
             gpu_hours_by_priority=hours_by_priority(scenario, candidates, problem, stays),
-            gpu_hours_by_type=hours_by_type(scenario, candidates, problem, replicas, stays),
         ),
         utilization=busy_share(problem, replicas, solution.flow),
         savings=(),
@@ -84,21 +80,35 @@ def assemble(
     )
 
 
-def sizes_of(problem: Problem, candidates: Sequence[Candidate], pools: Sequence[Pool]) -> Ints:
+class SizedPool(Protocol):
+    """A pool of a plan, or of a plan's document."""
+
+    @property
+    def workload(self) -> str: ...
+    @property
+    def engine(self) -> str: ...
+    @property
+    def node_type(self) -> str: ...
+    @property
+    def domain(self) -> str: ...
+    @property
+    def replicas(self) -> Sequence[int]: ...
+
+
+def sizes_of(problem: Problem, candidates: Sequence[Candidate], pools: Sequence[SizedPool]) -> Ints:
     """[P, T] sizes of the problem's pools that another plan has as well; the rest are empty.
 
     All are empty where the plan has other intervals.
     """
     sizes = problem.no_replicas()
     of_other = {
-        (pool.workload, pool.role, pool.engine, pool.node_type, pool.domain): pool.replicas
+        (pool.workload, pool.engine, pool.node_type, pool.domain): pool.replicas
         for pool in pools
         if len(pool.replicas) == problem.intervals
     }
     for p, pool in enumerate(problem.pools):
         work, engine = problem.workloads[pool.workload], candidates[pool.candidate].engine
-        key = (work.name, pool.role, engine.name, pool.node_type, pool.domain)
-        sizes[p] = of_other.get(key, 0)
+        sizes[p] = of_other.get((work.name, engine.name, pool.node_type, pool.domain), 0)
     return sizes
 
 

@@ -7,16 +7,7 @@ import numpy as np
 from heteroplan.entities.plan import Pool
 from heteroplan.entities.workload import Role, Workload
 from heteroplan.optimize.program.mix import safe_share
-from heteroplan.optimize.program.problem import (
-    Floats,
-    Problem,
-    ProgramWorkload,
-    Solution,
-    served_share,
-)
-
-ROUNDING = 2e-6
-"""Share of a class's demand that only a solver's tolerance leaves unserved."""
+from heteroplan.optimize.program.problem import Floats, Problem, ProgramWorkload, Solution
 
 
 def exact_flow(problem: Problem, solution: Solution) -> tuple[Floats, ...]:
@@ -42,12 +33,6 @@ def exact_flow(problem: Problem, solution: Solution) -> tuple[Floats, ...]:
         allowed = safe_share(problem, w, solution.replicas)
         _scale(flow, work.pools, np.minimum(served, allowed), served)
     return tuple(flow)
-
-
-def unserved_share(problem: Problem, work: ProgramWorkload, flow: Sequence[Floats]) -> Floats:
-    """[K, T] share of each class's demand that is left unserved, rounding aside."""
-    missing = 1.0 - served_share(problem, work, flow)
-    return np.where(missing > ROUNDING, missing, 0.0)
 
 
 def _total(work: ProgramWorkload, flow: Sequence[Floats], pools: Sequence[int]) -> Floats:

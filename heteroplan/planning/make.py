@@ -14,6 +14,7 @@ from heteroplan.entities.plan import Plan
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import NoPlanError, PlanViolationError, UsageError
 from heteroplan.numerics.tolerances import OPTIMAL_GAP
+from heteroplan.optimize.bound.minima import refuse_unmet_minima
 from heteroplan.optimize.construct.greedy import GreedyDay, greedy_topology
 from heteroplan.optimize.incumbent import WHOLE, Incumbent, incumbent, of_sizes
 from heteroplan.optimize.program.build import build_problem
@@ -22,7 +23,6 @@ from heteroplan.optimize.solve import Outcome, solve, solve_as_one_mip
 from heteroplan.optimize.solvers.solver import Effort
 from heteroplan.placement.settle import Settled, settle
 from heteroplan.planning.assemble import assemble, sizes_of
-from heteroplan.planning.minima import refuse_unmet_minima
 from heteroplan.verify.plan import verify
 
 METHODS = ("auto", "mip")

@@ -1,6 +1,6 @@
 """What one more node of each type is worth to a plan, by place and hour."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 
@@ -16,10 +16,11 @@ from heteroplan.optimize.bound.lp_prices import supply_worth
 from heteroplan.optimize.construct.all_workloads import scarce_where_short
 from heteroplan.optimize.incumbent import Incumbent, incumbent, of_sizes
 from heteroplan.optimize.program.build import build_problem
-from heteroplan.optimize.program.problem import Floats, Ints, Problem
+from heteroplan.optimize.program.problem import Floats, Problem
 from heteroplan.optimize.search import FOR_A_TRIAL
 from heteroplan.optimize.solve import solve
 from heteroplan.optimize.solvers.solver import Effort
+from heteroplan.planning.assemble import SizedPool, sizes_of
 
 CHECKED = 3
 """Nodes that are tried by solving again."""
@@ -27,9 +28,6 @@ TIE = 1e-9
 """Weight of scarcity, which only decides between places of which the LP says the same."""
 LP_SHARE = 0.4
 """Of the time, at most, for the LP; the rest is for solving again."""
-
-type PoolSizes = Mapping[tuple[str, str, str, str], Sequence[int]]
-"""(workload, engine, node type, domain) -> replicas in each interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +58,21 @@ class NodeWorth:
 def node_worths(
     scenario: Scenario,
     candidates: Sequence[Candidate],
-    sizes: PoolSizes,
+    pools: Sequence[SizedPool],
     *,
     time_limit_s: float,
     stop: Stop,
 ) -> tuple[NodeWorth, ...] | None:
     """What one more node is worth, most first; those worth nothing are left out.
 
-    Only of node types that a leaf has. Those worth most are solved again, from `sizes`, and
+    Only of node types that a leaf has. Those worth most are solved again, from `pools`, and
     compared with the plan solved again as long. Where demand is short only because replicas are
     whole, the LP says nothing, and solving again tells. None where time does not suffice for the
     LP.
     """
     began = monotonic()
     problem = build_problem(scenario, candidates).without_stability()
-    plan = of_sizes(problem, replicas_of(problem, candidates, sizes))
+    plan = of_sizes(problem, sizes_of(problem, candidates, pools))
     lp_effort = Effort(deadline=began + LP_SHARE * time_limit_s, stop=stop)
     worth = supply_worth(problem, lp_effort, short=not plan.covered)
     if worth is None:
@@ -106,7 +104,7 @@ def _solved_again(
 ) -> Iterator[NodeWorth]:
     """The same with what solving again gains, each as long as the plan without a node."""
     each_s = seconds / (len(first) + 1)
-    before = _improved(problem, plan, each_s, stop) if first else plan
+    before = improved(problem, plan, each_s, stop) if first else plan
     for node in first:
         if stop() or each_s <= 0:
             yield node
@@ -115,17 +113,19 @@ def _solved_again(
             with_nodes(scenario, node.leaves[0], node.node_type), candidates
         ).without_stability()
         start = of_sizes(larger, before.solution.replicas)
-        after = _improved(larger, start, each_s, stop)
+        after = improved(larger, start, each_s, stop)
         lost, still = sum(before.unserved.values()), sum(after.unserved.values())
         saved = max(0.0, before.cost - after.cost) if plan.covered else 0.0
         yield replace(node, again=SolvedAgain(saved, max(0.0, lost - still)))
 
 
-def _improved(problem: Problem, plan: Incumbent, seconds: float, stop: Stop) -> Incumbent:
+def improved(
+    problem: Problem, plan: Incumbent, seconds: float, stop: Stop, gap: float = 0.0
+) -> Incumbent:
     """The best plan found from `plan` in some seconds; `plan` itself where that is none better."""
     try:
         found = solve(
-            problem, gap=0.0, time_limit_s=seconds, stop=stop, starts=[plan.solution.replicas],
+            problem, gap=gap, time_limit_s=seconds, stop=stop, starts=[plan.solution.replicas],
             without=FOR_A_TRIAL, beside=False,
         )  # fmt: skip
     except NoPlanError:
@@ -144,24 +144,6 @@ def with_nodes(scenario: Scenario, leaf: str, node_type: str, nodes: int = 1) ->
     fleet = scenario.fleet
     network = Network(tuple(grown(each) for each in fleet.network.leaves))
     return replace(scenario, fleet=replace(fleet, network=network))
-
-
-def replicas_of(problem: Problem, candidates: Sequence[Candidate], sizes: PoolSizes) -> Ints:
-    """[P, T] of the plan."""
-    nothing = (0,) * problem.intervals
-    found = [
-        sizes.get(
-            (
-                problem.workloads[pool.workload].name,
-                candidates[pool.candidate].engine.name,
-                pool.node_type,
-                pool.domain,
-            ),
-            nothing,
-        )
-        for pool in problem.pools
-    ]
-    return np.array(found, dtype=np.int64).reshape(len(problem.pools), problem.intervals)
 
 
 def _places(

@@ -4,15 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 
-from heteroplan.clock import Stop
+from heteroplan.clock import Late, Stop
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
-from heteroplan.errors import NoPlanError
-from heteroplan.optimize.incumbent import Incumbent, incumbent, of_sizes
+from heteroplan.optimize.incumbent import of_sizes
 from heteroplan.optimize.program.build import build_problem
-from heteroplan.optimize.search import FOR_A_TRIAL
-from heteroplan.optimize.solve import solve
-from heteroplan.planning.node_worth import NodeWorth, PoolSizes, replicas_of, with_nodes
+from heteroplan.planning.assemble import SizedPool, sizes_of
+from heteroplan.planning.node_worth import NodeWorth, improved, with_nodes
 
 CHECKED = 3
 """Places that are tried."""
@@ -37,7 +35,7 @@ class NodesFix:
 def nodes_fix(
     scenario: Scenario,
     candidates: Sequence[Candidate],
-    sizes: PoolSizes,
+    pools: Sequence[SizedPool],
     places: Sequence[NodeWorth],
     *,
     time_limit_s: float,
@@ -45,15 +43,15 @@ def nodes_fix(
 ) -> NodesFix | None:
     """The cheapest of the fewest nodes in each of the first `places` that end the shortage.
 
-    `sizes` are those of the plan that is short. None where none of them does in the time.
+    `pools` are those of the plan that is short. None where none of them does in the time.
     """
     end = monotonic() + time_limit_s
     wanted = places[:CHECKED]
     found = []
     for i, place in enumerate(wanted):
         share = (end - monotonic()) / (len(wanted) - i)
-        trial = _Trial(scenario, candidates, sizes, place, monotonic() + share, stop)
-        nodes = trial.fewest()
+        late = Late(stop, monotonic() + share)
+        nodes = _fewest(scenario, candidates, pools, place, late)
         if nodes is not None:
             shape = scenario.fleet.node_type(place.node_type)
             usd = nodes * shape.gpus * shape.usd_per_gpu_hour
@@ -61,51 +59,33 @@ def nodes_fix(
     return min(found, key=lambda each: each.usd_per_hour, default=None)
 
 
-@dataclass(slots=True)
-class _Trial:
-    """More and more nodes of one type on one leaf."""
+def _fewest(
+    scenario: Scenario,
+    candidates: Sequence[Candidate],
+    pools: Sequence[SizedPool],
+    place: NodeWorth,
+    late: Late,
+) -> int | None:
+    """Nodes in a place that do: twice as many until they do, then halving what is between."""
 
-    scenario: Scenario
-    candidates: Sequence[Candidate]
-    sizes: PoolSizes
-    place: NodeWorth
-    end: float
-    """On the clock of time.monotonic [s]."""
-    stop: Stop
-
-    def fewest(self) -> int | None:
-        """Nodes that do: twice as many until they do, then halving what is between."""
-        too_few, enough = 0, 1
-        while not self._covers(enough):
-            too_few, enough = enough, 2 * enough
-            if enough > MOST_NODES or self._over():
-                return None
-        while enough - too_few > 1 and not self._over():
-            middle = (too_few + enough) // 2
-            if self._covers(middle):
-                enough = middle
-            else:
-                too_few = middle
-        return enough if enough - too_few == 1 else None
-
-    def _covers(self, nodes: int) -> bool:
-        left_s = self.end - monotonic()
+    def covers(nodes: int) -> bool:
+        left_s = late.seconds_left
         if left_s <= 0:
             return False
-        larger = with_nodes(self.scenario, self.place.leaves[0], self.place.node_type, nodes)
-        problem = build_problem(larger, self.candidates).without_stability()
-        start = of_sizes(problem, replicas_of(problem, self.candidates, self.sizes))
-        best: Incumbent = start
-        try:
-            found = solve(
-                problem, gap=ANY_GAP, time_limit_s=left_s / 2, stop=self.stop,
-                starts=[start.solution.replicas], without=FOR_A_TRIAL,
-                beside=False,
-            )  # fmt: skip
-            best = min(start, incumbent(problem, found.solution), key=lambda each: each.rank)
-        except NoPlanError:
-            return False
-        return best.covered
+        larger = with_nodes(scenario, place.leaves[0], place.node_type, nodes)
+        problem = build_problem(larger, candidates).without_stability()
+        start = of_sizes(problem, sizes_of(problem, candidates, pools))
+        return improved(problem, start, left_s / 2, late.stop, gap=ANY_GAP).covered
 
-    def _over(self) -> bool:
-        return self.stop() or monotonic() >= self.end
+    too_few, enough = 0, 1
+    while not covers(enough):
+        too_few, enough = enough, 2 * enough
+        if enough > MOST_NODES or late():
+            return None
+    while enough - too_few > 1 and not late():
+        middle = (too_few + enough) // 2
+        if covers(middle):
+            enough = middle
+        else:
+            too_few = middle
+    return enough if enough - too_few == 1 else None

@@ -18,6 +18,7 @@ from heteroplan.entities.offers import Offer
 from heteroplan.entities.plan import Plan, Pool
 from heteroplan.entities.scenario import Scenario
 from heteroplan.errors import NoPlanError
+from heteroplan.optimize.bound.minima import refuse_unmet_minima
 from heteroplan.optimize.improve.repair import repair
 from heteroplan.optimize.incumbent import incumbent, of_sizes
 from heteroplan.optimize.program.before import without_handover
@@ -30,7 +31,6 @@ from heteroplan.optimize.solvers.solver import Effort
 from heteroplan.placement.pack import Packing
 from heteroplan.placement.settle import settle
 from heteroplan.planning.assemble import assemble, sizes_of
-from heteroplan.planning.minima import refuse_unmet_minima
 from heteroplan.sizing.spot import backed
 from heteroplan.sizing.together import Shape, together
 from heteroplan.verify import verify

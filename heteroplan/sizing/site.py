@@ -152,8 +152,7 @@ def _within(offered: Offered, leaves: Sequence[Leaf], shares: Mapping[str, float
 def _part_of(load: Workload, share: float) -> Workload:
     """A share of a workload, that nothing is asked of but to serve it."""
     return replace(
-        load,
-        demand=tuple(replace(each, rps=each.rps * share) for each in load.demand),
+        load.scaled(share),
         min_replicas={role: ceil(n * share) for role, n in load.min_replicas.items()},
         anti_affinity=(),
         resilience=None if _lost_level(load) is not None else load.resilience,

@@ -24,16 +24,15 @@ from types import MappingProxyType
 import numpy as np
 import pulp
 
-from heteroplan.entities.capacity import mix_rps
 from heteroplan.entities.offers import Offer
 from heteroplan.entities.plan import Plan
-from heteroplan.entities.workload import Role
 from heteroplan.numerics.tolerances import ROUNDING
-from heteroplan.optimize.program.problem import Floats, Problem, ProgramResilience
+from heteroplan.optimize.program.problem import Problem, ProgramResilience
 from heteroplan.optimize.rules.mip import INTEGER, Model, Terms
 from heteroplan.optimize.rules.resilience import load_of
 from heteroplan.sizing.potential import Offered
 from heteroplan.verify.plan_index import PlanIndex
+from heteroplan.verify.topology import capacity_left
 
 
 def limit_shares(
@@ -147,45 +146,13 @@ def too_much(plan: Plan, hourly: Mapping[str, Offer]) -> list[Offer]:
 
 
 def _is_short(plan: Plan, without: str, serve: float) -> bool:
-    left = _left_rps(plan, without)
-    return any(
-        (left[load.name] < serve * np.array(made.served_rps) * (1 - ROUNDING)).any()
-        for load, made in zip(plan.scenario.workloads, plan.workloads, strict=True)
-    )
-
-
-def _left_rps(plan: Plan, without: str) -> dict[str, Floats]:
-    """Workload -> [T] rate that its replicas on other node types serve in the mix of classes: in
-    each group what prefill and decode both serve."""
-    groups: dict[tuple[str, str], dict[Role, Floats]] = {}
     index = PlanIndex(plan, 1.0)
-    demand = {load.name: load.demand for load in plan.scenario.workloads}
-    intervals = plan.scenario.horizon.intervals
-    left = [pool.node_type != without for pool in plan.pools]
-    for p, pool in enumerate(plan.pools):
-        own = index.used(pool)
-        if not left[p] or (own.engine.part is not None and own.engine.part.index):
-            continue
-        sizes = np.sum(
-            [
-                other.replicas
-                for o, other in enumerate(plan.pools)
-                if left[o] and index.kinds[o] == index.kinds[p]
-            ],
-            axis=0,
-        )
-        rates = [
-            count
-            * mix_rps(
-                (kind.share, rate)
-                for kind, rate in zip(at.classes, own.capacity_rps(t, int(sizes[t])), strict=True)
-            )
-            for t, (count, at) in enumerate(zip(pool.replicas, demand[pool.workload], strict=True))
-        ]
-        roles = groups.setdefault((pool.workload, pool.group), {})
-        roles[pool.role] = roles.get(pool.role, np.zeros(intervals)) + np.array(rates)
-    found = {load.name: np.zeros(intervals) for load in plan.scenario.workloads}
-    for (workload, _), roles in groups.items():
-        prefill, decode, alone = (roles.get(role, np.zeros(intervals)) for role in Role)
-        found[workload] = found[workload] + np.minimum(prefill, decode) + alone
-    return found
+    for load, made in zip(plan.scenario.workloads, plan.workloads, strict=True):
+        own = [p for p, pool in enumerate(plan.pools) if pool.workload == load.name]
+        for t, served_rps in enumerate(made.served_rps):
+            left = {
+                p: plan.pools[p].replicas[t] * (plan.pools[p].node_type != without) for p in own
+            }
+            if capacity_left(index, load, left, t) < serve * served_rps * (1 - ROUNDING):
+                return True
+    return False

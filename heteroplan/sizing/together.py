@@ -9,7 +9,7 @@ single replicas of these numbers.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -39,16 +39,13 @@ SPARE = 2
 """Nodes that may run in an interval, beside those that suffice, and those of the one before."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Piece:
     """A replica on one node."""
 
     place: int
     first: int
     length: int
-    earlier: "Piece | None" = None
-    """Where it served until then."""
-    later: "Piece | None" = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +90,7 @@ class Chains:
                         first=piece.first,
                         intervals=piece.length,
                         lead=self._lead(piece, leads[p]),
-                        moved=piece.earlier is not None,
+                        moved=piece is not chain[0],
                     )
                     for piece in chain
                 ]
@@ -117,7 +114,7 @@ class Chains:
     def _joined(self, pieces: Sequence[Piece]) -> list[list[Piece]]:
         """Pieces of one pool as replicas: where some end as others begin, those that ran least
         move; the rest stops."""
-        intervals = self.horizon.intervals
+        intervals, chains = self.horizon.intervals, {piece: [piece] for piece in pieces}
         begins, ends = defaultdict[int, list[Piece]](list), defaultdict[int, list[Piece]](list)
         for piece in pieces:
             if piece.length == intervals and self.horizon.cyclic:
@@ -127,10 +124,11 @@ class Chains:
             if self.horizon.cyclic or end < intervals:
                 ends[end % intervals].append(piece)
         for t in range(intervals):
-            leaving = sorted(ends[t], key=lambda piece: sum(each.length for each in _back(piece)))
+            leaving = sorted(ends[t], key=lambda piece: sum(each.length for each in chains[piece]))
             for one, other in zip(leaving, begins[t], strict=False):
-                one.later, other.earlier = other, one
-        return list(_chains(pieces))
+                joined = chains[one] + chains[other]
+                chains |= dict.fromkeys(joined, joined)
+        return [chain for piece, chain in chains.items() if chain[-1] is piece]
 
 
 def _pieces(counts: Ints, cyclic: bool) -> list[Piece]:
@@ -151,21 +149,6 @@ def _pieces(counts: Ints, cyclic: bool) -> list[Piece]:
                     later[len(there) - first :] = False
                 found.append(Piece(place, first, int(np.argmin(later))))
     return found
-
-
-def _back(piece: Piece) -> Iterator[Piece]:
-    """The piece, and those before it."""
-    first: Piece | None = piece
-    while first is not None:
-        yield first
-        first = first.earlier
-
-
-def _chains(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
-    """Each replica's pieces, in their order."""
-    for piece in pieces:
-        if piece.later is None:
-            yield list(_back(piece))[::-1]
 
 
 type Stand = dict[tuple[int, int], pulp.LpVariable]

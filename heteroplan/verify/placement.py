@@ -6,14 +6,13 @@ second time, from the fleet and the pools alone.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, timedelta
 from functools import cached_property
 from math import ceil
 
-from heteroplan.entities.network import Leaf
 from heteroplan.entities.placement import Stay, node_names
 from heteroplan.entities.plan import Plan, Pool
+from heteroplan.verify.plan_index import PlanIndex
 
 
 def placement_faults(plan: Plan) -> Iterator[str]:
@@ -21,41 +20,21 @@ def placement_faults(plan: Plan) -> Iterator[str]:
 
     Where a stay names what does not exist, or too few or many nodes, only such faults are found.
     """
-    index = _PlacementIndex(plan)
+    index = _PlacementIndex(plan, 1.0)
     strangers = list(check_names(index)) or list(check_shape(index))
     yield from strangers
     for rule in () if strangers else RULES:
         yield from rule(index)
 
 
-@dataclass(frozen=True)
-class _PlacementIndex:
-    """A plan, and what several rules look up in it."""
-
-    plan: Plan
-
-    @cached_property
-    def steps(self) -> range:
-        return range(self.plan.scenario.horizon.intervals)
-
-    @cached_property
-    def leaves(self) -> dict[str, Leaf]:
-        return {leaf.name: leaf for leaf in self.plan.scenario.fleet.network.leaves}
+class _PlacementIndex(PlanIndex):
+    """What several rules look up of stays besides."""
 
     @cached_property
     def leads(self) -> list[int]:
         """[pool] intervals that a start of one of its replicas takes."""
-        startup_s = {
-            (each.workload, each.engine.name, each.node_type): each.engine.startup_s
-            for each in self.plan.candidates
-        }
-        return [
-            ceil(
-                startup_s[pool.workload, pool.engine, pool.node_type]
-                / self.plan.scenario.horizon.interval_s
-            )
-            for pool in self.plan.pools
-        ]
+        interval_s = self.plan.scenario.horizon.interval_s
+        return [ceil(self.used(pool).engine.startup_s / interval_s) for pool in self.plan.pools]
 
     def pool(self, stay: Stay) -> Pool:
         return self.plan.pools[stay.pool]
@@ -74,33 +53,16 @@ class _PlacementIndex:
     def _names(self) -> dict[tuple[str, str], frozenset[str]]:
         return {}
 
-    def at(self, t: int) -> int:
-        """An interval counted past the end of the day, as one of the day."""
-        return t % len(self.steps)
-
-    def serving(self, stay: Stay) -> list[int]:
-        return self._times(stay.first, stay.first + stay.intervals)
-
     def holding(self, stay: Stay) -> list[int]:
         """Intervals of starting and of serving; one twice where a start overlaps itself."""
-        return self._times(stay.first - stay.lead, stay.first + stay.intervals)
-
-    def _times(self, begin: int, end: int) -> list[int]:
-        """Computed once: thousands of replicas of a large fleet serve at the same times."""
-        if (begin, end) not in self._known_times:
-            self._known_times[begin, end] = [self.at(t) for t in range(begin, end)]
-        return self._known_times[begin, end]
-
-    @cached_property
-    def _known_times(self) -> dict[tuple[int, int], list[int]]:
-        return {}
+        return self.times(stay.first - stay.lead, stay.lead + stay.intervals)
 
     def begins(self, stay: Stay) -> bool:
         """Whether the stay has a beginning: not where it lasts all of a cyclic day."""
         return not self.plan.scenario.horizon.cyclic or stay.intervals < len(self.steps)
 
     @cached_property
-    def replicas(self) -> dict[tuple[int, str], list[Stay]]:
+    def stays_of(self) -> dict[tuple[int, str], list[Stay]]:
         """Stays of each replica, by pool and replica_id."""
         found = defaultdict(list)
         for stay in self.plan.stays:
@@ -228,11 +190,7 @@ def check_handover(index: _PlacementIndex) -> Iterator[str]:
 def _ran_before(index: _PlacementIndex) -> defaultdict[tuple[str, str], Counter[str]]:
     """GPUs by leaf and node type, and by node; under no name where the node is not known."""
     found: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    gpus = {
-        (workload.name, engine.name): engine.gpus
-        for workload in index.plan.scenario.workloads
-        for engine in workload.profile.engines
-    }
+    gpus = index.plan.scenario.replica_gpus()
     for each in index.plan.scenario.current or ():
         for node in each.nodes or ("",):
             share = gpus[each.workload, each.engine] // max(1, len(each.nodes))
@@ -270,7 +228,7 @@ def check_sizes(index: _PlacementIndex) -> Iterator[str]:
     standing = [[0] * len(index.steps) for _ in index.plan.pools]
     for stay in index.plan.stays:
         count = standing[stay.pool]
-        for t in index.serving(stay):
+        for t in index.times(stay.first, stay.intervals):
             count[t] += 1
     for pool, count in zip(index.plan.pools, standing, strict=True):
         for t in index.steps:
@@ -299,14 +257,14 @@ def check_starts(index: _PlacementIndex) -> Iterator[str]:
 
 def check_replica_ids(index: _PlacementIndex) -> Iterator[str]:
     """A replica is of one pool, and nowhere twice at once."""
-    pools = Counter(replica_id for _, replica_id in index.replicas)
+    pools = Counter(replica_id for _, replica_id in index.stays_of)
     for replica_id, often in pools.items():
         if often > 1:
             yield f"replica {replica_id} belongs to {often} pools"
-    for (_, replica_id), stays in index.replicas.items():
+    for (_, replica_id), stays in index.stays_of.items():
         if len(stays) == 1:
             continue
-        serving = Counter(t for stay in stays for t in index.serving(stay))
+        serving = Counter(t for stay in stays for t in index.times(stay.first, stay.intervals))
         for t, often in serving.items():
             if often > 1:
                 yield f"replica {replica_id} stands in {often} places at {t}"
@@ -315,9 +273,9 @@ def check_replica_ids(index: _PlacementIndex) -> Iterator[str]:
 def check_moves(index: _PlacementIndex) -> Iterator[str]:
     """A stay is a move exactly where another stay of its replica ends as it begins."""
     cyclic = index.plan.scenario.horizon.cyclic
-    for stays in index.replicas.values():
+    for stays in index.stays_of.values():
         ends = {
-            index.at(stay.first + stay.intervals)
+            (stay.first + stay.intervals) % len(index.steps)
             for stay in stays
             if index.begins(stay) and (cyclic or stay.first + stay.intervals < len(index.steps))
         }

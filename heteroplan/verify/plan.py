@@ -44,7 +44,6 @@ def verify(plan: Plan, *, gap: float = 1.0) -> None:
 def check_pools(index: PlanIndex) -> Iterator[str]:
     """Each pool is one that the scenario allows, with one integer size an interval."""
     plan = index.plan
-    workloads = {each.name: each for each in plan.scenario.workloads}
     for place, times in Counter(
         (pool.workload, pool.engine, pool.node_type, pool.domain) for pool in plan.pools
     ).items():
@@ -52,7 +51,7 @@ def check_pools(index: PlanIndex) -> Iterator[str]:
             yield f"pool {place} appears {times} times"
     for pool in plan.pools:
         name = name_of(pool)
-        workload = workloads.get(pool.workload)
+        workload = index.workloads.get(pool.workload)
         groups = workload.domains(plan.scenario.fleet.network) if workload else {}
         if workload is None or index.group_domain(pool) not in groups:
             yield f"{name}: {pool.workload} may have no group {pool.group}"
@@ -232,9 +231,8 @@ def check_demand(index: PlanIndex) -> Iterator[str]:
 
 def check_ratio_band(index: PlanIndex) -> Iterator[str]:
     """low · decode <= prefill <= high · decode replicas, for each group with a band."""
-    bands = {each.name: each.pd_ratio for each in index.plan.scenario.workloads}
     for group, pools in grouped(index.plan.pools):
-        band = bands[pools[0].workload]
+        band = index.workloads[pools[0].workload].pd_ratio
         if band is None:
             continue
         for t in index.steps:
@@ -271,19 +269,11 @@ def check_stability(index: PlanIndex) -> Iterator[str]:
         for t, change in changes.items():
             run = ceil(rules.min_run_s / horizon.interval_s)
             since = min(run, len(index.steps)) if change < 0 else 0
-            earlier = [
-                (t - j) % len(index.steps) for j in range(1, since) if _is_there(index, t - j)
-            ]
-            if any(changes.get(each, 0) > 0 for each in earlier):
+            if any(changes.get(each, 0) > 0 for each in index.times(t - since + 1, since - 1)):
                 yield f"min_run: {name_of(pool)} shrinks at {t}, too soon after it grew"
         for day, times in Counter(t * days // len(index.steps) for t in changes).items():
             if rules.max_changes is not None and times > rules.max_changes:
                 yield f"max_changes: {name_of(pool)} changes {times} times on day {day + 1}"
-
-
-def _is_there(index: PlanIndex, t: int) -> bool:
-    """Whether interval t is one of the horizon, or comes before a cyclic one."""
-    return t >= 0 or index.plan.scenario.horizon.cyclic
 
 
 def check_totals(index: PlanIndex) -> Iterator[str]:

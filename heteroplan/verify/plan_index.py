@@ -90,13 +90,22 @@ class PlanIndex:
                 held[stay.pool][t] += pool.gpus_per_replica
         return held
 
-    def times(self, first: int, count: int) -> Iterator[int]:
-        """`count` intervals from `first`; past the ends of a cyclic day they go round."""
-        for t in range(first, first + count):
+    def times(self, first: int, count: int) -> list[int]:
+        """`count` intervals from `first`; past the ends of a cyclic day they go round.
+
+        Computed once: thousands of replicas of a large fleet serve at the same times.
+        """
+        if (first, count) not in self._times:
+            inside = range(first, first + count)
             if self.plan.scenario.horizon.cyclic:
-                yield t % len(self.steps)
-            elif 0 <= t < len(self.steps):
-                yield t
+                self._times[first, count] = [t % len(self.steps) for t in inside]
+            else:
+                self._times[first, count] = [t for t in inside if t in self.steps]
+        return self._times[first, count]
+
+    @cached_property
+    def _times(self) -> dict[tuple[int, int], list[int]]:
+        return {}
 
     def candidate(self, pool: Pool) -> Candidate | None:
         """What the pool runs, at the span of its group; None where the scenario has no such."""
@@ -297,9 +306,9 @@ def grouped(pools: Iterable[Pool]) -> Iterator[tuple[str, list[Pool]]]:
 
 def class_demand(index: PlanIndex, workload: str) -> list[list[float]]:
     """[class][interval] requests/s."""
-    (found,) = (each for each in index.plan.scenario.workloads if each.name == workload)
-    classes = range(len(found.demand[0].classes))
-    return [[each.rps * each.classes[k].share for each in found.demand] for k in classes]
+    demand = index.workloads[workload].demand
+    classes = range(len(demand[0].classes))
+    return [[each.rps * each.classes[k].share for each in demand] for k in classes]
 
 
 def close(a: float, b: float) -> bool:

@@ -96,7 +96,7 @@ def _resilience_faults(
             if not any(lost[p][t] for p in pools):
                 continue
             left = {p: index.plan.pools[p].replicas[t] - lost[p][t] for p in pools}
-            capacity = _capacity(index, workload, left, t)
+            capacity = capacity_left(index, workload, left, t)
             if capacity < resilience.serve * load.served_rps[t] * (1 - TOLERANCE):
                 yield (
                     f"resilience: without {resilience.lose} {place} {workload.name} serves "
@@ -125,7 +125,9 @@ def _losses(
     return found
 
 
-def _capacity(index: PlanIndex, workload: Workload, replicas: Mapping[int, int], t: int) -> float:
+def capacity_left(
+    index: PlanIndex, workload: Workload, replicas: Mapping[int, int], t: int
+) -> float:
     """Rate [requests/s] in the mix that replicas {pool: count} serve, group by group."""
     groups: dict[str, list[int]] = defaultdict(list)
     for p in replicas:

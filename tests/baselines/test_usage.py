@@ -8,10 +8,8 @@ import pytest
 
 from heteroplan.baselines.usage import (
     busy_share,
-    held_on_leaves,
     hours_by_priority,
     spent,
-    spent_by_workload,
     supply_use,
 )
 from heteroplan.entities.fleet import Outage
@@ -58,9 +56,11 @@ def test_a_move_starts_and_drains() -> None:
     of = scenario([workload(rps=[10.0, 10.0], engines=[both])], cyclic=False)
     problem = problem_of(of)
     stays = (stay(leaf="l1"), stay(leaf="l1", first=1, lead=1, moved=True))
-    assert spent(of, candidates(of), problem, np.array([[1, 1]]), stays) == {
+    total, _ = spent(of, candidates(of), problem, np.array([[1, 1]]), stays)
+    assert total == {
         "gpu_hours": 11.0,
         "cost_usd": 22.0,
+        "gpu_hours_by_type": {"h100x8": 11.0},
         "starts": 1,
         "moves": 1,
         "changes": 0,
@@ -103,12 +103,12 @@ def pools_of(problem: Problem, of: Scenario) -> dict[tuple[str, str], int]:
 @pytest.mark.parametrize(
     ("cyclic", "held"),
     [
-        (True, {("l1", "h100x8"): [4, 4, 8, 8], ("l2", "h100x8"): [4, 0, 4, 4]}),
-        (False, {("l1", "h100x8"): [4, 4, 4, 4], ("l2", "h100x8"): [4, 0, 0, 0]}),
+        (True, {"h100x8": (4 + 4, 4, 8 + 4, 8 + 4), "l40sx8": (2, 0, 0, 2)}),
+        (False, {"h100x8": (4 + 4, 4, 4, 4), "l40sx8": (0, 0, 0, 2)}),
     ],
 )
 def test_what_starts_and_serves_holds_its_gpus_round_the_end_of_a_cyclic_day_alone(
-    cyclic: bool, held: dict[tuple[str, str], list[int]]
+    cyclic: bool, held: dict[str, tuple[int, ...]]
 ) -> None:
     """On l1 one starts two intervals before it serves from 0 to 2, another stays at 3.
 
@@ -123,8 +123,7 @@ def test_what_starts_and_serves_holds_its_gpus_round_the_end_of_a_cyclic_day_alo
         stay(pool=at["big", "l2-spine"], leaf="l2", first=0, intervals=1, lead=2),
         stay(pool=at["small", "l2-spine"], leaf="l2", first=3, intervals=2),
     ]
-    found = {place: gpus.tolist() for place, gpus in held_on_leaves(problem, stays).items()}
-    assert found == held | {("l2", "l40sx8"): [2, 0, 0, 2] if cyclic else [0, 0, 0, 2]}
+    assert {row.node_type: row.held for row in supply_use(of, problem, stays)} == held
 
 
 @pytest.mark.parametrize(
@@ -156,9 +155,11 @@ def test_hours_are_of_serving_and_of_the_starts_and_drains_inside_the_day(
         stay(pool=far, leaf="l2", first=1, intervals=3, lead=1),
         stay(pool=other, leaf="l2", first=2, intervals=1, lead=1),
     ]
-    assert spent(of, candidates(of), problem, replicas, stays) == {
+    total, _ = spent(of, candidates(of), problem, replicas, stays)
+    assert total == {
         "gpu_hours": low + high,
         "cost_usd": usd,
+        "gpu_hours_by_type": {"h100x8": low + high - 3.5, "l40sx8": 3.5},
         "starts": starts,
         "moves": 0,
         "changes": changes,
@@ -188,9 +189,11 @@ def test_what_ran_before_drains_and_what_there_is_more_of_starts() -> None:
     replicas[near], replicas[far] = 1, 2
     stays = [stay(pool=near, leaf="l1", intervals=4)]
     stays += [stay(pool=far, leaf="l2", intervals=4)] * 2
-    assert spent(of, candidates(of), problem, replicas, stays) == {
+    total, _ = spent(of, candidates(of), problem, replicas, stays)
+    assert total == {
         "gpu_hours": 10.0 + 20.0 + 4.0 + 1.0,
         "cost_usd": 20.0 + 40.0 + 4.0 + 2.0,
+        "gpu_hours_by_type": {"h100x8": 10.0 + 20.0 + 1.0, "l40sx8": 4.0},
         "starts": 2,
         "moves": 0,
         "changes": 5,
@@ -246,15 +249,18 @@ def test_supply_is_of_all_clusters_and_what_is_held_of_all_leaves() -> None:
     )
     one, two = on.network.leaves
     on = replace(on, network=Network((one, replace(two, cluster="c2"))))
-    of = scenario([workload(rps=[10.0, 10.0])], in_fleet=on)
-    held = {
-        ("l1", "h100x8"): np.array([4, 8]),
-        ("l2", "h100x8"): np.array([2, 0]),
-        ("l1", "l40sx8"): np.array([0, 1]),
-    }
-    assert supply_use(of, held) == (
-        SupplyUse("h100x8", (40, 32), (6, 8)),
-        SupplyUse("l40sx8", (8, 8), (0, 1)),
+    of = scenario([workload(rps=[10.0, 10.0], engines=[BIG, SMALL])], in_fleet=on, cyclic=False)
+    problem = problem_of(of)
+    at = pools_of(problem, of)
+    stays = [
+        stay(pool=at["big", "l1-spine"], leaf="l1", first=0, intervals=2),
+        stay(pool=at["big", "l1-spine"], leaf="l1", first=1, intervals=1),
+        stay(pool=at["big", "l2-spine"], leaf="l2", first=0, intervals=1),
+        stay(pool=at["small", "l1-spine"], leaf="l1", first=1, intervals=1),
+    ]
+    assert supply_use(of, problem, stays) == (
+        SupplyUse("h100x8", (40, 32), (4 + 4, 8)),
+        SupplyUse("l40sx8", (8, 8), (0, 2)),
     )
 
 
@@ -289,12 +295,11 @@ def test_what_workloads_take_sums_to_the_whole(cyclic: bool) -> None:
     problem = problem_of(of)
     sizes = {"a": (2, 3), "b": (0, 1)}
     replicas = np.array([sizes[problem.workloads[p.workload].name] for p in problem.pools])
-    found = spent_by_workload(of, candidates(of), problem, replicas)
+    whole, found = spent(of, candidates(of), problem, replicas)
     edge = 0.5 + 0.25 if cyclic else 0.5
     assert {name: hours for name, (hours, _) in found.items()} == {
         "a": pytest.approx(4 * (5 + edge)),
         "b": pytest.approx(4 * (1 + edge)),
     }
-    whole = spent(of, candidates(of), problem, replicas)
     assert sum(hours for hours, _ in found.values()) == pytest.approx(whole["gpu_hours"])
     assert sum(usd for _, usd in found.values()) == pytest.approx(whole["cost_usd"])

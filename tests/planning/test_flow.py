@@ -12,11 +12,11 @@ from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Loss, Part, Resilience, Role
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.build import build_problem
-from heteroplan.optimize.program.problem import Floats, Problem, Solution
+from heteroplan.optimize.program.problem import Floats, Problem, Solution, unserved_by_class
 from heteroplan.optimize.solve import Outcome
 from heteroplan.placement import pack
 from heteroplan.planning.assemble import assemble
-from heteroplan.planning.flow import exact_flow, unserved_share
+from heteroplan.planning.flow import exact_flow
 from heteroplan.verify.plan import verify
 from tests.builders import SHAPE, candidates, engine, fleet, scenario, workload
 from tests.optimize.reference import optimum
@@ -57,7 +57,7 @@ def test_rounding_leaves_nothing_unserved_but_a_shortage_does() -> None:
 
     def unserved(share: float) -> float:
         flow = (np.array([[share]]), np.array([[share]]))
-        return float(unserved_share(problem, problem.workloads[0], flow)[0, 0])
+        return float(unserved_by_class(problem, problem.workloads[0], flow)[0, 0])
 
     assert unserved(1.0 - 1e-7) == 0.0
     assert unserved(0.99) == pytest.approx(0.01)
@@ -227,5 +227,5 @@ def test_rounding_is_two_millionths_of_each_class() -> None:
     )
     problem = build_problem(of, candidates(of))
     flow = (1.0 - np.array([[1.9e-6, 0.2], [2.1e-6, 0.0]]),)
-    found = unserved_share(problem, problem.workloads[0], flow)
+    found = unserved_by_class(problem, problem.workloads[0], flow)
     assert found == pytest.approx(np.array([[0.0, 0.2], [2.1e-6, 0.0]]))

@@ -27,11 +27,7 @@ def case(*rps: float, cheap: int = 2, dear: int = 4, held: int = 8) -> Scenario:
 def worths_of(made: Scenario, *, stop: Stop = never) -> tuple[NodeWorth, ...] | None:
     found = candidates(made)
     plan = make_plan(made, found, time_limit_s=20.0, compare=False)
-    sizes = {
-        (pool.workload, pool.engine, pool.node_type, pool.domain): pool.replicas
-        for pool in plan.pools
-    }
-    return node_worths(made, found, sizes, time_limit_s=60.0, stop=stop)
+    return node_worths(made, found, plan.pools, time_limit_s=60.0, stop=stop)
 
 
 def test_a_cheap_node_saves_what_a_dear_one_costs_more() -> None:

@@ -14,14 +14,10 @@ from tests.planning.test_node_worth import case
 def fix_of(made: Scenario, *, stopped: bool = False) -> NodesFix | None:
     found = candidates(made)
     plan = make_plan(made, found, time_limit_s=20.0, compare=False)
-    sizes = {
-        (pool.workload, pool.engine, pool.node_type, pool.domain): pool.replicas
-        for pool in plan.pools
-    }
-    places = node_worths(made, found, sizes, time_limit_s=60.0, stop=never)
+    places = node_worths(made, found, plan.pools, time_limit_s=60.0, stop=never)
     assert places
     stop = (lambda: True) if stopped else never
-    return nodes_fix(made, found, sizes, places, time_limit_s=60.0, stop=stop)
+    return nodes_fix(made, found, plan.pools, places, time_limit_s=60.0, stop=stop)
 
 
 @pytest.mark.parametrize(("rps", "nodes"), [(3.0, 1), (5.0, 3), (7.0, 5)])
@@ -48,4 +44,4 @@ def test_none_where_the_search_is_ended() -> None:
 def test_none_where_no_place_is_known() -> None:
     made = case(5.0, 1.0, cheap=1, dear=1)
     places: tuple[NodeWorth, ...] = ()
-    assert nodes_fix(made, candidates(made), {}, places, time_limit_s=5.0, stop=never) is None
+    assert nodes_fix(made, candidates(made), (), places, time_limit_s=5.0, stop=never) is None

@@ -16,7 +16,7 @@ from heteroplan.planning import make_plan
 from heteroplan.verify import verify
 from heteroplan.verify.plan_index import PlanIndex
 from heteroplan.verify.topology import (
-    _capacity,
+    capacity_left,
     check_apart,
     check_engines,
     check_groups,
@@ -305,7 +305,7 @@ def test_halves_that_are_left_on_different_leaves_serve_nothing(divided: Plan) -
     """All 20 requests/s where both halves of decode stand on l1; none with the second on l2."""
     replicas = {p: pool.replicas[0] for p, pool in enumerate(divided.pools)}
     for plan, rps in ((divided, 20.0), (with_ffn(divided, domain="l2"), 0.0)):
-        assert _capacity(PlanIndex(plan, 1.0), plan.scenario.workloads[0], replicas, 0) == rps
+        assert capacity_left(PlanIndex(plan, 1.0), plan.scenario.workloads[0], replicas, 0) == rps
 
 
 def test_only_those_keep_apart_that_say_so() -> None:
@@ -464,12 +464,12 @@ def test_what_is_left_serves_in_the_mix_of_classes_group_by_group() -> None:
     index = PlanIndex(hand_made(of, pools, considered=considered), 1.0)
     load = of.workloads[0]
     first = {0: 2, 1: 3, 2: 1, 3: 5}
-    assert _capacity(index, load, first, 0) == pytest.approx(min(16.0, 12.0) + 2.0)
-    assert _capacity(index, load, first | {1: 5}, 0) == pytest.approx(min(16.0, 20.0) + 2.0)
-    assert _capacity(index, load, first, 1) == pytest.approx((min(16.0, 12.0) + 2.0) / 2)
+    assert capacity_left(index, load, first, 0) == pytest.approx(min(16.0, 12.0) + 2.0)
+    assert capacity_left(index, load, first | {1: 5}, 0) == pytest.approx(min(16.0, 20.0) + 2.0)
+    assert capacity_left(index, load, first, 1) == pytest.approx((min(16.0, 12.0) + 2.0) / 2)
     second = {4: 1, 5: 1, 6: 2}
-    assert _capacity(index, load, first | second, 0) == pytest.approx(14.0 + 4.0 + 4.0)
-    assert _capacity(index, load, {0: 2, 5: 3}, 0) == 0.0
+    assert capacity_left(index, load, first | second, 0) == pytest.approx(14.0 + 4.0 + 4.0)
+    assert capacity_left(index, load, {0: 2, 5: 3}, 0) == 0.0
 
 
 def test_halves_that_are_left_serve_together_leaf_by_leaf() -> None:
@@ -486,7 +486,7 @@ def test_halves_that_are_left_serve_together_leaf_by_leaf() -> None:
     index = PlanIndex(hand_made(of, pools), 1.0)
     halves = {1: 1, 2: 1, 3: 3, 4: 1}
     for prefill, rps in ((4, 30.0), (1, 10.0)):
-        assert _capacity(index, of.workloads[0], {0: prefill} | halves, 0) == pytest.approx(rps)
+        assert capacity_left(index, of.workloads[0], {0: prefill} | halves, 0) == pytest.approx(rps)
 
 
 def test_engines_of_a_role_are_counted_once_however_many_pools_they_have() -> None:

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pulp
 
+from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Role
+from heteroplan.errors import NoPlanError
 from heteroplan.optimize.model import build_model
 from heteroplan.optimize.program.coarser import window
 from heteroplan.optimize.program.problem import Problem
@@ -29,6 +31,25 @@ class UnmetMinimum:
     missing: int
     missing_gpus: int
     """Of the engine that takes fewest."""
+
+
+def refuse_unmet_minima(scenario: Scenario, problem: Problem, effort: Effort) -> None:
+    """Raise NoPlanError where `min_replicas` cannot be kept: for whom, and by how many GPUs."""
+    unmet = unmet_minima(problem, effort)
+    if not unmet:
+        return
+    moment = scenario.horizon.boundaries()[unmet[0].interval]
+    gpus = sum(each.missing_gpus for each in unmet)
+    asked = "; ".join(
+        f"{problem.workloads[each.workload].name} asks for {each.wanted} {each.role.value} "
+        f"replicas, GPUs are missing for {each.missing} of them"
+        for each in unmet
+    )
+    raise NoPlanError(
+        f"min_replicas cannot be kept at {moment:%Y-%m-%d %H:%M}, whatever demand is left "
+        f"unserved: {asked}. What is missing takes at least {gpus} GPUs; lower min_replicas, "
+        "add nodes, or relax max_replicas, pd_ratio, max_groups or anti_affinity"
+    )
 
 
 def unmet_minima(problem: Problem, effort: Effort) -> tuple[UnmetMinimum, ...]:

@@ -448,12 +448,15 @@ def unserved_requests(problem: Problem, flow: Sequence[Floats]) -> dict[int, flo
     seconds = problem.hours * S_PER_HOUR
     lost: dict[int, float] = {}
     for work in problem.workloads:
-        missing = np.clip(1.0 - served_share(problem, work, flow), 0.0, None)
-        missing[missing <= SERVED_TOLERANCE] = 0.0
-        lost[work.priority] = lost.get(work.priority, 0.0) + float(
-            (missing * work.rps).sum() * seconds
-        )
+        missing_rps = unserved_by_class(problem, work, flow) * work.rps
+        lost[work.priority] = lost.get(work.priority, 0.0) + float(missing_rps.sum() * seconds)
     return lost
+
+
+def unserved_by_class(problem: Problem, work: ProgramWorkload, flow: Sequence[Floats]) -> Floats:
+    """[K, T] share of each class's demand that is left unserved, rounding aside."""
+    missing = 1.0 - served_share(problem, work, flow)
+    return np.where(missing > SERVED_TOLERANCE, missing, 0.0)
 
 
 def served_share(problem: Problem, work: ProgramWorkload, flow: Sequence[Floats]) -> Floats:

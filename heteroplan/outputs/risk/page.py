@@ -4,13 +4,11 @@ from collections.abc import Iterator, Sequence
 
 from heteroplan.entities.scenario import Objective
 from heteroplan.outputs.risk.quantile_chart import PlannedQuantile, quantile_section
-from heteroplan.outputs.risk.text import heading, quantile_text, sentences, table_sentences
+from heteroplan.outputs.risk.text import heading, sentences, table_row, table_sentences
 from heteroplan.outputs.shared.page import page, render, table_section
-from heteroplan.outputs.shared.words import figure
 from heteroplan.outputs.sweep.labels import unit_label
 from heteroplan.outputs.sweep.spread import Spread, spread_section
-from heteroplan.studies.risk import Met, PlanRisk, Risk
-from heteroplan.text import percent
+from heteroplan.studies.risk import Met, Risk
 
 
 def risk_html(risk: Risk, met: Sequence[Met]) -> str:
@@ -82,31 +80,8 @@ def _table(risk: Risk, unit: str) -> str:
             *("demand", f"capacity, {unit}", "shortage", "both", "unserved, mean", "unserved, P95"),
             *("short", "pays above [USD]"),
         ),
-        [_row(row, row is risk.plans[0]) for row in rows],
+        [tuple(table_row(risk, row)) for row in rows],
         text_columns={0},
         bold_rows=marked,
         below=table_sentences(risk),
     )
-
-
-def _row(plan: PlanRisk, is_own: bool) -> tuple[str, ...]:
-    lost, total, above = (
-        plan.unserved_requests,
-        plan.total_usd,
-        plan.worth_above_usd_per_1000_requests,
-    )
-    name = quantile_text(plan)
-    return (
-        f"{name} (planned)" if is_own and plan.quantile is not None else name,
-        _text(plan.case.cost_usd),
-        _text(plan.shortage_usd),
-        _text(None if total is None else total.mean),
-        "" if lost is None else f"{lost.mean:,.0f}",
-        "" if lost is None else f"{lost.p95:,.0f}",
-        "" if plan.short_share is None else percent(plan.short_share),
-        "" if lost is None else "never" if above is None else figure(above),
-    )
-
-
-def _text(value: float | None) -> str:
-    return "" if value is None else figure(value)

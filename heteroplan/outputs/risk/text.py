@@ -142,18 +142,17 @@ def _print_plans(risk: Risk, console: Console) -> None:
     heads = ("demand", ">capacity\nUSD", ">shortage\nUSD", ">in all\nUSD")
     lost = (">unserved\nmean", ">unserved\nP95", ">short", ">pays\nabove")
     table = plain_table(console, *heads, *lost)
-    own = risk.plans[0]
     for plan in sorted(risk.plans, key=lambda each: each.quantile or 0.0):
         is_best = risk.best is not None and plan.quantile == risk.best.quantile
-        name = quantile_text(plan)
-        if plan is own and plan.quantile is not None:
-            name += " (planned)"
-        style = "green" if is_best else ""
-        table.add_row(Text(name, style=style), *map(Text, _figures(plan)))
+        name, *figures = table_row(risk, plan)
+        table.add_row(Text(name, style="green" if is_best else ""), *map(Text, figures))
     print_trimmed(table, console)
 
 
-def _figures(plan: PlanRisk) -> Iterator[str]:
+def table_row(risk: Risk, plan: PlanRisk) -> Iterator[str]:
+    """What a plan is made for, and its figures."""
+    is_own = plan is risk.plans[0] and plan.quantile is not None
+    yield f"{quantile_text(plan)} (planned)" if is_own else quantile_text(plan)
     cost, lost = plan.case.cost_usd, plan.unserved_requests
     yield "" if cost is None else figure(cost)
     yield "" if plan.shortage_usd is None else figure(plan.shortage_usd)

@@ -18,7 +18,6 @@ from heteroplan.studies.result import CaseResult, failed, result_of
 from heteroplan.studies.serving import Serving, serving_of
 
 if TYPE_CHECKING:
-    from heteroplan.entities.workload import Workload
     from heteroplan.inputs import Loaded, Pasts
     from heteroplan.studies.engine_errors import EngineKey
     from heteroplan.studies.outlook import Outlook
@@ -141,7 +140,7 @@ class QuantileScenarios:
         if not stated:
             return loaded
         workloads = tuple(
-            _scaled(each, stated.get(each.name, 1.0)) for each in loaded.scenario.workloads
+            each.scaled(stated.get(each.name, 1.0)) for each in loaded.scenario.workloads
         )
         scenario = replace(loaded.scenario, workloads=workloads)
         return replace(loaded, scenario=scenario, candidates=tuple(candidates_of(scenario)))
@@ -164,8 +163,3 @@ class QuantileScenarios:
             files=self._files,
             pasts=self._pasts,
         )
-
-
-def _scaled(workload: "Workload", factor: float) -> "Workload":
-    demand = tuple(replace(each, rps=each.rps * factor) for each in workload.demand)
-    return replace(workload, demand=demand)

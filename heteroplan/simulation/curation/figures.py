@@ -1,7 +1,7 @@
 """What one policy took on a part of a replay, and whether its workloads kept their SLO."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -47,14 +47,15 @@ class PartFigures:
         return sum(gap for gap in gaps if gap > 1e-12)
 
 
-def figures_of(replay: PolicyReplay) -> PartFigures:
-    """Of a whole replay."""
+def figures_of(replay: PolicyReplay, cut: int = 0) -> PartFigures:
+    """Of a whole replay, but requests from interval `cut` on alone."""
+    table = replay.intervals
     return PartFigures(
         replay.gpu_hours,
         replay.cost_usd,
         *(
-            tuple(int(n) for n in counts.sum(axis=1))
-            for counts in (replay.intervals.requests, replay.intervals.attained_both)
+            tuple(int(n) for n in counts[:, cut:].sum(axis=1))
+            for counts in (table.requests, table.attained_both)
         ),
     )
 
@@ -65,13 +66,9 @@ def figures_after(whole: PolicyReplay, first: PolicyReplay, cut: int) -> PartFig
     A policy does not know the future, so both replays are the same until then: the difference
     is what the rest took.
     """
-    table = whole.intervals
-    assert np.array_equal(table.requests[:, :cut], first.intervals.requests)
-    return PartFigures(
-        whole.gpu_hours - first.gpu_hours,
-        whole.cost_usd - first.cost_usd,
-        *(
-            tuple(int(n) for n in counts[:, cut:].sum(axis=1))
-            for counts in (table.requests, table.attained_both)
-        ),
+    assert np.array_equal(whole.intervals.requests[:, :cut], first.intervals.requests)
+    return replace(
+        figures_of(whole, cut),
+        gpu_hours=whole.gpu_hours - first.gpu_hours,
+        cost_usd=whole.cost_usd - first.cost_usd,
     )

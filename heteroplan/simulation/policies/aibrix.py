@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from heteroplan.simulation.policies.kpa import KnativePodAutoscaler, KpaOptions
 from heteroplan.simulation.policies.policy import PolicySetting, RoleTargets
 from heteroplan.simulation.policies.shared.bounds import bounded
-from heteroplan.simulation.policies.shared.kpa_rules import Kpa, KpaRules, Windows
 from heteroplan.simulation.policies.shared.metrics import METRICS, PER_ROLE, per_target
 from heteroplan.simulation.policies.shared.options import Options, Searched, choice, number
 from heteroplan.simulation.requests import Floats
@@ -53,7 +53,7 @@ class ApaOptions(Options):
 
 
 @dataclass(frozen=True, slots=True)
-class AibrixKpaOptions(KpaRules):
+class AibrixKpaOptions(KpaOptions):
     """Of AIBrix's KPA; defaults of context.go and metrics/client.go."""
 
     metric: str = choice("kv_used", PER_ROLE)
@@ -61,8 +61,6 @@ class AibrixKpaOptions(KpaRules):
     target_share: float = number(0.5, 0.01, 10.0)
     """Load that a replica should bear, of that which it bears at the SLO; of the KV cache the share
     itself (kpa.yaml)."""
-    prefill_share_factor: float = number(1.0, 0.1, 10.0)
-    """On `target_share` for prefill replicas (our choice)."""
     stable_window_s: float = number(180.0, 1.0)
     """DefaultStableWindowDuration"""
     panic_window_s: float = number(60.0, 1.0)
@@ -157,7 +155,7 @@ def _times(ratio: Floats, replicas: Floats) -> Floats:
     return np.where(replicas > 0.0, ratio, 1.0) * replicas
 
 
-class AibrixKnativeAutoscaler:
+class AibrixKnativeAutoscaler(KnativePodAutoscaler):
     """`aibrix_kpa`: Knative's algorithm with AIBrix's windows, rates and cooldown."""
 
     name = "aibrix_kpa"
@@ -169,22 +167,12 @@ class AibrixKnativeAutoscaler:
     }
 
     def __init__(self, setting: PolicySetting, options: AibrixKpaOptions) -> None:
-        self.period_s = options.period_s
-        self.window_s = options.period_s
-        self._setting = setting
-        self._metric = METRICS[options.metric]
-        self._target = self._metric.targets(
-            setting, options.target_share, options.prefill_share_factor
-        )
-        self._windows = Windows(options)
-        self._scaler = Kpa(options)
+        super().__init__(setting, options)
         self._cooldown = _Cooldown(options.cooldown_down_s, options.down_picks)
 
     def decide(self, signals: Signals, state: ReplicaState) -> RoleTargets:
         """Each role by its metric; without a measurement it keeps its size."""
-        summed = self._metric.summed(signals, self._setting.split, state.ready)
-        stable, panic = self._windows.add(per_target(summed, self._target))
-        wanted = self._scaler.decide(state.now_s, state.ready, stable, panic)
+        stable, wanted = self._recommended(signals, state)
         ratio = per_target(stable, state.ready)
         wanted = without_pending(ratio, wanted, state.desired, state.ready)
         wanted = self._cooldown.stabilised(state.now_s, wanted, state.desired)

@@ -8,6 +8,7 @@ from heteroplan.simulation.policies.shared.bounds import bounded
 from heteroplan.simulation.policies.shared.kpa_rules import Kpa, KpaRules, Windows
 from heteroplan.simulation.policies.shared.metrics import METRICS, PER_ROLE, per_target
 from heteroplan.simulation.policies.shared.options import Searched, choice, number
+from heteroplan.simulation.requests import Floats
 from heteroplan.simulation.signals import ReplicaState, Signals
 
 
@@ -48,7 +49,11 @@ class KnativePodAutoscaler:
 
     def decide(self, signals: Signals, state: ReplicaState) -> RoleTargets:
         """Each role by its metric; without a measurement it keeps its size."""
+        _, wanted = self._recommended(signals, state)
+        return RoleTargets(bounded(self._setting, wanted, state.desired))
+
+    def _recommended(self, signals: Signals, state: ReplicaState) -> tuple[Floats, Floats]:
+        """[W, role] load of the stable window in replicas at the target, and replicas wanted."""
         summed = self._metric.summed(signals, self._setting.split, state.ready)
         stable, panic = self._windows.add(per_target(summed, self._target))
-        wanted = self._scaler.decide(state.now_s, state.ready, stable, panic)
-        return RoleTargets(bounded(self._setting, wanted, state.desired))
+        return stable, self._scaler.decide(state.now_s, state.ready, stable, panic)

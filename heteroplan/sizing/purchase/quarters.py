@@ -86,7 +86,7 @@ class Planning:
         if self._ahead is not None:
             stays = self._ahead.stays[number]
             here = replace(here, prices=self._ahead.prices[number], kept=here.kept | stays)
-        found = _sized(grown(self._scenario, factor), here, search)
+        found = _sized(self._scenario.scaled(factor), here, search)
         if found is None:
             return Quarter(start, end, factor, None, (), hours)
         new = [row for row in found.nodes if _kind(self._terms, row.offer) in _BUYING]
@@ -109,19 +109,6 @@ def _sized(scenario: Scenario, terms: Purchasing, search: Search) -> Sized | Non
             if search.stop():
                 return None
     return None
-
-
-def grown(scenario: Scenario, factor: float) -> Scenario:
-    """The scenario with all demand times a factor."""
-    return replace(
-        scenario,
-        workloads=tuple(
-            replace(
-                load, demand=tuple(replace(each, rps=each.rps * factor) for each in load.demand)
-            )
-            for load in scenario.workloads
-        ),
-    )
 
 
 def _terms(terms: Purchasing, owned: list[_Owned], quarter: int, days: int) -> Purchasing:
