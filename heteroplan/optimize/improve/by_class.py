@@ -12,7 +12,6 @@ serves long prompts cheaper and another short ones.
    configuration does not serve its interval, the path is found again without it.
 """
 
-from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -37,8 +36,7 @@ from heteroplan.optimize.solvers import solver
 from heteroplan.optimize.solvers.solver import Effort, Verdict
 
 LOOKS, FRUITLESS = 4, 6
-"""Intervals of a workload that are looked at in a pass, far from one another and others each time;
-and passes in a row without a gain."""
+"""Intervals of a workload that are looked at in a pass, and passes in a row without a gain."""
 SIZED_ROUNDS = 3
 """Times that an interval, or at first the LP of all, is solved with the capacities of the sizes
 found before."""
@@ -88,7 +86,7 @@ class ByClass:
         self.search = search
         self.workloads = with_classes(search.problem) if search.uses("by class") else []
         self._known = {w: Configurations() for w in self.workloads}
-        self._passes = Counter[int]()
+        self._looked: dict[int, list[int]] = {w: [] for w in self.workloads}
 
     def improved(
         self, plan: Incumbent, most: int | None = None, relaxed: Relaxation | None = None
@@ -105,12 +103,9 @@ class ByClass:
             for w in active:
                 if self.search.out_of_time():
                     return plan
-                before, length = plan, problem.intervals
-                times = {(self._passes[w] + i * length // LOOKS) % length for i in range(LOOKS)}
-                self._passes[w] += 1
-                plan = by_class(
-                    problem, plan, w, sorted(times), self.search.effort(), self._known[w]
-                )
+                before, times = plan, most_expensive(problem, plan, w, self._looked[w], LOOKS)
+                self._looked[w] += times
+                plan = by_class(problem, plan, w, times, self.search.effort(), self._known[w])
                 self.search.offer(plan)
                 short = plan.rank[:-1] < before.rank[:-1]
                 if short or before.cost - plan.cost > LEAST_GAIN * before.cost:
@@ -134,6 +129,43 @@ class ByClass:
                 for each in sizes[list(problem.workloads[w].pools)].T:
                     known.number(each)
             yield
+
+
+def most_expensive(
+    problem: Problem, plan: Incumbent, w: int, looked: Sequence[int], count: int
+) -> list[int]:
+    """So many intervals in which the pools of a workload cost most beside its cheapest engines.
+
+    Apart from one another; those not yet `looked` at, as often as the others, come first.
+    """
+    work = problem.workloads[w]
+    price = np.array([problem.pools[p].run_cost for p in work.pools])
+    cost = (price * plan.solution.replicas[list(work.pools)]).sum(axis=0)
+    excess = cost - _least_cost(problem, w)
+    often = np.bincount(np.array(looked, dtype=np.int64), minlength=problem.intervals)
+    found: list[int] = []
+    for t in np.lexsort((-excess, often)).tolist():
+        near = any(abs(t - u) < problem.intervals // (3 * count) for u in found)
+        if not near and len(found) < count:
+            found.append(t)
+    return found
+
+
+def _least_cost(problem: Problem, w: int) -> Floats:
+    """[T] of all demand of a workload, each class and stage in the pool that serves it for least.
+
+    Of classes that some pool serves.
+    """
+    work, total = problem.workloads[w], np.zeros(problem.intervals)
+    for stage in range(work.stages):
+        least = np.full(work.rps.shape, np.inf)
+        for pool in (problem.pools[p] for p in work.pools):
+            if stage in pool.stages:
+                served = np.isfinite(pool.load)
+                cost = pool.run_cost * np.where(served, pool.load, 0.0)
+                least = np.where(served, np.minimum(least, cost), least)
+        total += np.where((work.rps > 0) & np.isfinite(least), least, 0.0).sum(axis=0)
+    return total
 
 
 def by_class(

@@ -6,19 +6,17 @@ from time import monotonic
 import numpy as np
 import pytest
 
-from heteroplan.clock import never, silent
+from heteroplan.clock import never
 from heteroplan.entities.workload import Role
-from heteroplan.optimize.improve import by_class as module
 from heteroplan.optimize.improve.by_class import (
-    ByClass,
     Configurations,
     by_class,
+    most_expensive,
     with_classes,
 )
 from heteroplan.optimize.improve.repair import divided_again, repaired
 from heteroplan.optimize.incumbent import Incumbent, of_sizes, resized, unserved_share
 from heteroplan.optimize.program.problem import Problem
-from heteroplan.optimize.search import Search
 from heteroplan.optimize.solvers.solver import Effort
 from tests.builders import SHAPE, engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of
@@ -139,24 +137,15 @@ def test_a_repair_keeps_classes_apart() -> None:
     assert found.cost == pytest.approx(3 * 4 * 8)
 
 
-def test_passes_look_at_all_intervals_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four of 24 a pass, 6 apart: the seventh pass begins again."""
-    problem = two_engines([40.0] * 24)
-    seen: list[list[int]] = []
+def test_intervals_are_looked_at_where_the_plan_costs_most_beside_the_cheapest_engines() -> None:
+    """40 and 20 requests/s take 4 and 2 replicas apart; the plan has 4, 6 and 22: 0, 4 and 18 more.
 
-    def looked(
-        problem: Problem, best: Incumbent, w: int, times: list[int], *_: object
-    ) -> Incumbent:
-        seen.append(times)
-        return best
-
-    monkeypatch.setattr(module, "by_class", looked)
-    search = Search(problem, 0.0, monotonic() + 60, never, silent)
-    classes = ByClass(search)
-    for _ in range(7):
-        list(classes.improved(of_sizes(problem, np.full((2, 24), 11)), most=1))
-    assert seen[0] == seen[6] == [0, 6, 12, 18]
-    assert sorted(t for times in seen[:6] for t in times) == list(range(24))
+    Then those that were looked at less often come first.
+    """
+    problem = two_engines([40.0, 20.0, 40.0])
+    plan = of_sizes(problem, np.array([[2, 3, 11], [2, 3, 11]]))
+    assert most_expensive(problem, plan, 0, [], 2) == [2, 1]
+    assert most_expensive(problem, plan, 0, [2, 1], 2) == [0, 2]
 
 
 def test_only_workloads_that_have_a_choice_are_divided() -> None:
