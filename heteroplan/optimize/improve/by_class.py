@@ -40,8 +40,9 @@ LOOKS, FRUITLESS = 4, 6
 SIZED_ROUNDS = 3
 """Times that an interval, or at first the LP of all, is solved with the capacities of the sizes
 found before."""
-INTERVAL_GAP, INTERVAL_NODES = 1e-2, 1
-"""Of the MIP of one interval."""
+INTERVAL_GAP, INTERVAL_NODES = 3e-2, 1
+"""Of the MIP of one interval. With 1e-2 the plans of five fleets of six or seven workloads cost
+0.3 % less to 1.0 % more after 30 or 40 s (median 0.2 % more), and one left requests unserved."""
 MOST_STEPS = 20_000_000
 """Steps between configurations, over all intervals, up to which each is checked for supply."""
 PATHS = 40
