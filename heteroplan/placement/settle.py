@@ -230,8 +230,8 @@ def _tightened(
     """Less supply where and when replicas of a plan found no room than the plan holds there.
 
     Of the domains that a replica draws on the fullest gives: so much less that its GPUs stay
-    free. Before the horizon as well, where it starts then. But no less than
-    the plan `standing` holds, which fits on the nodes.
+    free. Before the horizon as well, where it starts then. But no less than the plan `standing`
+    holds, which fits on the nodes.
     """
     free_before = [row.free_before for row in problem.supplies]
     held_before = _held_before(problem, plan)

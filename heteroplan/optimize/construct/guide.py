@@ -173,14 +173,11 @@ def candidate_groups(problem: Problem, effort: Effort) -> CandidateGroups | None
     for t in _tightest_first(problem):
         if effort.over():
             return None
-        alone = one_interval(problem, t)
-        pools = (
-            pool
-            if (pool.workload, pool.group) in candidate_groups
-            else replace(pool, run_cost=(1.0 + NEW_GROUP) * pool.run_cost)
-            for pool in alone.pools
-        )
-        alone = replace(alone, pools=tuple(pools))
+        factors = [
+            1.0 if (pool.workload, pool.group) in candidate_groups else 1.0 + NEW_GROUP
+            for pool in problem.pools
+        ]
+        alone = one_interval(problem, t, factors)
         model = priced_shortage(alone)
         if optimum(model.lp, effort) is None:
             return None

@@ -175,7 +175,7 @@ def task_of(
 ) -> Task:
     """The task of placing workload w beside the others in `replicas` [P, T], at prices [P, T]."""
     pools = list(problem.workloads[w].pools)
-    own, beside = own_program(problem, w), problem.residual_of(pools, without(pools, replicas))
+    own, beside = own_program(problem, w), problem.residual_of(pools, replicas, without=pools)
     return Task(
         problem=own,
         w=w,

@@ -7,6 +7,7 @@ so that the bound of the small program holds for any plan of the whole.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from heteroplan.optimize.program.problem import (
     BalanceSpec,
     Floats,
     Ints,
+    PoolSpec,
     Problem,
     ProgramWorkload,
     SupplySpec,
@@ -115,22 +117,31 @@ def restricted(
 
 def window(problem: Problem, times: Sequence[int]) -> Problem:
     """The program of some intervals in a row, whose first and last the caller holds still."""
-    at, first = list(times), times[0]
+    at = _at(times)
+    return _window(problem, times, tuple(_pool_at(pool, at) for pool in problem.pools))
+
+
+def one_interval(problem: Problem, t: int, factors: Sequence[float] | None = None) -> Problem:
+    """The program of one interval, whose replicas all run already.
+
+    At `factors` of what a replica of each pool costs there.
+    """
+    factors = [1.0] * len(problem.pools) if factors is None else factors
+    pools = [
+        _pool_at(pool, _at([t]), factor, start_cost=0.0, lead=0)
+        for pool, factor in zip(problem.pools, factors, strict=True)
+    ]
+    return replace(_window(problem, [t], tuple(pools)), before=None)
+
+
+def _window(problem: Problem, times: Sequence[int], pools: tuple[PoolSpec, ...]) -> Problem:
+    at, first = _at(times), times[0]
     return replace(
         problem,
-        intervals=len(at),
+        intervals=len(times),
         cyclic=False,
         workloads=tuple(replace(work, rps=work.rps[:, at]) for work in problem.workloads),
-        pools=tuple(
-            replace(
-                pool,
-                run_cost=pool.run_cost[at],
-                load=pool.load[:, at],
-                most=pool.most[at],
-                by_size=None if pool.by_size is None else pool.by_size.window(at),
-            )
-            for pool in problem.pools
-        ),
+        pools=pools,
         supplies=tuple(
             replace(row, gpus=row.gpus[at], free_before=row.free_before if first == 0 else None)
             for row in problem.supplies
@@ -139,11 +150,24 @@ def window(problem: Problem, times: Sequence[int]) -> Problem:
     )
 
 
-def one_interval(problem: Problem, t: int) -> Problem:
-    """The program of one interval, whose replicas all run already."""
-    alone = window(problem, [t])
-    pools = tuple(replace(pool, start_cost=0.0, lead=0) for pool in alone.pools)
-    return replace(alone, pools=pools, before=None)
+def _at(times: Sequence[int]) -> slice | list[int]:
+    """Index of some intervals: a slice, which copies nothing, where they are in a row."""
+    row = range(times[0], times[0] + len(times))
+    return slice(row.start, row.stop) if list(times) == list(row) else list(times)
+
+
+def _pool_at(
+    pool: PoolSpec, at: slice | list[int], factor: float = 1.0, **changes: Any
+) -> PoolSpec:
+    """A pool in some intervals, its replicas at a `factor` of what they cost, with `changes`."""
+    return replace(
+        pool,
+        run_cost=factor * pool.run_cost[at],
+        load=pool.load[:, at],
+        most=pool.most[at],
+        by_size=None if pool.by_size is None else pool.by_size.window(at),
+        **changes,
+    )
 
 
 def merged_starts(intervals: int, wanted: int) -> list[int]:

@@ -5,7 +5,7 @@ What the model multiplies stands here (`build` computes it), so that `model` and
 in replicas, so every coefficient lies near 1.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -407,14 +407,19 @@ class Problem:
         return sorted({r for p in pools for r in self.drawn[p]})
 
     def residual_of(
-        self, pools: Sequence[int], replicas: Ints, beside: Mapping[int, Ints] | None = None
+        self,
+        pools: Sequence[int],
+        replicas: Ints,
+        beside: Mapping[int, Ints] | None = None,
+        *,
+        without: Collection[int] = (),
     ) -> dict[int, Ints]:
         """GPUs left [T] on the supply rows of some pools beside a plan [P, T].
 
-        Of what these rows have, or of GPUs `beside` [T] by row.
+        Of what these rows have, or of GPUs `beside` [T] by row. Pools in `without` count as empty.
         """
         rows = self.rows_of(pools)
-        members = sorted({p for r in rows for p in self.supplies[r].pools})
+        members = sorted({p for r in rows for p in self.supplies[r].pools}.difference(without))
         active = [p for p, used in zip(members, replicas[members].any(axis=1), strict=True) if used]
         left = {r: (self.supplies[r].gpus if beside is None else beside[r]).copy() for r in rows}
         for p, held in zip(active, self.held_by(active, replicas[active]), strict=True):

@@ -21,7 +21,6 @@ type Engines = dict[str, list[int]]
 class EngineLimitRule(Rule):
     """A workload uses at most `max_engines` engines of each role over the horizon."""
 
-    kept_by_bound = False
     fields = "max_engines"
 
     def define(self, model: Model) -> None:

@@ -13,7 +13,6 @@ from heteroplan.optimize.rules.rule import Rule
 class GroupsRule(Rule):
     """`max_groups` limits the groups of a workload; `anti_affinity` keeps workloads apart."""
 
-    kept_by_bound = False
     fields = "max_groups or anti_affinity"
 
     def define(self, model: Model) -> None:

@@ -113,9 +113,10 @@ class FreeCapacity:
         index = {name: {node: i for i, node in enumerate(on.names)} for name, on in nodes.items()}
         footprints = [footprint_of(nodes[pool.node_type], pool) for pool in problem.pools]
         plain = [is_plain(problem, w) for w in range(len(problem.workloads))]
-        for name, left in packing.left_before.items():
-            free = np.vstack([nodes[name].free, np.maximum(0, left)]).astype(np.int32)
-            nodes[name] = replace(nodes[name], free=free)
+        if problem.before is not None:
+            for name, on in nodes.items():
+                left = np.maximum(0, packing.left_before[name])
+                nodes[name] = replace(on, free=np.vstack([on.free, left]).astype(np.int32))
         free_capacity = cls(candidates, problem, replicas.copy(), nodes, footprints, plain)
         numbers: dict[str, int] = {}
         for stay in packing.stays:
@@ -333,14 +334,14 @@ class FreeCapacity:
         One that pauses needs its time to start again.
         """
         length, end = self.problem.intervals, (times[-1] + 1) % self.problem.intervals
+        lead, early = self._lead(pool, end), self._early(pool, end) > 0
         cuts = list[tuple[bool, Cut]]()
         for number in self.of_pool.get(pool, ()):
             piece = self.pieces[number]
             before = (times[0] - piece.first) % length
             after = piece.intervals - before - len(times)
             pauses = before > 0 and after > 0
-            too_short = pauses and len(times) < self._lead(pool, end)
-            too_short = too_short or (after > 0 and bool(self._early(pool, end)))
+            too_short = (pauses and len(times) < lead) or (after > 0 and early)
             if after >= 0 and not too_short and piece.lead + piece.intervals < length:
                 served = self.problem.times(piece.first, piece.intervals)
                 cuts.append((pauses, Cut(number, served, before, after)))
