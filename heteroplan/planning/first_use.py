@@ -22,6 +22,7 @@ CALLED: tuple[Any, ...] = (
     divisions.divisions,
     divisions.cheapest_path,
     clearing.stops_for,
+    clearing.moves_for,
 )
 """All compiled loops that are called from Python."""
 
@@ -59,3 +60,4 @@ def _call_each() -> None:
     found, known = divisions.divisions(day, (side, side, side, side), share, 1)
     divisions.cheapest_path(day, found, known, 0, False, none)
     clearing.stops_for(counts, count, count, count, 1, 1, count)
+    clearing.moves_for(counts, count, count, np.array([(0, 1)]), count, 0, 1)

@@ -1,4 +1,4 @@
-"""Blocks of GPUs cleared by stopping replicas that leave anyway, as compiled loops.
+"""Blocks of GPUs cleared of replicas that leave anyway, or that may move, as compiled loops.
 
 In the arguments P are pools, whose replicas have `share` [P] GPUs of a node, and of which
 `leaving` [P] stop; n are nodes on which `serving` [P, n] of them stand and `free` [n] GPUs are
@@ -90,3 +90,61 @@ def _way(
         way[p] -= needless
         missing += needless * share[p]
     return way, -missing
+
+
+@compiled
+def moves_for(
+    serving: _Ints, movable: _Ints, share: _Ints, rows: _Ints, free: _Ints, pool: int, count: int
+) -> _Ints:
+    """Moves [k, 3] of pools from nodes to others that clear up to `count` blocks for a `pool`.
+
+    Of each pool `movable` [P] replicas may move, to nodes of its own from rows[p, 0] until before
+    rows[p, 1]. Those blocks come first for which fewest GPUs move; none is taken for that.
+    """
+    serving, movable, free = serving.copy(), movable.copy(), free.copy()
+    block, (first, last) = share[pool], rows[pool]
+    moves, made = np.zeros((count * block, 3), np.int64), 0
+    order = _large_first(share, movable)
+    for missing in range(1, block):
+        for node in range(first, last):
+            if count == 0:
+                return moves[:made]
+            if free[node] % block != block - missing:
+                continue
+            way, beyond = _way(serving[:, node], movable, share, order, missing)
+            if beyond != 0:
+                continue
+            left = free.copy()
+            left[node] += missing
+            now = _onto_others(way, share, rows, left, block, node, moves[made:])
+            if now >= 0:
+                made += now
+                count -= 1
+                serving[:, node] -= way
+                movable -= way
+                free = left
+    return moves[:made]
+
+
+@compiled
+def _onto_others(
+    way: _Ints, share: _Ints, rows: _Ints, free: _Ints, block: int, node: int, moves: _Ints
+) -> int:
+    """Write moves of a `way` [P] off a node, each to the fullest node; how many, -1 if too many.
+
+    They take GPUs from those left `free` [n], but none of a whole block.
+    """
+    made = 0
+    for p in np.argsort(-share):
+        for _ in range(way[p]):
+            there = -1
+            for n in range(rows[p, 0], rows[p, 1]):
+                fits = n != node and free[n] % block >= share[p]
+                if fits and (there < 0 or free[n] < free[there]):
+                    there = n
+            if there < 0:
+                return -1
+            free[there] -= share[p]
+            moves[made, 0], moves[made, 1], moves[made, 2] = p, node, there
+            made += 1
+    return made

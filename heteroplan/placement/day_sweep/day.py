@@ -99,6 +99,8 @@ class State:
     """[P] when those that have found no room yet should have served."""
     starting: dict[int, tuple[Begin, ...]] = field(default_factory=dict)
     """By when they serve."""
+    moving: dict[int, tuple[tuple[int, Spot], ...]] = field(default_factory=dict)
+    """Pool and nodes of replicas that serve there until one serves elsewhere instead, by when."""
     log: list[Event] = field(default_factory=list)
     t: int = 0
 
@@ -116,6 +118,7 @@ class State:
             used=self.used.copy(),
             late=list(self.late),
             starting=dict(self.starting),
+            moving=dict(self.moving),
             log=list(self.log),
         )
 
@@ -142,6 +145,19 @@ class State:
             self.serving[pool, spot[0]] -= 1
         else:
             self.wide[pool] = _without(self.wide[pool], spot)
+
+    def move(self, pool: int, here: int, there: int) -> None:
+        """A replica that serves on a node stops there when one instead of it serves on another."""
+        serves = self.t + self.day.footprints[pool].lead
+        self.begin(pool, (there,), serves)
+        self.serving[pool, here] -= 1
+        self.moving[serves] = (*self.moving.get(serves, ()), (pool, (here,)))
+
+    def leave(self) -> None:
+        """Replicas stop instead of which others now serve."""
+        for pool, spot in self.moving.pop(self.t, ()):
+            self.log.append(End(pool, spot, self.t))
+            self._take(spot, -self.day.footprints[pool].share)
 
     def cancel(self, begun: Begin) -> None:
         """A late replica that has not served yet never will."""

@@ -3,7 +3,8 @@
 Replicas of a pool are alike, so that those may stop whose nodes others need: whole nodes for
 large replicas come from small ones that would leave anyway. In each interval the largest that
 start come first, and where no block of their size is free, replicas of shrinking pools stop so
-that one is. Where that fails, the intervals before are placed again in other ways.
+that one is. Where that fails, small replicas go on on other nodes, then or in the intervals before,
+which are placed again in several ways.
 """
 
 from collections import Counter
@@ -34,6 +35,7 @@ class Sweep:
         self.day, self.stop, self.before, self.begins = day, stop, before, begins
         self.share = day.share()
         self.single = np.array([footprint.count == 1 for footprint in day.footprints], dtype=bool)
+        self.rows = np.array([(each.rows.start, each.rows.stop) for each in day.footprints])
         ahead = np.minimum.accumulate(day.room[::-1], axis=0)[::-1]
         self.shrinks = (ahead < day.room).astype(np.int64)
         self.at = State.empty(day)
@@ -65,7 +67,7 @@ class Sweep:
 
         Keeps the best of them and returns how many intervals were placed, `most` at most.
         """
-        done = 0
+        done, late = 0, self.states[t].late
         for number, back in enumerate(RETRIES):
             since = max(0, t - back)
             if done + t - since > most:
@@ -75,6 +77,7 @@ class Sweep:
             self.draw = np.random.default_rng((t, number))
             self.at = self.states[since].copy()
             del self.states[since + 1 :]
+            self._make_room(late)
             for u in range(since + 1, t + 1):
                 self._step(u)
                 self.states.append(self.at.copy())
@@ -140,6 +143,7 @@ class Sweep:
     def _step(self, t: int) -> None:
         self.at.t = t
         self.at.promote()
+        self.at.leave()
         self.leaving = self.day.leaving(t)
         self._forget_late()
         for node in np.flatnonzero(self.at.free() < 0):
@@ -162,6 +166,32 @@ class Sweep:
             if late:
                 self.at.late[pool] = ()
                 self._arrive(pool, late)
+        if any(self.at.late):
+            self._make_room(self.at.late)
+
+    def _make_room(self, late: Sequence[Sequence[int]]) -> None:
+        """Replicas go on on other nodes, so that as many of each pool as are `late` find room."""
+        from heteroplan.placement.day_sweep.clearing import moves_for
+
+        at, shrinks = self.at, self.shrinks[self.at.t % self.day.intervals]
+        for pool in np.flatnonzero(self.single).tolist():
+            if not late[pool]:
+                continue
+            free = np.where(shrinks, 0, np.maximum(0, at.free()))
+            to = at.serving, self._movable(), self.share, self.rows, free
+            for other, here, there in moves_for(*to, pool, len(late[pool])).tolist():
+                at.move(other, here, there)
+
+    def _movable(self) -> Ints:
+        """[P] replicas that serve at least until others could instead; none without a start."""
+        last = self.day.intervals if self.day.cyclic else self.day.intervals - 1
+        movable = self.at.serving.sum(axis=1)
+        for pool, footprint in enumerate(self.day.footprints):
+            times = range(self.at.t + 1, self.at.t + footprint.lead + 1)
+            if not times or times[-1] > last:
+                movable[pool] = 0
+            movable[pool] -= sum(self.day.leaving(t)[pool] for t in times if t <= last)
+        return np.maximum(0, movable)
 
     def _forget_late(self) -> None:
         """Where a pool shrinks, those that should serve and do not yet are the first to go."""
