@@ -27,7 +27,7 @@ from heteroplan import inputs
 from heteroplan.planning.first_use import CALLED
 from heteroplan.planning import make_plan
 from tests.optimize.improve.test_two_groups import test_two_groups_divide_what_neither_can_alone
-from tests.placement.day_sweep.test_sweep import full_case
+from tests.placement.day_sweep.test_sweep import full_case, scattered_case
 
 node = "workloads.chat-70b.resilience={lose: node, serve: 0.9}"
 for overrides, interval in (((), None), ((node,), "4h")):
@@ -36,6 +36,7 @@ for overrides, interval in (((), None), ((node,), "4h")):
 test_two_groups_divide_what_neither_can_alone()
 sys.modules["heteroplan.placement.pack"]._whole = lambda *_: None
 full_case(3, cyclic=True).packed()
+scattered_case(3600.0).packed()
 for each in CALLED:
     print(sum(each.stats.cache_hits.values()), sum(each.stats.cache_misses.values()))
 """

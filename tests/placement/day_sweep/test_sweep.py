@@ -115,19 +115,25 @@ def test_who_must_stand_on_a_leaf_goes_first(monkeypatch: pytest.MonkeyPatch) ->
         assert len(packing.stays) == 2
 
 
-@pytest.mark.parametrize("startup_s", [3600.0, 7200.0])
-def test_a_small_replica_moves_where_a_large_one_would_find_no_room(startup_s: float) -> None:
-    """Two of 4 GPUs go on where one of two went before; one of 8 starts later."""
-    small = Sizes({"s": [2, 2, 2, 2, 2, 2, 2]}, gpus=4, startup_s=startup_s)
-    middle = Sizes({"s": [2, 0, 0, 0, 0, 0, 0]}, gpus=4, startup_s=startup_s)
-    large = Sizes({"s": [0, 0, 0, 0, 0, 0, 1]}, gpus=8, startup_s=startup_s)
+def scattered_case(startup_s: float) -> Case:
+    """After the first of seven hours each of two nodes is half empty; at the last one starts that
+    needs a whole node.
+    """
+    small = Sizes({"s": [2] * 7}, gpus=4, startup_s=startup_s)
+    early = Sizes({"s": [2] + [0] * 6}, gpus=4, startup_s=startup_s)
+    large = Sizes({"s": [0] * 6 + [1]}, gpus=8, startup_s=startup_s)
     on = fleet({"l1": {"h100x8": 2}}, spines={"l1": "s"})
     current = [
         Running(f"w{w}", "e", "h100x8", "l1", (f"l1-h100x8-00{node}",))
         for w in (0, 1)
         for node in (1, 2)
     ]
-    of = case(small, middle, large, on=on, cyclic=False, current=current)
+    return case(small, early, large, on=on, cyclic=False, current=current)
+
+
+@pytest.mark.parametrize("startup_s", [3600.0, 7200.0])
+def test_a_small_replica_moves_where_a_large_one_would_find_no_room(startup_s: float) -> None:
+    of = scattered_case(startup_s)
     packing = of.packed()
     assert faults(of, packing) == []
     assert packing.unplaced == ()
