@@ -3,7 +3,7 @@
 Replicas of a pool are alike, so that those may stop whose nodes others need: whole nodes for
 large replicas come from small ones that would leave anyway. In each interval the largest that
 start come first, and where no block of their size is free, replicas of shrinking pools stop so
-that one is. Where that fails, small replicas go on on other nodes, then or in the intervals before,
+that one is. Where that fails, small replicas move to other nodes, then or in the intervals before,
 which are placed again in several ways.
 """
 
@@ -35,6 +35,8 @@ class Sweep:
         self.day, self.stop, self.before, self.begins = day, stop, before, begins
         self.share = day.share()
         self.single = np.array([footprint.count == 1 for footprint in day.footprints], dtype=bool)
+        self.leads = np.array([footprint.lead for footprint in day.footprints], dtype=np.int64)
+        self.last = day.intervals if day.cyclic else day.intervals - 1
         self.rows = np.array([(each.rows.start, each.rows.stop) for each in day.footprints])
         ahead = np.minimum.accumulate(day.room[::-1], axis=0)[::-1]
         self.shrinks = (ahead < day.room).astype(np.int64)
@@ -50,9 +52,8 @@ class Sweep:
         self._open()
         self.states = [self.at.copy()]
         self.first = self.at.serving.copy()
-        last = self.day.intervals if self.day.cyclic else self.day.intervals - 1
         left = RETRIED
-        for t in range(1, last + 1):
+        for t in range(1, self.last + 1):
             self._step(t)
             self.states.append(self.at.copy())
             if self._late(t) > self._late(t - 1) and not self.stop():
@@ -170,7 +171,7 @@ class Sweep:
             self._make_room(self.at.late)
 
     def _make_room(self, late: Sequence[Sequence[int]]) -> None:
-        """Replicas go on on other nodes, so that as many of each pool as are `late` find room."""
+        """Replicas move to other nodes, so that as many of each pool as are `late` find room."""
         from heteroplan.placement.day_sweep.clearing import moves_for
 
         at, shrinks = self.at, self.shrinks[self.at.t % self.day.intervals]
@@ -184,13 +185,10 @@ class Sweep:
 
     def _movable(self) -> Ints:
         """[P] replicas that serve at least until others could instead; none without a start."""
-        last = self.day.intervals if self.day.cyclic else self.day.intervals - 1
-        movable = self.at.serving.sum(axis=1)
-        for pool, footprint in enumerate(self.day.footprints):
-            times = range(self.at.t + 1, self.at.t + footprint.lead + 1)
-            if not times or times[-1] > last:
-                movable[pool] = 0
-            movable[pool] -= sum(self.day.leaving(t)[pool] for t in times if t <= last)
+        movable = np.where(self.leads > 0, self.at.serving.sum(axis=1), 0)
+        for t in range(self.at.t + 1, self.at.t + int(self.leads.max(initial=0)) + 1):
+            until = self.leads >= t - self.at.t
+            movable -= np.where(until, self.day.leaving(t) if t <= self.last else movable, 0)
         return np.maximum(0, movable)
 
     def _forget_late(self) -> None:
