@@ -95,7 +95,7 @@ def _sizes(
     if isinstance(found, Verdict):
         return found
     replicas = np.repeat(found.replicas[:, :1], problem.intervals, axis=1)
-    cost = _cost(small, found)
+    cost = small.cost(found.replicas)
     flow = tuple(
         share[:, peaks[pool.workload][1]]
         for pool, share in zip(problem.pools, found.flow, strict=True)
@@ -118,7 +118,7 @@ def _cheapest(problem: Problem, effort: Effort) -> tuple[Solution | Verdict, flo
     if answer.has_solution:
         whole = read_solution(model)
         sizes = whole.replicas[:, 0]
-        enough = max(enough, _cost(merged.program, whole) * (1 + ROUNDING))
+        enough = max(enough, merged.program.cost(whole.replicas) * (1 + ROUNDING))
     best: Solution | None = None
     verdict = Verdict.LIMIT
     for extra in (None,) if sizes is None else (0, 1, None):
@@ -134,7 +134,7 @@ def _cheapest(problem: Problem, effort: Effort) -> tuple[Solution | Verdict, flo
         if extra is None:
             bound = max(bound, _bound(model, answer))
             verdict = answer.verdict
-        if best is not None and _cost(problem, best) <= enough:
+        if best is not None and problem.cost(best.replicas) <= enough:
             break
     if best is None:
         return Verdict.INFEASIBLE if verdict is Verdict.INFEASIBLE else Verdict.LIMIT, bound
@@ -143,13 +143,6 @@ def _cheapest(problem: Problem, effort: Effort) -> tuple[Solution | Verdict, flo
 
 def _bound(model: Model, answer: Answer) -> float:
     return 0.0 if answer.bound is None else answer.bound * model.cost_scale
-
-
-def _cost(problem: Problem, found: Solution) -> float:
-    return sum(
-        pool.plain_cost * float(sizes.sum())
-        for pool, sizes in zip(problem.pools, found.replicas, strict=True)
-    )
 
 
 def _floor_cost(model: Model, least: float) -> None:

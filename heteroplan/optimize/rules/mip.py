@@ -26,7 +26,7 @@ from heteroplan.numerics.division import quotient
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 
 TINY_LOAD = 1e-3
-"""Replicas; a thousand times what a solver takes for an integer."""
+"""Replicas; a thousand times what a solver takes for an integer. Less than that it may not see."""
 
 INTEGER: Literal["Integer"] = "Integer"
 

@@ -10,12 +10,8 @@ import numpy as np
 import pulp
 
 from heteroplan.optimize.program.problem import Problem, ProgramResilience
-from heteroplan.optimize.rules.mip import Model, Terms
+from heteroplan.optimize.rules.mip import TINY_LOAD, Model, Terms
 from heteroplan.optimize.rules.rule import Rule
-
-LEAST_LOAD = 1e-3
-"""Replicas; a smaller load is taken for this one, so that the solver sees it."""
-
 
 type Spare = dict[int, pulp.LpVariable]
 """Pool -> z in one interval; no entry where it cannot serve the mix."""
@@ -50,7 +46,7 @@ class ResilienceRule(Rule):
 
 def load_of(problem: Problem, p: int, t: int) -> float:
     """Replicas that all demand of interval t keeps busy; inf where a class cannot be served."""
-    return max(LEAST_LOAD, float(problem.pools[p].mix_load[t]))
+    return max(TINY_LOAD, float(problem.pools[p].mix_load[t]))
 
 
 def _define_spare(model: Model, t: int, pools: Sequence[int], case: str) -> Spare:

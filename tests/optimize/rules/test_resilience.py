@@ -14,8 +14,8 @@ from heteroplan.entities.workload import Engine, Loss, Part, Resilience, Role
 from heteroplan.optimize.model import build_model
 from heteroplan.optimize.program.problem import Ints, Problem
 from heteroplan.optimize.rules import broken_limits, is_choosy
-from heteroplan.optimize.rules.mip import Box
-from heteroplan.optimize.rules.resilience import LEAST_LOAD, load_of
+from heteroplan.optimize.rules.mip import TINY_LOAD, Box
+from heteroplan.optimize.rules.resilience import load_of
 from tests.builders import SHAPE, engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of
 from tests.optimize.reference import minimised
@@ -218,7 +218,7 @@ def test_classes_are_served_in_their_mix_after_a_loss() -> None:
 def test_a_load_is_never_too_small_for_the_solver_to_see() -> None:
     problem = promised(Loss.SPINE, 1.0, rps=[0.005, 0.02, 0.0])
     assert [load_of(problem, 0, t) for t in range(3)] == pytest.approx(
-        [LEAST_LOAD, 2 * LEAST_LOAD, LEAST_LOAD]
+        [TINY_LOAD, 2 * TINY_LOAD, TINY_LOAD]
     )
 
 
