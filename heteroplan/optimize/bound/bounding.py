@@ -30,6 +30,7 @@ from heteroplan.optimize.bound.lp_prices import (
     plainer,
     whole_day_prices,
 )
+from heteroplan.optimize.bound.own_starts import with_own_starts
 from heteroplan.optimize.program.prices import Prices, supply_prices
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.solvers import solver
@@ -54,8 +55,8 @@ proves 0.01 % more."""
 TURNS = 8
 """Of all workloads, at most: where some demand cannot be served there may be no end."""
 MANY_POOLS = 3_000
-"""Pools above which prices of one domain come before those of single intervals. CPU seconds of the
-two: 4 and 30 of 100 workloads (B1); of 50 workloads 4 and 8 (A1), 22 and 7 (seed212)."""
+"""Pools above which prices of one domain are proven on the largest grids before those of single
+intervals are looked for: those took 22 CPU s of 100 workloads (B1), and 10 of 50 (seed295)."""
 WHOLE_DAY_CELLS = 25_000
 """Pools times intervals up to which the LP of the whole day is solved for its prices."""
 CHILD = f"from {__name__} import main; main()"
@@ -74,8 +75,7 @@ def rounds(
     """Prices of LPs, better ones of balances, then larger grids; then of the LP of the day.
     At last better prices of balances of one workload after another, proven on the largest grids.
 
-    Prices of single intervals come first, unless that takes too long (`MANY_POOLS`). `without`
-    names ingredients of the method to leave out (`search.INGREDIENTS`).
+    `without` names ingredients of the method to leave out (`search.INGREDIENTS`).
     """
     nothing = np.zeros(len(problem.workloads))
     best, plain = PricedBound(-np.inf, supply_prices(problem), nothing), "balance prices" in without
@@ -125,11 +125,14 @@ def _gains(better: PricedBound, best: PricedBound) -> bool:
 
 
 def _beginnings(problem: Problem, without: frozenset[str]) -> list[list[Find]]:
-    """LPs whose prices may begin; the longest one at last."""
-    quick: list[Find] = [_of_some_intervals]
+    """LPs whose prices may begin, those together that are compared before any are improved."""
+    found: list[list[Find]] = [[_of_some_intervals]]
     if "one domain" not in without:
-        quick.insert(0 if len(problem.pools) > MANY_POOLS else 1, one_domain_prices)
-    return [quick, [_of_the_day]] if problem.cells <= WHOLE_DAY_CELLS else [quick]
+        if len(problem.pools) > MANY_POOLS:
+            found.insert(0, [_of_one_domain])
+        else:
+            found[0].insert(0, _of_one_domain)
+    return [*found, [_of_the_day]] if problem.cells <= WHOLE_DAY_CELLS else found
 
 
 def _of_the_day(problem: Problem, effort: Effort) -> Prices | None:
@@ -137,13 +140,20 @@ def _of_the_day(problem: Problem, effort: Effort) -> Prices | None:
     return whole_day_prices(problem, replace(effort, interior=True))
 
 
-def _of_some_intervals(problem: Problem, effort: Effort) -> Prices | None:
-    """Duals of the LPs of some single intervals, from inside the optimal face.
+def _of_one_domain(problem: Problem, effort: Effort) -> Prices | None:
+    """Duals of the LP of all domains merged, with starts of each workload's own LP."""
+    found = one_domain_prices(problem, effort)
+    return None if found is None else with_own_starts(problem, found, effort.over)
 
-    At a corner the prices of domains that are alike differ by chance, and blocks prove 0.1 to
-    1.2 % less (six fleets of 5 to 50 workloads).
+
+def _of_some_intervals(problem: Problem, effort: Effort) -> Prices | None:
+    """Duals of the LPs of some single intervals, with starts of each workload's own LP.
+
+    From inside the optimal face: at a corner the prices of domains that are alike differ by chance,
+    and blocks prove 0.1 to 1.2 % less (six fleets of 5 to 50 workloads).
     """
-    return interval_prices(problem, replace(effort, interior=True), EVERY)
+    found = interval_prices(problem, replace(effort, interior=True), EVERY)
+    return None if found is None else with_own_starts(problem, found, effort.over)
 
 
 def _best_for_each(problem: Problem, tried: Sequence[Prices], stop: Stop) -> Prices:

@@ -54,12 +54,8 @@ def one_domain_prices(problem: Problem, effort: Effort) -> Prices | None:
     if optimum(model.lp, effort) is None:
         return None
     length = np.diff([*first, problem.intervals])
-    here = read_prices(model)
-    return Prices(
-        supply=spread_out(np.repeat(here.supply / length, length, axis=1), one.supplies),
-        balance=supply_prices(problem).balance,
-        starting=spread_out(np.repeat(here.starting, length, axis=1), one.pools),
-    )
+    supply = np.repeat(read_prices(model).supply / length, length, axis=1)
+    return supply_prices(problem, spread_out(supply, one.supplies))
 
 
 def interval_prices(problem: Problem, effort: Effort, every: int = 1) -> Prices | None:
