@@ -89,11 +89,19 @@ def test_starts_have_no_part_in_them() -> None:
     assert not found.starting.any()
 
 
-def test_one_interval_stands_for_those_that_follow() -> None:
-    """Of every two the first: 0.5, 1.5 and, alone at the end, 1.5."""
-    problem = cheap_and_dear(0.5, 1.5, 1.5, 0.5, 1.5)
+@pytest.mark.parametrize(("cyclic", "last"), [(True, [1.0, 0.5]), (False, [1.0, 1.0])])
+def test_prices_lie_between_those_of_every_second_interval(cyclic: bool, last: list[float]) -> None:
+    """0 at 0.5 and 1 at 1.5 requests/s. After the last one the day begins again, or ends."""
+    problem = cheap_and_dear(0.5, 0.5, 1.5, 0.5, 1.5, 0.5, cyclic=cyclic)
     found = of_type(problem, prices_of(problem, every=2), "cheap")
-    np.testing.assert_allclose(found, [0.0, 0.0, 1.0, 1.0, 1.0], atol=1e-9)
+    np.testing.assert_allclose(found, [0.0, 0.5, 1.0, 1.0, *last], atol=1e-9)
+
+
+def test_a_shorter_last_step_ends_where_the_day_begins_again() -> None:
+    """Of every three of four: 0 and, alone at the end, 1."""
+    problem = cheap_and_dear(0.5, 1.5, 1.5, 1.5)
+    found = of_type(problem, prices_of(problem, every=3), "cheap")
+    np.testing.assert_allclose(found, [0.0, 1 / 3, 2 / 3, 1.0], atol=1e-9)
 
 
 def test_unserved_demand_is_dear_and_not_ruled_out() -> None:
