@@ -17,11 +17,15 @@ from heteroplan.optimize.covering.stages import Priced, priced, stages_of
 from heteroplan.optimize.program.prices import Prices
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 
+MOST_SIZES = 20_000
+"""Pools that differ times intervals, up to which a workload's LP is solved. Nothing stops it on the
+way: 5,000 take 0.1 to 0.4 CPU s, 20,000 one to two (C1)."""
+
 
 def with_own_starts(problem: Problem, prices: Prices, stop: Stop) -> Prices:
     """Prices with the parts of starts that each workload's LP charges at them.
 
-    Once `stop()` says so, none for the workloads that are left.
+    None for workloads whose LP is too large, and once `stop()` says so for those that are left.
     """
     at = priced(problem, replace(prices, starting=0.0 * prices.starting))
     starting = np.zeros_like(prices.starting)
@@ -29,7 +33,7 @@ def with_own_starts(problem: Problem, prices: Prices, stop: Stop) -> Prices:
         if stop():
             break
         alike = _alike(at, w)
-        if alike:
+        if alike and len(alike) * problem.intervals <= MOST_SIZES:
             found = _due(at, w, [pools[0] for pools in alike])
             for pools, due in zip(alike, found, strict=True):
                 starting[pools] = due

@@ -8,6 +8,7 @@ import pytest
 
 from heteroplan.clock import never
 from heteroplan.entities.workload import Role
+from heteroplan.optimize.bound import own_starts
 from heteroplan.optimize.bound.bound import priced_bound
 from heteroplan.optimize.bound.own_starts import with_own_starts
 from heteroplan.optimize.bound.relaxation import relax
@@ -65,6 +66,15 @@ def test_domains_that_are_alike_have_the_same_parts() -> None:
     found = parts(rising([3.0, 5.0, 2.0], leaves=3))
     assert found.shape == (3, 3)
     assert (found == found[0]).all()
+
+
+def test_no_parts_of_a_workload_whose_lp_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Domains that are alike count once: three sizes, not nine."""
+    problem = rising([3.0, 5.0, 2.0], leaves=3)
+    monkeypatch.setattr(own_starts, "MOST_SIZES", 3)
+    assert parts(problem).any()
+    monkeypatch.setattr(own_starts, "MOST_SIZES", 2)
+    assert not parts(problem).any()
 
 
 def test_no_parts_once_time_is_up() -> None:
