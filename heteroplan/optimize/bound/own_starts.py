@@ -61,6 +61,7 @@ def _due(at: Priced, w: int, pools: Sequence[int]) -> Floats:
          Σ_p x[s,p,k,t] = 1                      for each stage s, where class k has demand
     """
     from scipy.optimize import linprog
+    from scipy.sparse import vstack
 
     problem, running, starting = at.problem, at.running[pools], at.starting[pools]
     intervals, size, ran = problem.intervals, running.size, np.zeros(running.shape)
@@ -87,7 +88,7 @@ def _due(at: Priced, w: int, pools: Sequence[int]) -> Floats:
         columns += len(t)
     answer = linprog(
         np.concatenate(cost),
-        A_ub=starts.above(serving).matrix(columns),
+        A_ub=vstack([starts.matrix(columns), serving.matrix(columns)]),
         b_ub=np.concatenate([ran.ravel(), np.zeros(serving.height)]),
         A_eq=served.matrix(columns),
         b_eq=np.ones(served.height),
@@ -116,14 +117,6 @@ class _Rows:
         self.across.append(across.ravel())
         self.values.append(np.broadcast_to(values, down.shape).ravel())
         self.height = max(self.height, int(down.max(initial=-1)) + 1)
-
-    def above(self, other: "_Rows") -> "_Rows":
-        """These rows, and those of another below them."""
-        below = [self.height + down for down in other.down]
-        height = self.height + other.height
-        return _Rows(
-            self.down + below, self.across + other.across, self.values + other.values, height
-        )
 
     def matrix(self, columns: int) -> Any:
         """Sparse, with so many columns."""
