@@ -8,7 +8,7 @@ in this one.
 import os
 import pickle
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from queue import Empty, SimpleQueue
@@ -31,6 +31,7 @@ from heteroplan.optimize.bound.lp_prices import (
     whole_day_prices,
 )
 from heteroplan.optimize.bound.own_starts import with_own_starts
+from heteroplan.optimize.bound.own_supply import with_own_supply
 from heteroplan.optimize.program.prices import Prices, supply_prices
 from heteroplan.optimize.program.problem import Problem
 from heteroplan.optimize.solvers import solver
@@ -102,7 +103,25 @@ def rounds(
         if best is not before:
             best = _better(problem, best, best.prices, MOST_CELLS, stop)
             yield best
+            best = _with_large_ones(problem, best, stop)
+            yield best
     yield from _of_each(problem, best, stop)
+
+
+def _with_large_ones(problem: Problem, best: PricedBound, stop: Stop) -> PricedBound:
+    """With what workloads cost at least on the GPUs that there are, where blocks prove less.
+
+    Prices of one domain are then looked for again, with these workloads apart.
+    """
+    found, large = with_own_supply(problem, best, stop)
+    if best.prices.balance.any() or not _gains(found, best):
+        return found
+    prices = _of_one_domain(problem, Effort(stop=stop), large)
+    if prices is None:
+        return found
+    prices = _best_for_each(problem, plainer(prices), stop)
+    other, _ = with_own_supply(problem, priced_bound(problem, prices, stop, cells=MOST_CELLS), stop)
+    return max(found, other, key=lambda each: each.value)
 
 
 def _of_each(problem: Problem, best: PricedBound, stop: Stop) -> Iterator[PricedBound]:
@@ -144,9 +163,9 @@ def _of_the_day(problem: Problem, effort: Effort) -> Prices | None:
     return whole_day_prices(problem, replace(effort, interior=True))
 
 
-def _of_one_domain(problem: Problem, effort: Effort) -> Prices | None:
+def _of_one_domain(problem: Problem, effort: Effort, apart: Collection[int] = ()) -> Prices | None:
     """Duals of the LP of all domains merged, with starts of each workload's own LP."""
-    found = one_domain_prices(problem, effort)
+    found = one_domain_prices(problem, effort, apart)
     return None if found is None else with_own_starts(problem, found, effort.over)
 
 

@@ -7,6 +7,7 @@ What one more GPU is worth is such a price as well. Duals hold for small changes
 more from a whole node than they say, a program of whole replicas may gain less or more.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -43,18 +44,22 @@ MERGED_SIZES = 40_000
 """Pools of all domains merged times intervals, at most: else neighbouring ones are merged too."""
 
 
-def one_domain_prices(problem: Problem, effort: Effort) -> Prices | None:
+def one_domain_prices(
+    problem: Problem, effort: Effort, apart: Collection[int] = ()
+) -> Prices | None:
     """Duals of the LP of all domains merged, the same in each; None where the effort ran out.
 
     No price is put on balances: in one domain prefill and decode cover the demand each on its own.
+    Workloads in `apart` keep their domains.
     """
-    one = one_domain(problem)
+    one = one_domain(problem, apart=apart)
     first = merged_starts(problem.intervals, MERGED_SIZES // max(1, len(one.pools)))
     model = priced_shortage(merged_intervals(one.program, first))
     if optimum(model.lp, effort) is None:
         return None
     length = np.diff([*first, problem.intervals])
-    supply = np.repeat(read_prices(model).supply / length, length, axis=1)
+    supply = read_prices(model).supply[: len(one.supplies)] / length
+    supply = np.repeat(supply, length, axis=1)
     return supply_prices(problem, spread_out(supply, one.supplies))
 
 

@@ -4,7 +4,7 @@ What LPs of them say of prices and sizes is used where any would do; one domain 
 so that the bound of the small program holds for any plan of the whole.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
@@ -214,7 +214,8 @@ class OneDomain:
     pools: tuple[tuple[int, ...], ...]
     """For each pool of it those of the whole."""
     supplies: tuple[tuple[int, ...], ...]
-    """For each of its supply rows those of the whole: of one node type on one level."""
+    """For each of its supply rows those of the whole: of one node type on one level. It ends in
+    rows of the whole for workloads that stay apart."""
 
 
 def spread_out(values: Floats, over: Sequence[Sequence[int]]) -> Floats:
@@ -225,18 +226,27 @@ def spread_out(values: Floats, over: Sequence[Sequence[int]]) -> Floats:
     return spread
 
 
-def one_domain(problem: Problem, *, proves: bool = False) -> OneDomain:
+def one_domain(problem: Problem, *, proves: bool = False, apart: Collection[int] = ()) -> OneDomain:
     """All domains merged; resilience, conflicts and limits on groups then mean nothing.
+
+    But for workloads in `apart`, which keep their domains and find as many GPUs there as there are.
 
     Supply rows are merged level by level, without ratio bands: good for prices. With `proves` the
     sums of any plan's pools and flows meet the merged program, so that its bound holds: one row a
     node type, made of those that lie in no other, and the bands stay.
     """
-    pools = _alike((pool.workload, pool.candidate) for pool in problem.pools)
+    pools = _alike(
+        (pool.workload, pool.candidate, pool.domain if pool.workload in apart else "")
+        for pool in problem.pools
+    )
     number = {p: i for i, members in enumerate(pools) for p in members}
     rows = _alike((row.level, row.node_type, row.unit) for row in problem.supplies)
     rows = _by_node_type(problem.supplies) if proves else rows
-    balances = _alike((each.workload, each.engine) for each in problem.balances)
+    balances = _alike(
+        (each.workload, each.engine, b if each.workload in apart else -1)
+        for b, each in enumerate(problem.balances)
+    )
+    kept = {number[p] for w in apart for p in problem.workloads[w].pools}
     before = problem.before
     program = replace(
         problem,
@@ -257,8 +267,9 @@ def one_domain(problem: Problem, *, proves: bool = False) -> OneDomain:
             _one_balance([problem.balances[b] for b in members], number, bands=proves)
             for members in balances
         ),
-        supplies=tuple(
-            _one_supply([problem.supplies[r] for r in members], number) for members in rows
+        supplies=(
+            *(_one_supply([problem.supplies[r] for r in members], number) for members in rows),
+            *(row for each in problem.supplies if (row := _own_supply(each, number, kept)).pools),
         ),
         conflicts=(),
         hardware=(),
@@ -303,6 +314,11 @@ def _one_balance(
         right=_numbers((p for each in balances for p in each.right), number),
         band=balances[0].band if bands else None,
     )
+
+
+def _own_supply(row: SupplySpec, number: dict[int, int], kept: set[int]) -> SupplySpec:
+    """The row for these merged pools alone."""
+    return replace(row, pools=tuple(sorted(kept.intersection(number[p] for p in row.pools))))
 
 
 def _one_supply(rows: Sequence[SupplySpec], number: dict[int, int]) -> SupplySpec:

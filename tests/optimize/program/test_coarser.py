@@ -81,6 +81,34 @@ def test_one_domain_by_hand() -> None:
         assert all(spread[p].tolist() == values for p in pools)
 
 
+def test_a_workload_that_stays_apart_keeps_its_domains_and_their_rows() -> None:
+    """4 pools in 2 groups, on the 40 GPUs of all and on the 16 and 24 of their own spine."""
+    problem = two_spines(1.0, 2.0)
+    one = one_domain(problem, apart=[0])
+    assert [len(pools) for pools in one.pools] == [1, 1, 1, 1]
+    assert len(one.program.balances) == 2
+    assert one.supplies == ((0, 1),)
+    assert [int(row.gpus[0]) for row in one.program.supplies] == [40, 16, 24]
+    assert [len(row.pools) for row in one.program.supplies] == [4, 2, 2]
+
+
+@pytest.mark.parametrize("seed", range(7200, 7230))
+def test_one_domain_costs_as_much_as_the_whole_where_all_workloads_stay_apart(seed: int) -> None:
+    """Or less, as it lets some rules go; and no less than with all merged."""
+    problem = random_problem(seed)
+    every = range(len(problem.workloads))
+    apart = one_domain(problem, apart=every).program
+    merged, least, whole = (
+        relax(p, Effort()) for p in (one_domain(problem).program, apart, problem)
+    )
+    assert merged is not None
+    assert least is not None
+    assert whole is not None
+    if not any(whole.unserved.values()):
+        assert merged.bound * (1 - 1e-6) - 1e-9 <= least.bound
+        assert least.bound <= whole.bound * (1 + 1e-6) + 1e-9
+
+
 def test_one_domain_that_proves_has_a_row_a_node_type() -> None:
     """Rows that lie in another do not count: leaves of 4 of the 16 GPUs of a spine, which merge
     with another spine's to 24."""
