@@ -16,7 +16,8 @@ relaxation (Geoffrion 1974); its best value is that of Dantzig-Wolfe's master ov
 are duals of LPs (`lp_prices`): of all domains merged into one, and by an interior point method of
 single intervals, and where it is small enough of the whole day. What is due of starts comes from
 LPs of single workloads (`own_starts`). Each workload keeps those that prove most of it; `balancing`
-improves its prices of balances by itself. Of a program that is not large the LP of the whole, with
+improves its prices of balances by itself. Of the largest ones an LP of each alone counts where it
+proves more than blocks (`own_supply`). Of a program that is not large the LP of the whole, with
 a MIP solver's `cuts`, proves more where classes, losses and other rules tie whole replicas. Unless
 one MIP comes first, all of that runs in a process beside (`bounding`), in rounds that depend on the
 program alone: the outcome is the same with one core and with two, unless the time limit ends the

@@ -37,6 +37,8 @@ is at most the cost of every plan that serves all demand:
    more the more there are, so one pool covers no less than several with as many replicas together:
    step 3 holds. Engines alike on several node types are one queue and added up like domains.
    Fillers, and the LPs behind prices, have the capacity of the program (`sizes`).
+10. Blocks of a workload are a relaxation of what it costs at these prices; any other one that
+   proves more may stand in their place (`own_supply`).
 
 Lagrangian relaxation after Geoffrion (1974).
 """
