@@ -24,6 +24,7 @@ from heteroplan.optimize.bound.balancing import balanced, balanced_each
 from heteroplan.optimize.bound.bound import PricedBound, priced_bound
 from heteroplan.optimize.bound.cuts import cuts_pay, prove_by_cuts
 from heteroplan.optimize.bound.lp_prices import (
+    MERGED_SIZES,
     best_of,
     interval_prices,
     one_domain_prices,
@@ -53,6 +54,9 @@ LEAST_GAIN = 1e-4
 another turn of all workloads. Turns prove more (full-4 0.13, leaf 0.29, seed205 0.07, seed213
 0.1 %), half of it in the first. Chosen on grids of 40,000 the first takes six times as long and
 proves 0.01 % more."""
+MORE_SIZES = 100_000
+"""Of the LP of merged domains where large workloads stay apart in it. B1: 1,009,995 after 72 CPU s;
+with 40,000, and starts chosen on the smallest grids, 1,009,771 after 37."""
 TURNS = 8
 """Of all workloads, at most: where some demand cannot be served there may be no end."""
 MANY_POOLS = 3_000
@@ -87,9 +91,8 @@ def rounds(
             if stop():
                 return
             if found is not None:
-                tried = plainer(found)
-                prices = tried[-1] if plain else _best_for_each(problem, tried, stop)
-                begun.append(priced_bound(problem, prices, stop, cells=CELLS))
+                tried = plainer(found)[-1:] if plain else plainer(found)
+                begun.append(_best_for_each(problem, tried, stop, CELLS))
                 best = max(best, begun[-1], key=lambda each: each.value)
                 yield best
         near = best.value - BEHIND * abs(best.value)
@@ -103,25 +106,25 @@ def rounds(
         if best is not before:
             best = _better(problem, best, best.prices, MOST_CELLS, stop)
             yield best
-            best = _with_large_ones(problem, best, stop)
-            yield best
+            for better in _with_large_ones(problem, best, stop):
+                yield (best := better)
     yield from _of_each(problem, best, stop)
 
 
-def _with_large_ones(problem: Problem, best: PricedBound, stop: Stop) -> PricedBound:
+def _with_large_ones(problem: Problem, best: PricedBound, stop: Stop) -> Iterator[PricedBound]:
     """With what workloads cost at least on the GPUs that there are, where blocks prove less.
 
-    Prices of one domain are then looked for again, with these workloads apart.
+    Prices of one domain are then looked for again, with these workloads apart and finer over time.
     """
     found, large = with_own_supply(problem, best, stop)
+    yield found
     if best.prices.balance.any() or not _gains(found, best):
-        return found
-    prices = _of_one_domain(problem, Effort(stop=stop), large)
-    if prices is None:
-        return found
-    prices = _best_for_each(problem, plainer(prices), stop)
-    other, _ = with_own_supply(problem, priced_bound(problem, prices, stop, cells=MOST_CELLS), stop)
-    return max(found, other, key=lambda each: each.value)
+        return
+    prices = _of_one_domain(problem, Effort(stop=stop), large, MORE_SIZES)
+    if prices is not None:
+        other = _best_for_each(problem, plainer(prices), stop, MOST_CELLS)
+        other, _ = with_own_supply(problem, other, stop)
+        yield max(found, other, key=lambda each: each.value)
 
 
 def _of_each(problem: Problem, best: PricedBound, stop: Stop) -> Iterator[PricedBound]:
@@ -163,9 +166,11 @@ def _of_the_day(problem: Problem, effort: Effort) -> Prices | None:
     return whole_day_prices(problem, replace(effort, interior=True))
 
 
-def _of_one_domain(problem: Problem, effort: Effort, apart: Collection[int] = ()) -> Prices | None:
+def _of_one_domain(
+    problem: Problem, effort: Effort, apart: Collection[int] = (), sizes: int = MERGED_SIZES
+) -> Prices | None:
     """Duals of the LP of all domains merged, with starts of each workload's own LP."""
-    found = one_domain_prices(problem, effort, apart)
+    found = one_domain_prices(problem, effort, apart, sizes)
     return None if found is None else with_own_starts(problem, found, effort.over)
 
 
@@ -179,16 +184,16 @@ def _of_some_intervals(problem: Problem, effort: Effort) -> Prices | None:
     return None if found is None else with_own_starts(problem, found, effort.over)
 
 
-def _best_for_each(problem: Problem, tried: Sequence[Prices], stop: Stop) -> Prices:
+def _best_for_each(
+    problem: Problem, tried: Sequence[Prices], stop: Stop, cells: int
+) -> PricedBound:
     """At the supply prices of all, for each workload those of its own that prove most."""
-    best, *others = tried
-    if not others:
-        return best
-    least = priced_bound(problem, best, stop, cells=CELLS).by_work
-    for other in others:
-        found = priced_bound(problem, other, stop, cells=CELLS).by_work
-        best = best_of(problem, best, other, found > least)
-        least = np.maximum(least, found)
+    best = priced_bound(problem, tried[0], stop, cells=cells)
+    for prices in tried[1:]:
+        found = priced_bound(problem, prices, stop, cells=cells)
+        least = np.maximum(best.by_work, found.by_work)
+        better = best_of(problem, best.prices, prices, found.by_work > best.by_work)
+        best = PricedBound(best.value + float((least - best.by_work).sum()), better, least)
     return best
 
 

@@ -45,15 +45,15 @@ MERGED_SIZES = 40_000
 
 
 def one_domain_prices(
-    problem: Problem, effort: Effort, apart: Collection[int] = ()
+    problem: Problem, effort: Effort, apart: Collection[int] = (), sizes: int = MERGED_SIZES
 ) -> Prices | None:
     """Duals of the LP of all domains merged, the same in each; None where the effort ran out.
 
     No price is put on balances: in one domain prefill and decode cover the demand each on its own.
-    Workloads in `apart` keep their domains.
+    Workloads in `apart` keep their domains. Of more than so many `sizes` intervals are merged.
     """
     one = one_domain(problem, apart=apart)
-    first = merged_starts(problem.intervals, MERGED_SIZES // max(1, len(one.pools)))
+    first = merged_starts(problem.intervals, sizes // max(1, len(one.pools)))
     model = priced_shortage(merged_intervals(one.program, first))
     if optimum(model.lp, effort) is None:
         return None
