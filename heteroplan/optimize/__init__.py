@@ -17,11 +17,10 @@ are duals of LPs (`lp_prices`): of all domains merged into one, and by an interi
 single intervals, and where it is small enough of the whole day. What is due of starts comes from
 LPs of single workloads (`own_starts`). Each workload keeps those that prove most of it; `balancing`
 improves its prices of balances by itself. Of the largest ones an LP of each alone counts where it
-proves more than blocks (`own_supply`). Of a program that is not large the LP of the whole, with
-a MIP solver's `cuts`, proves more where classes, losses and other rules tie whole replicas. Unless
-one MIP comes first, all of that runs in a process beside (`bounding`), in rounds that depend on the
-program alone: the outcome is the same with one core and with two, unless the time limit ends the
-search.
+proves more than blocks (`own_supply`). Where classes, losses and other rules tie whole replicas,
+MIPs of the workload in single intervals prove more (`own_intervals`). Unless one MIP comes first,
+all of that runs in a process beside (`bounding`), in rounds that depend on the program alone: the
+outcome is the same with one core and with two, unless the time limit ends the search.
 
 **Plans.** A workload goes where it costs least (`one_workload`, `one_domain`), beside what stands
 there, its groups fitted to each other one by one; `two_groups` fits two at a time. Pools take their
@@ -34,10 +33,11 @@ programs of single intervals say what no plan serves (`least_short`). Last, free
 hardware (`scarce`), and `last_pass` changes of sizes; the rules of stability would break every plan
 on the way, so they come in there.
 
-**Where the bound of large programs is weak.** Ratio bands, limits on groups and engines, and
-limits of roles that share a block are dropped, resilience but for what it adds to capacity. Several
-classes are added up with weights, and prices of balances are of little use for them; engines that
-serve several stages share one grid or are split. Where large plans leave demand unserved, the bound
+**Where the bound is weak.** Blocks drop ratio bands, limits on groups and engines, and limits of
+roles that share a block, and keep of resilience what it adds to capacity. They add up several
+classes with weights, and prices of balances are of little use for them. MIPs of single intervals
+keep all of that, but pay for starts in parts. Engines that serve several stages share one grid or
+are split. Where large plans leave demand unserved, the bound
 pays for it at a price a request: the more is left, the weaker.
 
 **What each ingredient is worth** says `python -m tests.benchmarks.scale --only ablation --cpu`:

@@ -30,7 +30,7 @@ INGREDIENTS = (
     "whole first",
     "one domain",
     "balance prices",
-    "cuts",
+    "single intervals",
     "near guide",
     "sweeps",
     "regroup",
@@ -39,7 +39,7 @@ INGREDIENTS = (
     "fewer changes",
 )
 """What the method can do without, to see what each is worth: see `optimize`."""
-FOR_A_TRIAL = frozenset({"fewer changes", "cuts"})
+FOR_A_TRIAL = frozenset({"fewer changes", "single intervals"})
 """Ingredients left out where a plan is only compared with others."""
 
 

@@ -344,8 +344,6 @@ def _polish_stage(search: Search, rounds: Rounds) -> Iterator[None]:
     for _ in range(NEARBY_PASSES):
         if not (yield from search.offer_each(nearby(search, workloads, NEARBY))):
             break
-    keep(search, rounds.cuts())
-    yield
     yield from search.offer_each(_polished(search, short_hours(problem, search.plan, None)))
     for neighbourhoods in (
         [Neighbourhood((w,), times, 1) for w in workloads for times in _windows(problem, 6)],

@@ -240,11 +240,11 @@ def _mended(
     return plan
 
 
-def keep(search: Search, found: PricedBound | float | None) -> bool:
+def keep(search: Search, found: PricedBound | None) -> bool:
     """Keep a bound, if there is one, and the prices of a round that it holds at."""
-    value = found.value if isinstance(found, PricedBound) else found
-    if isinstance(found, PricedBound) and found.value > search.covering_bound:
+    if found is None:
+        return False
+    if found.value > search.covering_bound:
         search.prices = found.prices
-    if value is not None:
-        search.raise_covering_bound(value)
-    return value is not None
+    search.raise_covering_bound(found.value)
+    return True

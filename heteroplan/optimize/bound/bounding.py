@@ -1,8 +1,7 @@
 """Rounds of bounds beside the search: prices by LPs, better prices, blocks with large grids.
 
-After them comes what cuts prove of the LP of the whole, where that pays (`cuts`). A round depends
-on the program alone: the k-th round finds the same whether it is computed in a process beside or
-in this one.
+A round depends on the program alone: the k-th round finds the same whether it is computed in a
+process beside or in this one.
 """
 
 import os
@@ -11,6 +10,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 from queue import Empty, SimpleQueue
 from signal import SIG_IGN, SIGINT, signal
 from subprocess import PIPE, Popen
@@ -22,7 +22,6 @@ from heteroplan.clock import Stop, never
 from heteroplan.numerics.processors import cores
 from heteroplan.optimize.bound.balancing import balanced, balanced_each
 from heteroplan.optimize.bound.bound import PricedBound, priced_bound
-from heteroplan.optimize.bound.cuts import cuts_pay, prove_by_cuts
 from heteroplan.optimize.bound.lp_prices import (
     MERGED_SIZES,
     best_of,
@@ -31,6 +30,7 @@ from heteroplan.optimize.bound.lp_prices import (
     plainer,
     whole_day_prices,
 )
+from heteroplan.optimize.bound.own_intervals import with_own_intervals
 from heteroplan.optimize.bound.own_starts import with_own_starts
 from heteroplan.optimize.bound.own_supply import with_own_supply
 from heteroplan.optimize.program.prices import Prices, supply_prices
@@ -83,7 +83,8 @@ def rounds(
     `without` names ingredients of the method to leave out (`search.INGREDIENTS`).
     """
     nothing = np.zeros(len(problem.workloads))
-    best, plain = PricedBound(-np.inf, supply_prices(problem), nothing), "balance prices" in without
+    best, blocks = PricedBound(-np.inf, supply_prices(problem), nothing), -np.inf
+    plain, apart = "balance prices" in without, "single intervals" in without
     for finds in _beginnings(problem, without):
         before, begun = best, list[PricedBound]()
         for find in finds:
@@ -94,8 +95,13 @@ def rounds(
                 tried = plainer(found)[-1:] if plain else plainer(found)
                 begun.append(_best_for_each(problem, tried, stop, CELLS))
                 best = max(best, begun[-1], key=lambda each: each.value)
+                blocks = max(blocks, begun[-1].value)
                 yield best
-        near = best.value - BEHIND * abs(best.value)
+            if found is not None and find is _of_some_intervals and not apart:
+                for own in with_own_intervals(problem, begun[-1], stop):
+                    if own.value > best.value:
+                        yield (best := own)
+        near = blocks - BEHIND * abs(blocks)
         improvable = [each for each in begun if each.prices.balance.any() and each.value >= near]
         if any(each.prices is not best.prices for each in improvable):
             best = _better(problem, best, best.prices, MORE_CELLS, stop)
@@ -190,19 +196,23 @@ def _best_for_each(
     """At the supply prices of all, for each workload those of its own that prove most."""
     best = priced_bound(problem, tried[0], stop, cells=cells)
     for prices in tried[1:]:
-        found = priced_bound(problem, prices, stop, cells=cells)
-        least = np.maximum(best.by_work, found.by_work)
-        better = best_of(problem, best.prices, prices, found.by_work > best.by_work)
-        best = PricedBound(best.value + float((least - best.by_work).sum()), better, least)
+        best = _better(problem, best, prices, cells, stop)
     return best
 
 
 def _better(
     problem: Problem, best: PricedBound, prices: Prices, cells: int, stop: Stop
 ) -> PricedBound:
-    """What other prices prove, if that is more than `best`."""
+    """What other prices prove, if that is more than `best`.
+
+    Where they are the same of supply, of each workload what proves most.
+    """
     found = priced_bound(problem, prices, stop, cells=cells)
-    return found if found.value > best.value else best
+    if found.prices.supply is not best.prices.supply:
+        return found if found.value > best.value else best
+    least = np.maximum(best.by_work, found.by_work)
+    better = best_of(problem, best.prices, prices, found.by_work > best.by_work)
+    return PricedBound(best.value + float((least - best.by_work).sum()), better, least)
 
 
 class Rounds:
@@ -215,9 +225,7 @@ class Rounds:
         self._process: Popen[bytes] | None = None
         self._here: Iterator[PricedBound] | None = None
         self._found: SimpleQueue[PricedBound | None] = SimpleQueue()
-        self._proven: SimpleQueue[float | None] = SimpleQueue()
         self._stop, self._ended = stop, False
-        self._cuts = problem if "cuts" not in without and cuts_pay(problem) else None
         alone = beside is False or (beside is None and cores() < 2)
         if not alone:
             with suppress(OSError):
@@ -226,7 +234,7 @@ class Rounds:
             self._here = rounds(problem, stop, without)
             return
         # Pickled before the search goes on: it fills cached properties of the program meanwhile.
-        order = pickle.dumps((problem, without, self._cuts is not None, solver.chosen()))
+        order = pickle.dumps((problem, without, solver.chosen()))
         self._talker = Thread(target=self._talk, args=(self._process, order), daemon=True)
         self._talker.start()
 
@@ -241,29 +249,11 @@ class Rounds:
                 return found
         return None
 
-    def cuts(self) -> float | None:
-        """What cuts prove of the whole program, waited for.
-
-        None where they do not pay, a second time, or where `stop()` came before any proof.
-        """
-        problem, self._cuts = self._cuts, None
-        proven: list[float] = []
-        if problem is not None and self._here is not None:
-            prove_by_cuts(problem, Effort(stop=self._stop), proven.append)
-        while problem is not None and self._here is None and not self._stop():
-            with suppress(Empty):
-                found = self._proven.get(timeout=WAIT_S)
-                if found is None:
-                    break
-                proven.append(found)
-        return max(proven, default=None)
-
-    def ready(self) -> Iterator[PricedBound | float]:
-        """Rounds found already, and what cuts prove by now."""
-        for queue in (self._found, self._proven):
-            with suppress(Empty):
-                while (found := queue.get_nowait()) is not None:
-                    yield found
+    def ready(self) -> Iterator[PricedBound]:
+        """Rounds found already."""
+        with suppress(Empty):
+            while (found := self._found.get_nowait()) is not None:
+                yield found
 
     def close(self) -> None:
         """End the process."""
@@ -280,10 +270,8 @@ class Rounds:
             process.stdin.write(order)
             process.stdin.flush()
             while True:
-                found = pickle.load(process.stdout)
-                (self._proven if isinstance(found, float) else self._found).put(found)
+                self._found.put(pickle.load(process.stdout))
         self._found.put(None)
-        self._proven.put(None)
 
 
 def main() -> None:
@@ -291,15 +279,8 @@ def main() -> None:
     signal(SIGINT, SIG_IGN)
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    problem, without, cuts, solver_name = pickle.load(sys.stdin.buffer)
-
-    def send(found: PricedBound | float | None) -> None:
-        pickle.dump(found, out)
-        out.flush()
-
+    problem, without, solver_name = pickle.load(sys.stdin.buffer)
     with suppress(BrokenPipeError), solver.using(solver_name):
-        for found in rounds(problem, never, without):
-            send(found)
-        send(None)
-        if cuts:
-            prove_by_cuts(problem, Effort(), send)
+        for found in chain(rounds(problem, never, without), [None]):
+            pickle.dump(found, out)
+            out.flush()

@@ -5,6 +5,7 @@ in one domain after another costs more than that. The LP of the workload alone s
 decode stand in one group there, and replicas on no more GPUs than there are.
 """
 
+from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
@@ -18,6 +19,7 @@ from heteroplan.optimize.model import build_model
 from heteroplan.optimize.program.coarser import restricted
 from heteroplan.optimize.program.prices import pool_prices, start_prices
 from heteroplan.optimize.program.problem import Floats, Problem
+from heteroplan.optimize.rules.mip import Model
 from heteroplan.optimize.solvers.solver import Effort, optimum
 
 
@@ -31,7 +33,11 @@ def with_own_supply(
     """
     held, by_work, raised = pool_prices(problem, best.prices.supply), best.by_work.copy(), []
     for w in np.argsort(-best.by_work).tolist() if np.isfinite(best.value) else []:
-        least = None if stop() else _least_cost(problem, w, held, Effort(stop=stop))
+        model = own_day(problem, w, held).model
+        least = None if stop() else optimum(model.lp, Effort(stop=stop))
+        least = (
+            None if least is None else (least - SOLVER_TOLERANCE * abs(least)) * model.cost_scale
+        )
         if least is None or least <= by_work[w]:
             break
         by_work[w] = least
@@ -40,27 +46,43 @@ def with_own_supply(
     return PricedBound(value, best.prices, by_work), raised
 
 
-def _least_cost(problem: Problem, w: int, held: Floats, effort: Effort) -> float | None:
-    """Of workload w by its LP, at prices [P, T] of held GPUs; None where the effort ran out.
+@dataclass(frozen=True, slots=True, eq=False)
+class OwnDay:
+    """The LP of one workload at some prices of held GPUs."""
 
-    It may leave as little of the demand as blocks do.
-    """
+    model: Model
+    """Its objective at these prices."""
+    running: Floats
+    """[P, T] of a running replica, objective units."""
+    starting: Floats
+    """[P, T] of a start."""
+
+
+def own_day(problem: Problem, w: int, held: Floats) -> OwnDay:
+    """Of workload w at prices [P, T] of held GPUs; it may lack as little as blocks do."""
     supplies, pools = problem.supplies, list(problem.workloads[w].pools)
     own = restricted(problem, [w], [row.gpus for row in supplies], [None] * len(supplies))
     model = build_model(own)
-    for missing in chain.from_iterable(model.short[0]):
-        if missing is not None:
-            missing.upBound = SLACK
-    running = np.array([pool.run_cost for pool in own.pools]) + held[pools]
+    may_lack_slack(model)
+    running = held[pools]
+    starting = start_prices(own, running)
+    running += np.array([pool.run_cost for pool in own.pools]).reshape(running.shape)
     changing = np.broadcast_to(own.change_costs[:, None], running.shape)
-    scale = float(np.abs(running).max(initial=0.0)) or 1.0
-    prices = (running, start_prices(own, held[pools]), changing)
+    model.cost_scale = float(np.abs(running).max(initial=0.0)) or 1.0
     terms = [
-        (variable, float(price) / scale)
-        for variables, of_pools in zip((model.n, model.up, model.changed), prices, strict=True)
+        (variable, float(price) / model.cost_scale)
+        for variables, of_pools in zip(
+            (model.n, model.up, model.changed), (running, starting, changing), strict=True
+        )
         for of_pool, price_of_pool in zip(variables, of_pools, strict=True)
         for variable, price in zip(of_pool, price_of_pool, strict=False)
     ]
     model.lp.setObjective(pulp.LpAffineExpression.from_list(terms))
-    least = optimum(model.lp, effort)
-    return None if least is None else (least - SOLVER_TOLERANCE * abs(least)) * scale
+    return OwnDay(model, running, starting)
+
+
+def may_lack_slack(model: Model) -> None:
+    """Let a program of one workload lack as little of its demand as blocks do."""
+    for missing in chain.from_iterable(model.short[0]):
+        if missing is not None:
+            missing.upBound = SLACK
