@@ -38,7 +38,7 @@ is at most the cost of every plan that serves all demand:
    step 3 holds. Engines alike on several node types are one queue and added up like domains.
    Fillers, and the LPs behind prices, have the capacity of the program (`sizes`).
 10. Blocks of a workload are a relaxation of what it costs at these prices; any other one that
-   proves more may stand in their place (`own_supply`).
+   proves more may stand in their place (`own_supply`, `own_intervals`).
 
 Lagrangian relaxation after Geoffrion (1974).
 """

@@ -21,7 +21,7 @@ import numpy as np
 from heteroplan.clock import Stop, never
 from heteroplan.numerics.processors import cores
 from heteroplan.optimize.bound.balancing import balanced, balanced_each
-from heteroplan.optimize.bound.bound import PricedBound, priced_bound
+from heteroplan.optimize.bound.bound import PricedBound, given_away, priced_bound
 from heteroplan.optimize.bound.lp_prices import (
     MERGED_SIZES,
     best_of,
@@ -79,6 +79,8 @@ def rounds(
 ) -> Iterator[PricedBound]:
     """Prices of LPs, better ones of balances, then larger grids; then of the LP of the day.
     At last better prices of balances of one workload after another, proven on the largest grids.
+
+    At prices of single intervals, single intervals of workloads count where blocks let much go.
 
     `without` names ingredients of the method to leave out (`search.INGREDIENTS`).
     """
@@ -212,7 +214,9 @@ def _better(
         return found if found.value > best.value else best
     least = np.maximum(best.by_work, found.by_work)
     better = best_of(problem, best.prices, prices, found.by_work > best.by_work)
-    return PricedBound(best.value + float((least - best.by_work).sum()), better, least)
+    given = given_away(better.balance) - given_away(best.prices.balance)
+    value = best.value + float((least - best.by_work).sum()) - max(0.0, given)
+    return PricedBound(value, better, least) if value > best.value else best
 
 
 class Rounds:

@@ -33,12 +33,14 @@ def with_own_supply(
     """
     held, by_work, raised = pool_prices(problem, best.prices.supply), best.by_work.copy(), []
     for w in np.argsort(-best.by_work).tolist() if np.isfinite(best.value) else []:
+        if stop():
+            break
         model = own_day(problem, w, held).model
-        least = None if stop() else optimum(model.lp, Effort(stop=stop))
-        least = (
-            None if least is None else (least - SOLVER_TOLERANCE * abs(least)) * model.cost_scale
-        )
-        if least is None or least <= by_work[w]:
+        found = optimum(model.lp, Effort(stop=stop))
+        if found is None:
+            break
+        least = (found - SOLVER_TOLERANCE * abs(found)) * model.cost_scale
+        if least <= by_work[w]:
             break
         by_work[w] = least
         raised.append(w)
@@ -59,11 +61,10 @@ class OwnDay:
 
 
 def own_day(problem: Problem, w: int, held: Floats) -> OwnDay:
-    """Of workload w at prices [P, T] of held GPUs; it may lack as little as blocks do."""
+    """Of workload w at prices [P, T] of held GPUs."""
     supplies, pools = problem.supplies, list(problem.workloads[w].pools)
     own = restricted(problem, [w], [row.gpus for row in supplies], [None] * len(supplies))
-    model = build_model(own)
-    may_lack_slack(model)
+    model = own_model(own)
     running = held[pools]
     starting = start_prices(own, running)
     running += np.array([pool.run_cost for pool in own.pools]).reshape(running.shape)
@@ -81,8 +82,10 @@ def own_day(problem: Problem, w: int, held: Floats) -> OwnDay:
     return OwnDay(model, running, starting)
 
 
-def may_lack_slack(model: Model) -> None:
-    """Let a program of one workload lack as little of its demand as blocks do."""
+def own_model(own: Problem) -> Model:
+    """Of a program of one workload; it may leave as little of the demand as blocks do."""
+    model = build_model(own)
     for missing in chain.from_iterable(model.short[0]):
         if missing is not None:
             missing.upBound = SLACK
+    return model
