@@ -98,6 +98,10 @@ class Search:
         proven = self.best is not None and self.best.covered and self.covering_bound > 0
         return self.end - self.finish_s * (PROVEN_SHARE if proven else 1.0)
 
+    def left_s(self) -> float:
+        """Until the deadline; negative after it."""
+        return self.deadline - monotonic()
+
     @property
     def plan(self) -> Incumbent:
         """The best plan; only after the first stage."""
@@ -168,7 +172,7 @@ class Search:
             if self.steps is not None:
                 self.prove_shortage(self.effort(), whole=False)
                 return
-            left_s = self.deadline - monotonic()
+            left_s = self.left_s()
             until = monotonic() + max(EARLY_PROOF_S, EARLY_PROOF_SHARE * left_s)
             effort = Effort(deadline=until, stop=self.out_of_time)
             self.prove_shortage(effort, whole=not self.problem.large)

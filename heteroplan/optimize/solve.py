@@ -16,7 +16,7 @@
 Shortage comes first, priority class by priority class; the gap is that of the cost.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
 from time import monotonic, process_time
@@ -59,6 +59,22 @@ LAST_PASS_SHARE = 0.3
 """Of the time limit, kept for the last pass where it has rules to keep or a frontier to find."""
 SIZED_ROUNDS = 4
 """Times that the whole program is solved with the capacities of the sizes found before."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spare:
+    """Time kept to solve again what finds no room on nodes; the search's own where all does."""
+
+    seconds: float
+    stands: Callable[[Solution], bool]
+    """Whether all replicas of a plan find room."""
+
+    def granted(self, search: Search) -> float:
+        """Seconds that the search may go on after its time."""
+        best = search.best
+        if best is None or best.broken or search.closed(search.gap):
+            return 0.0
+        return self.seconds if self.stands(best.solution) else 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,6 +164,7 @@ def solve(
     beside: bool | None = None,
     frontier: bool = False,
     steps: int | None = None,
+    spare: Spare | None = None,
 ) -> Outcome:
     """The best plan found, with a proven bound.
 
@@ -157,7 +174,8 @@ def solve(
     Starts may be computed when they are asked for; bounds are, meanwhile: in a process beside where
     there are two cores or as `beside` says, unless one MIP comes first. The outcome is the same.
     `without` leaves ingredients of the method out (`search.INGREDIENTS`). With `frontier` the last
-    pass goes on to plans that cost more than the gap allows.
+    pass goes on to plans that cost more than the gap allows. `spare` is time beyond the limit:
+    where less than that is left, it is asked once whether the best plan stands on nodes.
 
     Ends when the relative `gap` is reached, after `time_limit_s` or so many `steps` of the method,
     or when `stop()` says so; else than by the gap with the best plan so far. What ends by steps is
@@ -173,6 +191,9 @@ def solve(
     )
     for _ in _stages(search, starts, beside):
         search.taken += 1
+        if spare is not None and search.left_s() < spare.seconds:
+            search.end += spare.granted(search)
+            spare = None
         if search.done() or search.closed(OPTIMAL_GAP) or search.steps_left() == 0:
             search.exhausted = search.closed(search.gap)
             break
@@ -377,7 +398,7 @@ def _whole_program(search: Search, nodes: int | None = None) -> Iterator[None]:
         yield
     effort = search.effort(gap=search.gap, nodes=nodes)
     if problem.sized:
-        third_s = (search.deadline - monotonic()) / 3 if search.steps is None else 0.0
+        third_s = search.left_s() / 3 if search.steps is None else 0.0
         early = replace(effort, deadline=search.deadline - 2 * third_s)
         yield from _at_sizes_found(search, problem.no_replicas(), early)
         effort = replace(effort, deadline=search.deadline - third_s)

@@ -119,7 +119,7 @@ def in_turns(search: Search, rounds: Rounds, begun: Begun | None) -> Iterator[No
             order, prices = orders[turn % 2], near.first.prices
             made = begun.plan if begun and not turn else near.plan(order)
             plan = yield from _mended(search, near, order, made)
-        left_s = search.deadline - monotonic() if search.steps is None else inf
+        left_s = search.left_s() if search.steps is None else inf
         if begun and not turn and left_s >= SECOND * begun.took_s:
             first = plan
             continue

@@ -1,7 +1,7 @@
 """Scenario -> plan: the stages in order."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
 from time import monotonic
 from typing import Self
@@ -19,8 +19,9 @@ from heteroplan.optimize.construct.greedy import GreedyDay, greedy_topology
 from heteroplan.optimize.incumbent import WHOLE, Incumbent, incumbent, of_sizes
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.problem import Ints, Problem, Solution
-from heteroplan.optimize.solve import Outcome, solve, solve_as_one_mip
+from heteroplan.optimize.solve import Outcome, Spare, solve, solve_as_one_mip
 from heteroplan.optimize.solvers.solver import Effort
+from heteroplan.placement.pack import pack
 from heteroplan.placement.settle import Settled, settle
 from heteroplan.planning.assemble import assemble, sizes_of
 from heteroplan.verify.plan import verify
@@ -200,6 +201,8 @@ class _Stages:
     """[P, T] sizes of other plans."""
     proof: Outcome | None = None
     """What was proved of the program with all supply."""
+    stood: list[Incumbent] = field(default_factory=list)
+    """Plans of the search, before its end, that stand on nodes."""
 
     def best(self) -> tuple[Outcome, Settled]:
         """The best plan of all rounds. Raises NoPlanError where the first round has none."""
@@ -275,16 +278,30 @@ class _Stages:
 
     def _solved(self, todo: "_Round") -> tuple[Outcome, Incumbent, Settled]:
         """What was proved, the plan, and the plan on nodes."""
+        left_s = self.times.solved - monotonic()
+        more: dict[str, Spare] = {}
+        if todo.kept and self.solving is not solve_as_one_mip:
+            more["spare"] = Spare(todo.kept * left_s, self._stands)
         outcome = self.solving(
             todo.program,
             gap=todo.gap,
-            time_limit_s=(self.times.solved - monotonic()) * (1.0 - todo.kept),
+            time_limit_s=(1.0 - todo.kept) * left_s,
             stop=self.stop,
             progress=partial(self._told, todo.program is self.problem),
             starts=todo.starts,
+            **more,
         )
         plan = incumbent(self.problem, outcome.solution)
-        return outcome, plan, self._settled(plan, self.times.settled, self._greedy_plan)
+        others = (self._greedy_plan, *self.stood)
+        return outcome, plan, self._settled(plan, self.times.settled, *others)
+
+    def _stands(self, solution: Solution) -> bool:
+        """Whether all replicas find room on nodes; the plan is kept then."""
+        sizes = solution.replicas
+        packing = pack(self.scenario, self.candidates, self.problem, sizes, self.stop)
+        if not packing.unplaced:
+            self.stood.append(incumbent(self.problem, solution))
+        return not packing.unplaced
 
     def _settled(self, plan: Incumbent, deadline: float, *others: Incumbent) -> Settled:
         return settle(
