@@ -53,8 +53,6 @@ TOO_EXPENSIVE = 1.005
 """Multiple of the best plan's cost from which no further sweeps follow."""
 STATIC_GAP = 0.01
 """To which sizes that never change are solved."""
-FIRST_PASSES = 10
-"""Over workloads with classes before anything but plans of one workload after another."""
 TURNS = 5
 """Times that plans are begun anew. Of a large program the second follows the first without sweeps:
 five fleets then cost 0.05 to 0.6 % less than after sweeps of the first, in the time of one
@@ -110,7 +108,8 @@ def in_turns(search: Search, rounds: Rounds, begun: Begun | None) -> Iterator[No
     near = begun.near if begun else None
     if not problem.large and search.uses("near guide"):
         near = NearGuide.of(search, relaxed)
-    yield from by_class.improved(search.plan, FIRST_PASSES, relaxed)
+    if relaxed is not None:
+        by_class.know(relaxed)
     first: Incumbent | None = None
     for turn in range(TURNS):
         plan, prices = search.plan, supply_prices(problem).supply

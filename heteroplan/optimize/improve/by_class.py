@@ -5,21 +5,21 @@ serves long prompts cheaper and another short ones.
 
 1. *Configurations.* A MIP of each interval alone, all classes in it, says which sizes serve it for
    least beside the other workloads. The sizes of the plan at hand belong to them, where it goes
-   short also those with one replica more, and at first those of LPs of all workloads, rounded up.
+   short also those with one replica more, and those of the LP of the whole program, rounded up.
 2. *A path.* The cheapest sequence of configurations over the day, starts and the GPUs that starting
    replicas hold included, by dynamic programming.
 3. *Flow.* An LP of each interval says how classes divide among the pools. Where one finds that a
    configuration does not serve its interval, the path is found again without it.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heteroplan.numerics.tolerances import COVER_TOLERANCE, LEAST_GAIN
-from heteroplan.optimize.bound.relaxation import Relaxation, relax
+from heteroplan.optimize.bound.relaxation import Relaxation
 from heteroplan.optimize.construct.all_workloads import by_size
 from heteroplan.optimize.construct.task import without
 from heteroplan.optimize.covering.role_blocks import cover_share, cover_weights
@@ -38,8 +38,7 @@ from heteroplan.optimize.solvers.solver import Effort, Verdict
 LOOKS, FRUITLESS = 4, 6
 """Intervals of a workload that are looked at in a pass, and passes in a row without a gain."""
 SIZED_ROUNDS = 3
-"""Times that an interval, or at first the LP of all, is solved with the capacities of the sizes
-found before."""
+"""Times that an interval is solved with the capacities of the sizes found before."""
 INTERVAL_GAP, INTERVAL_NODES = 3e-2, 1
 """Of the MIP of one interval. With 1e-2 the plans of five fleets of six or seven workloads cost
 0.3 % less to 1.0 % more after 30 or 40 s (median 0.2 % more), and one left requests unserved."""
@@ -89,17 +88,17 @@ class ByClass:
         self._known = {w: Configurations() for w in self.workloads}
         self._looked: dict[int, list[int]] = {w: [] for w in self.workloads}
 
-    def improved(
-        self, plan: Incumbent, most: int | None = None, relaxed: Relaxation | None = None
-    ) -> Generator[None, None, Incumbent]:
-        """The plan with each workload again, those first that gained last time, until none gains.
+    def know(self, relaxed: Relaxation) -> None:
+        """Sizes of the LP of the whole program, rounded up."""
+        sizes = np.ceil(relaxed.sizes - COVER_TOLERANCE).astype(np.int64)
+        for w, known in self._known.items():
+            for each in sizes[list(self.search.problem.workloads[w].pools)].T:
+                known.number(each)
 
-        After `most` passes at the latest. `relaxed` is the LP of the whole program, where known.
-        """
-        problem, fruitless, passes, helped = self.search.problem, 0, 0, [*self.workloads]
-        if not any(known.numbers for known in self._known.values()):
-            yield from self._know_from_lps(plan, relaxed)
-        while self.workloads and fruitless < FRUITLESS and passes != most:
+    def improved(self, plan: Incumbent) -> Generator[None, None, Incumbent]:
+        """The plan with each workload again, those that gained last time first, until none does."""
+        problem, fruitless, helped = self.search.problem, 0, [*self.workloads]
+        while self.workloads and fruitless < FRUITLESS:
             active, helped = helped or self.workloads, []
             for w in active:
                 if self.search.out_of_time():
@@ -112,24 +111,8 @@ class ByClass:
                 if short or before.cost - plan.cost > LEAST_GAIN * before.cost:
                     helped.append(w)
                 yield
-            passes += 1
             fruitless = 0 if helped else fruitless + 1
         return plan
-
-    def _know_from_lps(self, plan: Incumbent, known_lp: Relaxation | None) -> Iterator[None]:
-        """Sizes of LPs of all workloads, from the capacities of the plan's; of no large program."""
-        problem, sizes = self.search.problem, plan.solution.replicas
-        turns = 0 if problem.large or not self.workloads else SIZED_ROUNDS if problem.sized else 1
-        for _ in range(turns):
-            relaxed = None if problem.sized else known_lp
-            relaxed = relaxed or relax(at_sizes(problem, sizes), self.search.effort())
-            if relaxed is None:
-                return
-            sizes = np.ceil(relaxed.sizes - COVER_TOLERANCE).astype(np.int64)
-            for w, known in self._known.items():
-                for each in sizes[list(problem.workloads[w].pools)].T:
-                    known.number(each)
-            yield
 
 
 def most_expensive(

@@ -5,6 +5,7 @@ from dataclasses import replace
 from time import monotonic
 
 import numpy as np
+from numpy.typing import NDArray
 
 from heteroplan.clock import Stop, silent
 from heteroplan.optimize.construct.all_workloads import (
@@ -83,8 +84,9 @@ def divided_again(problem: Problem, plan: Incumbent, stop: Stop, deadline: float
     """The plan with its sizes, classes of what goes short divided anew among pools."""
     effort = Effort(deadline=deadline, stop=stop)
     for w in with_classes(problem):
-        if unserved_share(problem, w, plan).any() and not effort.over():
-            plan = polish(problem, plan, Neighbourhood((w,), None, 0), effort)
+        for run in _runs(unserved_share(problem, w, plan) > 0):
+            if not effort.over():
+                plan = polish(problem, plan, Neighbourhood((w,), tuple(run), 0), effort)
     return plan
 
 
@@ -173,10 +175,14 @@ def short_hours(problem: Problem, plan: Incumbent, radius: int | None) -> list[N
     workloads = tuple(range(len(problem.workloads)))
     short = (unserved_shares(problem, plan) > 0).any(axis=0)
     near = short | np.roll(short, 1) | np.roll(short, -1)
-    runs = np.split(np.arange(problem.intervals), np.flatnonzero(np.diff(near)) + 1)
     return [
-        Neighbourhood(workloads, tuple(run[i : i + WINDOW].tolist()), radius)
-        for run in runs
-        if near[run[0]]
+        Neighbourhood(workloads, tuple(run[i : i + WINDOW]), radius)
+        for run in _runs(near)
         for i in range(0, len(run), WINDOW)
     ]
+
+
+def _runs(where: NDArray[np.bool_]) -> list[list[int]]:
+    """Intervals of each run in which it is so."""
+    runs = np.split(np.arange(len(where)), np.flatnonzero(np.diff(where)) + 1)
+    return [run.tolist() for run in runs if where[run[0]]]
