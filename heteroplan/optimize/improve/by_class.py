@@ -217,7 +217,7 @@ class _Day:
         """Find the sizes that serve interval t for least, from the capacities of a guess."""
         alone = self._alone(t)
         box = Box(np.zeros_like(self.most[:, [t]]), self.most[:, [t]])
-        limits = replace(self.effort, gap=INTERVAL_GAP, nodes=INTERVAL_NODES)
+        limits = replace(self.effort, gap=INTERVAL_GAP, nodes=INTERVAL_NODES, small=True)
         for _ in range(SIZED_ROUNDS if alone.sized else 1):
             model = build_model(at_sizes(alone, guess[:, None]), box=box, allow_short=False)
             if not solver.run(model.lp, limits, integer=True).has_solution:
