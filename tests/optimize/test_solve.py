@@ -5,17 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from heteroplan.clock import never
+from heteroplan.clock import never, silent
 from heteroplan.entities.plan import Termination
 from heteroplan.entities.workload import Role
 from heteroplan.errors import NoPlanError
 from heteroplan.optimize.bound.bound import priced_bound
 from heteroplan.optimize.construct.all_workloads import by_size, place_all
-from heteroplan.optimize.incumbent import Incumbent
+from heteroplan.optimize.incumbent import Incumbent, of_sizes
 from heteroplan.optimize.program.build import build_problem
 from heteroplan.optimize.program.prices import supply_prices
 from heteroplan.optimize.program.problem import Problem, Solution
-from heteroplan.optimize.solve import Outcome, solve
+from heteroplan.optimize.search import Search
+from heteroplan.optimize.solve import Outcome, Spare, solve
 from tests.builders import candidates, engine, fleet, node_type, scenario, workload
 from tests.optimize.case import problem_of
 
@@ -93,6 +94,44 @@ def test_time_that_is_out_at_once_still_gives_the_plan_that_was_there() -> None:
     assert best.objective == first.cost
     blocks = priced_bound(problem, supply_prices(problem), never)
     assert 0.0 < best.bound == blocks.value <= best.objective
+
+
+@pytest.mark.parametrize(
+    ("stands", "ended"), [(True, Termination.OPTIMAL), (False, Termination.TIME_LIMIT)]
+)
+def test_spare_time_is_for_the_search_where_its_plan_stands(
+    stands: bool, ended: Termination
+) -> None:
+    """Time is out at once, another minute enough; whether the plan stands is asked once."""
+    problem = day(nodes=6, intervals=4)
+    first = place_all(problem, np.zeros((len(problem.supplies), 4)), by_size(problem))
+    asked: list[Solution] = []
+
+    def standing(plan: Solution) -> bool:
+        asked.append(plan)
+        return stands
+
+    starts = [first.solution.replicas]
+    best = solve(
+        problem, gap=0.0, time_limit_s=0.0, starts=starts, spare=Spare(60.0, standing), beside=False
+    )
+    (plan,) = asked
+    assert np.array_equal(plan.replicas, first.solution.replicas)
+    assert best.termination is ended
+
+
+def test_no_spare_time_for_a_plan_that_breaks_limits_or_is_close_enough() -> None:
+    """Nobody asks whether it stands: nothing would be gained, or another plan is needed."""
+    problem = day(nodes=6, intervals=4)
+    nothing = of_sizes(problem, problem.no_replicas())
+    search = Search.within(60.0, problem, gap=0.5, stop=never, progress=silent)
+    spare = Spare(60.0, lambda plan: pytest.fail("asked"))
+    assert spare.granted(search) == 0.0
+    search.best = replace(nothing, broken=1.0)
+    assert spare.granted(search) == 0.0
+    first = place_all(problem, np.zeros((len(problem.supplies), 4)), by_size(problem))
+    search.best, search.covering_bound = first, first.cost
+    assert spare.granted(search) == 0.0
 
 
 def test_limits_that_no_plan_keeps_end_without_one() -> None:

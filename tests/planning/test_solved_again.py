@@ -1,6 +1,6 @@
 """When a plan is solved again, how closely, until when, and what is told meanwhile."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Any
@@ -13,14 +13,14 @@ from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Role
 from heteroplan.errors import NoPlanError, UsageError
 from heteroplan.optimize.construct.greedy import GreedyDay, greedy_topology
-from heteroplan.optimize.incumbent import incumbent
+from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.problem import Problem, Solution
 from heteroplan.optimize.solve import Outcome, solve
 from heteroplan.placement.settle import Settled, settle
 from heteroplan.planning import make_plan
 from tests.builders import candidates, engine, fleet, scenario, workload
 from tests.clocks import stand_still
-from tests.planning.test_settled import DEAR, H100, on_leaf, on_spine
+from tests.planning.test_settled import BIG, DEAR, H100, on_leaf, on_spine
 
 BOTH = engine("both", role=Role.AGGREGATED)
 
@@ -95,6 +95,43 @@ def test_what_packs_at_once_is_solved_once(noted: Noted) -> None:
     assert options["without"] == {"mend"}
     assert not problem.large
     assert plan.covered
+
+
+def test_time_to_solve_again_is_for_the_search_where_its_plan_finds_nodes(noted: Noted) -> None:
+    """15 % of it. Two workloads hold half of a node each, so that no node has 8 GPUs left."""
+    noted.plan(simple(), time_limit_s=100.0)
+    loads = [on_leaf("a", "l1"), on_leaf("b", "l2"), on_spine(BIG)]
+    spines = dict.fromkeys(("l1", "l2"), "s")
+    in_fleet = fleet({leaf: {"h100x8": 1} for leaf in spines}, node_types=[H100], spines=spines)
+    noted.plan(scenario(loads, in_fleet=in_fleet))
+    for at, stands in (0, True), (1, False):
+        options = noted.solves[at][1]
+        kept_s = options["spare"].seconds
+        assert kept_s == pytest.approx(0.15 * (options["time_limit_s"] + kept_s))
+        assert options["spare"].stands(noted.outcomes[at].solution) is stands
+    assert not any("spare" in options for _, options in noted.solves[2:])
+
+
+def test_a_plan_that_stood_during_the_search_counts_beside_the_greedy_one(
+    noted: Noted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Sequence[Incumbent]] = []
+
+    def noting(*args: Any, **options: Any) -> Settled:
+        seen.append(args[4])
+        return settle(*args, **options)
+
+    monkeypatch.setattr("heteroplan.planning.make.settle", noting)
+
+    def asking(problem: Problem, **options: Any) -> Outcome:
+        found = solve(problem, **options)
+        assert options["spare"].stands(found.solution)
+        return found
+
+    monkeypatch.setattr("heteroplan.planning.make.solve", asking)
+    plan = noted.plan(simple())
+    ((_, stood),) = seen
+    assert stood.cost == plan.report.objective == 8.0
 
 
 def test_a_large_plan_is_solved_a_tenth_closer_for_what_packing_adds(
