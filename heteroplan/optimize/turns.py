@@ -82,7 +82,7 @@ def begun_large(search: Search) -> Begun | None:
     if not search.uses("near guide"):
         return None
     began, end = monotonic(), search.end
-    search.end -= LEFT_FOR_GREEDY * max(0.0, search.deadline - began)
+    search.end -= LEFT_FOR_GREEDY * max(0.0, search.left_s())
     near = NearGuide.of(search, None)
     plan = None if near is None else near.plan(by_size(search.problem))
     search.end = end

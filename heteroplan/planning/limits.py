@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from heteroplan.entities.plan import BindingLimit, Shortage, limited_name
 from heteroplan.entities.workload import Role
+from heteroplan.numerics.runs import true_runs
 from heteroplan.numerics.tolerances import ROUNDING
 from heteroplan.optimize.program.problem import Floats, Ints, Problem
 
@@ -33,12 +34,12 @@ def binding_limits(
             level=problem.supplies[r].level,
             domain=problem.supplies[r].domain,
             node_type=problem.supplies[r].node_type,
-            first=first,
-            last=last,
-            pools=_names(problem, held, blocked, first, last),
+            first=run[0],
+            last=run[-1],
+            pools=_names(problem, held, blocked, run[0], run[-1]),
         )
         for r, blocked in sorted(_blocked(problem, replicas, shortages).items())
-        for first, last in _runs(np.any(list(blocked.values()), axis=0))
+        for run in true_runs(np.any(list(blocked.values()), axis=0))
     )
 
 
@@ -134,12 +135,6 @@ def _reported_rows(problem: Problem) -> list[int]:
         domain_rows.append(domains.setdefault(domain, next(inside, r)))
         earlier.append(r)
     return domain_rows
-
-
-def _runs(flags: Bools) -> list[tuple[int, int]]:
-    """First and last index of each run of true values."""
-    edges = np.flatnonzero(np.diff(flags, prepend=False, append=False)).tolist()
-    return [(first, end - 1) for first, end in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def _names(

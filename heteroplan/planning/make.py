@@ -297,8 +297,8 @@ class _Stages:
 
     def _stands(self, solution: Solution) -> bool:
         """Whether all replicas find room on nodes; the plan is kept then."""
-        sizes = solution.replicas
-        packing = pack(self.scenario, self.candidates, self.problem, sizes, self.stop)
+        sizes, late = solution.replicas, Late(self.stop, self.times.solved)
+        packing = pack(self.scenario, self.candidates, self.problem, sizes, late)
         if not packing.unplaced:
             self.stood.append(incumbent(self.problem, solution))
         return not packing.unplaced

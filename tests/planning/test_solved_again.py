@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from heteroplan.clock import Late
 from heteroplan.entities.plan import Plan, Termination
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import Role
@@ -16,6 +17,7 @@ from heteroplan.optimize.construct.greedy import GreedyDay, greedy_topology
 from heteroplan.optimize.incumbent import Incumbent, incumbent
 from heteroplan.optimize.program.problem import Problem, Solution
 from heteroplan.optimize.solve import Outcome, solve
+from heteroplan.placement.pack import Packing, pack
 from heteroplan.placement.settle import Settled, settle
 from heteroplan.planning import make_plan
 from tests.builders import candidates, engine, fleet, scenario, workload
@@ -110,6 +112,25 @@ def test_time_to_solve_again_is_for_the_search_where_its_plan_finds_nodes(noted:
         assert kept_s == pytest.approx(0.15 * (options["time_limit_s"] + kept_s))
         assert options["spare"].stands(noted.outcomes[at].solution) is stands
     assert not any("spare" in options for _, options in noted.solves[2:])
+
+
+def test_whether_a_plan_stands_is_seen_within_the_time_to_solve(
+    noted: Noted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Packing begins nothing more once that is over."""
+    late: list[Late] = []
+
+    def noting(*args: Any) -> Packing:
+        late.append(args[-1])
+        return pack(*args)
+
+    monkeypatch.setattr("heteroplan.planning.make.pack", noting)
+    now = stand_still(monkeypatch).now
+    noted.plan(simple(), time_limit_s=100.0)
+    ((_, options),) = noted.solves
+    assert options["spare"].stands(noted.outcomes[0].solution)
+    kept_s = options["spare"].seconds
+    assert late[-1].end - now == pytest.approx(options["time_limit_s"] + kept_s)
 
 
 def test_a_plan_that_stood_during_the_search_counts_beside_the_greedy_one(

@@ -5,9 +5,9 @@ from dataclasses import replace
 from time import monotonic
 
 import numpy as np
-from numpy.typing import NDArray
 
 from heteroplan.clock import Stop, silent
+from heteroplan.numerics.runs import true_runs
 from heteroplan.optimize.construct.all_workloads import (
     by_size,
     local_move,
@@ -84,7 +84,7 @@ def divided_again(problem: Problem, plan: Incumbent, stop: Stop, deadline: float
     """The plan with its sizes, classes of what goes short divided anew among pools."""
     effort = Effort(deadline=deadline, stop=stop)
     for w in with_classes(problem):
-        for run in _runs(unserved_share(problem, w, plan) > 0):
+        for run in true_runs(unserved_share(problem, w, plan) > 0):
             if not effort.over():
                 plan = polish(problem, plan, Neighbourhood((w,), tuple(run), 0), effort)
     return plan
@@ -177,12 +177,6 @@ def short_hours(problem: Problem, plan: Incumbent, radius: int | None) -> list[N
     near = short | np.roll(short, 1) | np.roll(short, -1)
     return [
         Neighbourhood(workloads, tuple(run[i : i + WINDOW]), radius)
-        for run in _runs(near)
+        for run in true_runs(near)
         for i in range(0, len(run), WINDOW)
     ]
-
-
-def _runs(where: NDArray[np.bool_]) -> list[list[int]]:
-    """Intervals of each run in which it is so."""
-    runs = np.split(np.arange(len(where)), np.flatnonzero(np.diff(where)) + 1)
-    return [run.tolist() for run in runs if where[run[0]]]

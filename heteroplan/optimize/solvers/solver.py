@@ -204,23 +204,20 @@ _INTERRUPTS = [
 ]
 
 
-_SMALL: dict[str, object] = {
+_WITHOUT_LONGEST: dict[str, object] = {
     "mip_heuristic_run_feasibility_jump": False,
     "mip_heuristic_run_rens": False,
     "mip_heuristic_run_rins": False,
-    "mip_heuristic_run_zi_round": True,
 }
+_SMALL = _WITHOUT_LONGEST | {"mip_heuristic_run_zi_round": True}
 """Options with which HiGHS leaves out heuristics that take long, and takes a quick one.
 
 MIPs of one workload in one interval then take 1 to 24 ms, not 26 to 41 (three workloads of four
 classes, 90 MIPs), and what they find costs no more.
 """
-_PROVING: dict[str, object] = {
+_PROVING = _WITHOUT_LONGEST | {
     "mip_heuristic_effort": 0.0,
-    "mip_heuristic_run_rins": False,
-    "mip_heuristic_run_rens": False,
     "mip_heuristic_run_root_reduced_cost": False,
-    "mip_heuristic_run_feasibility_jump": False,
     "mip_allow_cut_separation_at_nodes": False,
 }
 """Options with which HiGHS seeks no solutions.

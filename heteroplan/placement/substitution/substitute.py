@@ -10,6 +10,7 @@ from heteroplan.clock import Stop, never
 from heteroplan.entities.capacity import Candidate
 from heteroplan.entities.scenario import Scenario
 from heteroplan.entities.workload import PAIRED, Role
+from heteroplan.numerics.runs import true_runs
 from heteroplan.numerics.tolerances import COVER_TOLERANCE
 from heteroplan.optimize.construct.one_workload import is_loose, refit
 from heteroplan.optimize.construct.task import task_of
@@ -88,8 +89,8 @@ def _serve_less(free_capacity: FreeCapacity, w: int) -> None:
     task = task_of(problem, w, fewer, np.zeros(fewer.shape))
     fewer[task.pools] = refit(task, fewer[task.pools], grow=False)
     for pool in problem.workloads[w].pools:
-        while (times := np.flatnonzero(free_capacity.replicas[pool] > fewer[pool])).size:
-            row = np.split(times, np.flatnonzero(np.diff(times) > 1) + 1)[0].tolist()
+        while runs := true_runs(free_capacity.replicas[pool] > fewer[pool]):
+            row = list(runs[0])
             if not free_capacity.serve_less(pool, row):
                 fewer[pool, row] = free_capacity.replicas[pool, row]
 
